@@ -1,0 +1,105 @@
+// Status and Result<T>: how every fallible function of the engine reports its outcome.
+//
+// Both are values: copyable, not tied to a thread. An error carries a message that says what was
+// wrong, where, and where it helps what to do; ext/ hands it to SQLite's user unchanged.
+
+#pragma once
+
+#include <cassert>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace streamview {
+
+enum class StatusCode {
+  kOk,
+  kInvalidArgument,  // the caller's input is wrong; nothing was changed
+  kNotFound,
+  kBusy,         // somebody else holds what is needed; trying again later may succeed
+  kConstraint,   // a rule about the data refuses this (size limit, existing key)
+  kCannotOpen,   // the log directory is missing, foreign, or cannot be created
+  kCorruption,   // stored data contradicts its format or itself
+  kIOError,
+  kFull,         // no space
+  kNoMemory,
+  kReadOnly,
+  kMisuse,       // called at the wrong time, or in a forked child
+  kInterrupted,  // the caller's WaitOptions asked to stop
+  kTimedOut,     // the caller's deadline has passed
+  kFailed,       // the view has stopped at a document that its map cannot handle
+};
+
+class [[nodiscard]] Status {
+ public:
+  Status() = default;  // OK
+  Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  static Status Ok() { return Status(); }
+  static Status InvalidArgument(std::string m) { return {StatusCode::kInvalidArgument, std::move(m)}; }
+  static Status NotFound(std::string m) { return {StatusCode::kNotFound, std::move(m)}; }
+  static Status Busy(std::string m) { return {StatusCode::kBusy, std::move(m)}; }
+  static Status Constraint(std::string m) { return {StatusCode::kConstraint, std::move(m)}; }
+  static Status CannotOpen(std::string m) { return {StatusCode::kCannotOpen, std::move(m)}; }
+  static Status Corruption(std::string m) { return {StatusCode::kCorruption, std::move(m)}; }
+  static Status IOError(std::string m) { return {StatusCode::kIOError, std::move(m)}; }
+  static Status Misuse(std::string m) { return {StatusCode::kMisuse, std::move(m)}; }
+  static Status Interrupted() { return {StatusCode::kInterrupted, "interrupted"}; }
+  static Status TimedOut(std::string m) { return {StatusCode::kTimedOut, std::move(m)}; }
+  static Status Failed(std::string m) { return {StatusCode::kFailed, std::move(m)}; }
+
+  bool ok() const { return code_ == StatusCode::kOk; }
+  StatusCode code() const { return code_; }
+  const std::string& message() const { return message_; }
+
+  // The same error, with `context` and ": " before its message.
+  Status WithContext(std::string_view context) const {
+    return ok() ? *this : Status(code_, std::string(context) + ": " + message_);
+  }
+
+ private:
+  StatusCode code_ = StatusCode::kOk;
+  std::string message_;
+};
+
+// A T, or the Status that says why there is none.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}
+  Result(Status status) : status_(std::move(status)) { assert(!status_.ok()); }
+
+  bool ok() const { return value_.has_value(); }
+  const Status& status() const { return status_; }
+
+  // REQUIRES: ok()
+  T& operator*() & { return *value_; }
+  const T& operator*() const& { return *value_; }
+  T&& operator*() && { return *std::move(value_); }
+  T* operator->() { return &*value_; }
+  const T* operator->() const { return &*value_; }
+
+ private:
+  Status status_;
+  std::optional<T> value_;
+};
+
+}  // namespace streamview
+
+// Returns the Status from the calling function where `expr` is an error.
+#define SV_RETURN_IF_ERROR(expr)                         \
+  do {                                                   \
+    if (::streamview::Status sv_status_ = (expr); !sv_status_.ok()) return sv_status_; \
+  } while (0)
+
+#define SV_CONCAT_INNER_(a, b) a##b
+#define SV_CONCAT_(a, b) SV_CONCAT_INNER_(a, b)
+
+// `SV_ASSIGN_OR_RETURN(auto x, MakeX());` declares x, or returns the error.
+#define SV_ASSIGN_OR_RETURN(decl, expr)                                        \
+  SV_ASSIGN_OR_RETURN_IMPL_(SV_CONCAT_(sv_result_, __LINE__), decl, expr)
+#define SV_ASSIGN_OR_RETURN_IMPL_(result, decl, expr) \
+  auto result = (expr);                               \
+  if (!result.ok()) return result.status();           \
+  decl = *std::move(result)

@@ -1,0 +1,209 @@
+// Engine: one log, its documents and its views. The only interface that ext/ knows.
+//
+// It is abstract so that other implementations can stand beside the embedded one (core/local_engine.h):
+// one that talks to the process holding the directory, or one that follows a replicated log. So
+// nothing here assumes that appends come from this process alone.
+//
+// Thread-safety: Engine and View are thread-safe. Transaction, cursors and snapshots belong to one
+// thread at a time (a snapshot may be handed on). Whatever waits takes WaitOptions.
+//
+// Lifetime: transactions, views, snapshots and cursors keep what they need of the engine alive, but
+// must be gone before the last reference to the engine is: an engine closes in its destructor.
+//
+// A call in a forked child fails with kMisuse: RocksDB's threads did not come along.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/base/value.h"
+#include "core/base/wait.h"
+#include "core/view/definition.h"
+#include "core/view/mapper.h"
+
+namespace streamview {
+
+enum class SyncMode { kOff, kNormal, kFull };  // docs: design "What is promised of data"
+
+// A run of the log, both ends included.
+struct LogRange {
+  Seq first = 1;
+  Seq last = UINT64_MAX;
+  bool reverse = false;
+};
+
+// A half-open or closed end of a range of keys.
+struct KeyBound {
+  Value value;
+  bool inclusive = true;
+};
+
+// The rows of a view whose index columns (the key columns, then doc_id) begin with `equal` and whose
+// next index column lies between the bounds. Values compare as SQLite compares them under BINARY:
+// NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent bound is no bound.
+struct ViewRange {
+  std::vector<Value> equal;
+  std::optional<KeyBound> lower;
+  std::optional<KeyBound> upper;
+  bool reverse = false;  // the exact reverse of the order: key columns, doc_id, order of emission
+};
+
+// Entries in order. `Valid()` is false at the end and after an error: then look at status().
+class LogCursor {
+ public:
+  virtual ~LogCursor() = default;
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;  // REQUIRES: Valid()
+  virtual Status status() const = 0;
+  // Valid until the next call of Next(). REQUIRES: Valid()
+  virtual const Entry& entry() const = 0;
+};
+
+class ViewCursor {
+ public:
+  virtual ~ViewCursor() = default;
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;  // REQUIRES: Valid()
+  virtual Status status() const = 0;
+  // Column i of the map's row (0-based). Valid until the next call of Next(). REQUIRES: Valid()
+  virtual ValueView column(size_t i) = 0;
+  // The key of the document; for an event without key, its seq as INTEGER.
+  virtual ValueView doc_id() = 0;
+  virtual Seq seq() = 0;
+};
+
+// One append-only transaction. Appends are buffered in memory and visible to nobody else. The destructor
+// rolls back.
+//
+//   Append*/Truncate*  ->  Prepare  ->  Commit | Rollback
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  // Returns the sequence number that the entry will have. The first one waits for the writer's turn of
+  // the log, as `wait` allows (kBusy past the deadline). Errors: kConstraint (key or value too large;
+  // the transaction is as it was), kBusy, kInterrupted, and the engine's background error.
+  virtual Result<Seq> Append(const ValueView& key, const ValueView& value,
+                             const WaitOptions& wait) = 0;
+  // How many entries the transaction holds.
+  virtual size_t size() const = 0;
+  // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size(), not prepared
+  virtual void Truncate(size_t size) = 0;
+
+  // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose them,
+  // still visible to nobody. On error nothing was written and the transaction can be rolled back or
+  // prepared again. With no entries it does nothing.
+  virtual Status Prepare(SyncMode sync) = 0;
+  // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES: prepared
+  virtual void Commit() = 0;
+  // Takes all back, also what was prepared. An error (the disk refuses) leaves the engine with a
+  // background error, and the entries still invisible.
+  virtual Status Rollback() = 0;
+};
+
+// One state of a view: what it held when it had processed all entries up to seq(), plus what the
+// reader's own transaction adds. Unchanged however long it lives.
+class ViewSnapshot {
+ public:
+  virtual ~ViewSnapshot() = default;
+  virtual Seq seq() const = 0;
+  virtual std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const = 0;
+};
+
+enum class ViewState { kBuilding, kLive, kFailed };
+
+struct ViewStatus {
+  std::string id;
+  ViewDefinition definition;
+  ViewState state = ViewState::kBuilding;
+  bool rebuilding = false;     // another index is being built; the present one answers
+  Seq seq = 0;                 // processed up to here
+  Seq target = 0;              // the head of the log
+  Seq building_seq = 0;        // how far the index being built is, where rebuilding
+  uint64_t entries = 0;        // physical index entries, superseded ones included
+  bool entries_exact = false;  // counted, or (where there are very many) estimated
+  uint64_t superseded_met = 0;  // superseded entries that readers came upon since opening
+  uint64_t errors = 0;          // entries that the map failed on and that still count
+  std::string last_error;
+  uint64_t bytes_on_disk = 0;
+  double rate = 0;  // log entries a second, lately; 0 where idle
+};
+
+struct LogStatus {
+  std::string id;
+  std::string directory;  // empty: in memory
+  Seq head = 0;
+  uint64_t bytes_on_disk = 0;
+  std::string background_error;  // why writes are refused; empty: they are not
+};
+
+struct MapError {
+  Seq seq = 0;
+  Value doc_id;
+  std::string message;
+};
+
+class View {
+ public:
+  virtual ~View() = default;
+  virtual const std::string& id() const = 0;
+  virtual const ViewDefinition& definition() const = 0;
+
+  // The state of the view at `at_least` or later, which the calling thread itself brings about where
+  // nobody has yet. REQUIRES: at_least <= Engine::Head(). `own`, where not null, is the reader's open
+  // transaction on this engine: its entries are mapped and merged in.
+  // Errors: kFailed (with the map's message, whatever at_least is), kInterrupted, kTimedOut (with a
+  // message that says how far the view came).
+  virtual Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
+                                                           const WaitOptions& wait) = 0;
+  // Processes the log up to `seq`, or finds it done; returns the checkpoint. Errors: as Read.
+  virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
+
+  // Starts to build a second index from the whole log in the background; the present one answers
+  // until the new one has caught up. Revives a failed view. Where a rebuild is under way it starts anew.
+  virtual Status Rebuild() = 0;
+  // Writes what is in memory to disk, so that a restart need not replay it.
+  virtual Status Flush() = 0;
+  virtual ViewStatus GetStatus() const = 0;
+  // Up to `limit` errors of entries with seq > after, that count at the view's present state, in order.
+  virtual Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // --- the log
+  virtual const std::string& id() const = 0;
+  virtual Seq Head() const = 0;  // the last committed entry; 0: none
+  // Never null. Waits for nothing: the first Append does.
+  virtual std::unique_ptr<Transaction> Begin() = 0;
+  // The committed entries of `range` as of now, then those of `own` (may be null). The cursor sees
+  // no entry that is appended later. `own` must not change while the cursor lives, but for appends.
+  virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) = 0;
+  // The value of one entry; kNotFound where there is none.
+  virtual Result<Value> ReadValue(Seq seq, const Transaction* own) = 0;
+  // Returns once Head() >= seq. Errors: kInterrupted, kTimedOut.
+  virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
+  virtual Status FlushLog() = 0;
+  virtual LogStatus GetLogStatus() const = 0;
+
+  // --- views
+  // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper comes
+  // from the engine's MapperFactory. Errors: those of the factory; kConstraint (name in use).
+  virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition) = 0;
+  // kNotFound where no view has this id.
+  virtual Result<std::shared_ptr<View>> FindView(const std::string& view_id) = 0;
+  virtual std::vector<std::shared_ptr<View>> ListViews() = 0;
+  // Gives the view another name: for messages and status.
+  virtual Status RenameView(const std::string& view_id, const std::string& name) = 0;
+  // Removes the view and its data. Readers that hold a snapshot keep it. kNotFound: no such view.
+  virtual Status DropView(const std::string& view_id) = 0;
+};
+
+}  // namespace streamview

@@ -1,0 +1,42 @@
+// ViewDefinition: what a view is, as its CREATE statement says it.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+
+namespace streamview {
+
+enum class MapKind : uint8_t { kSql = 0, kJsonPath = 1 };
+enum class OnError : uint8_t { kSkip = 0, kStop = 1 };
+
+struct ViewDefinition {
+  std::string name;      // the table's name; not part of the fingerprint
+  std::string log_name;  // what a SQL map calls the log's row
+
+  MapKind kind = MapKind::kJsonPath;
+  std::string map;         // kSql: the SELECT, without its parentheses
+  std::string emit_path;   // kJsonPath
+  std::string value_path;  // kJsonPath; empty: the value is NULL
+
+  std::vector<std::string> columns;  // what a map gives, in order; the key columns come first
+  uint32_t key_columns = 1;          // 1 <= key_columns <= columns.size()
+  int64_t version = 0;               // the user's own number
+  OnError on_error = OnError::kSkip;
+
+  // Two definitions with the same fingerprint make the same index from the same log: it covers all
+  // fields but the name, and the format of the index. Hexadecimal, stable across releases.
+  std::string Fingerprint() const;
+
+  // The statement's options again, for people: "log=events, map=(SELECT ...), keys=2".
+  std::string ToDisplay() const;
+
+  std::string Encode() const;
+  // Errors: kCorruption.
+  static Result<ViewDefinition> Decode(std::string_view bytes);
+};
+
+}  // namespace streamview
