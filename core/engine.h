@@ -1,8 +1,8 @@
 // Engine: one log, its documents and its views. The only interface that ext/ knows.
 //
-// It is abstract so that other implementations can stand beside the embedded one (core/local_engine.h):
-// one that talks to the process holding the directory, or one that follows a replicated log. So
-// nothing here assumes that appends come from this process alone.
+// It is abstract so that other implementations can stand beside the embedded one
+// (core/local_engine.h): one that talks to the process holding the directory, or one that follows a
+// replicated log. So nothing here assumes that appends come from this process alone.
 //
 // Thread-safety: Engine and View are thread-safe. Transaction, cursors and snapshots belong to one
 // thread at a time (a snapshot may be handed on). Whatever waits takes WaitOptions.
@@ -43,9 +43,9 @@ struct KeyBound {
   bool inclusive = true;
 };
 
-// The rows of a view whose index columns (the key columns, then doc_id) begin with `equal` and whose
-// next index column lies between the bounds. Values compare as SQLite compares them under BINARY:
-// NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent bound is no bound.
+// The rows of a view whose index columns (the key columns, then doc_id) begin with `equal` and
+// whose next index column lies between the bounds. Values compare as SQLite compares them under
+// BINARY: NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent bound is no bound.
 struct ViewRange {
   std::vector<Value> equal;
   std::optional<KeyBound> lower;
@@ -77,17 +77,17 @@ class ViewCursor {
   virtual Seq seq() = 0;
 };
 
-// One append-only transaction. Appends are buffered in memory and visible to nobody else. The destructor
-// rolls back.
+// One append-only transaction. Appends are buffered in memory and visible to nobody else. The
+// destructor rolls back.
 //
 //   Append*/Truncate*  ->  Prepare  ->  Commit | Rollback
 class Transaction {
  public:
   virtual ~Transaction() = default;
 
-  // Returns the sequence number that the entry will have. The first one waits for the writer's turn of
-  // the log, as `wait` allows (kBusy past the deadline). Errors: kConstraint (key or value too large;
-  // the transaction is as it was), kBusy, kInterrupted, and the engine's background error.
+  // Returns the sequence number that the entry will have. The first one waits for the writer's turn
+  // of the log, as `wait` allows (kBusy past the deadline). Errors: kConstraint (key or value too
+  // large; the transaction is as it was), kBusy, kInterrupted, and the engine's background error.
   virtual Result<Seq> Append(const ValueView& key, const ValueView& value,
                              const WaitOptions& wait) = 0;
   // How many entries the transaction holds.
@@ -95,11 +95,12 @@ class Transaction {
   // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size(), not prepared
   virtual void Truncate(size_t size) = 0;
 
-  // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose them,
-  // still visible to nobody. On error nothing was written and the transaction can be rolled back or
-  // prepared again. With no entries it does nothing.
+  // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose
+  // them, still visible to nobody. On error nothing was written and the transaction can be rolled
+  // back or prepared again. With no entries it does nothing.
   virtual Status Prepare(SyncMode sync) = 0;
-  // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES: prepared
+  // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES:
+  // prepared
   virtual void Commit() = 0;
   // Takes all back, also what was prepared. An error (the disk refuses) leaves the engine with a
   // background error, and the entries still invisible.
@@ -121,12 +122,12 @@ struct ViewStatus {
   std::string id;
   ViewDefinition definition;
   ViewState state = ViewState::kBuilding;
-  bool rebuilding = false;     // another index is being built; the present one answers
-  Seq seq = 0;                 // processed up to here
-  Seq target = 0;              // the head of the log
-  Seq building_seq = 0;        // how far the index being built is, where rebuilding
-  uint64_t entries = 0;        // physical index entries, superseded ones included
-  bool entries_exact = false;  // counted, or (where there are very many) estimated
+  bool rebuilding = false;      // another index is being built; the present one answers
+  Seq seq = 0;                  // processed up to here
+  Seq target = 0;               // the head of the log
+  Seq building_seq = 0;         // how far the index being built is, where rebuilding
+  uint64_t entries = 0;         // physical index entries, superseded ones included
+  bool entries_exact = false;   // counted, or (where there are very many) estimated
   uint64_t superseded_met = 0;  // superseded entries that readers came upon since opening
   uint64_t errors = 0;          // entries that the map failed on and that still count
   std::string last_error;
@@ -152,25 +153,27 @@ class View {
  public:
   virtual ~View() = default;
   virtual const std::string& id() const = 0;
-  virtual const ViewDefinition& definition() const = 0;
+  virtual ViewDefinition definition() const = 0;
 
-  // The state of the view at `at_least` or later, which the calling thread itself brings about where
-  // nobody has yet. REQUIRES: at_least <= Engine::Head(). `own`, where not null, is the reader's open
-  // transaction on this engine: its entries are mapped and merged in.
-  // Errors: kFailed (with the map's message, whatever at_least is), kInterrupted, kTimedOut (with a
-  // message that says how far the view came).
+  // The state of the view at `at_least` or later, which the calling thread itself brings about
+  // where nobody has yet. REQUIRES: at_least <= Engine::Head(). `own`, where not null, is the
+  // reader's open transaction on this engine: its entries are mapped and merged in. Errors: kFailed
+  // (with the map's message, whatever at_least is), kInterrupted, kTimedOut (with a message that
+  // says how far the view came).
   virtual Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
                                                            const WaitOptions& wait) = 0;
   // Processes the log up to `seq`, or finds it done; returns the checkpoint. Errors: as Read.
   virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
 
   // Starts to build a second index from the whole log in the background; the present one answers
-  // until the new one has caught up. Revives a failed view. Where a rebuild is under way it starts anew.
+  // until the new one has caught up. Revives a failed view. Where a rebuild is under way it starts
+  // anew.
   virtual Status Rebuild() = 0;
   // Writes what is in memory to disk, so that a restart need not replay it.
   virtual Status Flush() = 0;
   virtual ViewStatus GetStatus() const = 0;
-  // Up to `limit` errors of entries with seq > after, that count at the view's present state, in order.
+  // Up to `limit` errors of entries with seq > after, that count at the view's present state, in
+  // order.
   virtual Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const = 0;
 };
 
@@ -194,8 +197,9 @@ class Engine {
   virtual LogStatus GetLogStatus() const = 0;
 
   // --- views
-  // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper comes
-  // from the engine's MapperFactory. Errors: those of the factory; kConstraint (name in use).
+  // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper
+  // comes from the engine's MapperFactory. Errors: those of the factory. Names need not be unique:
+  // a redefinition in one transaction has two for a while.
   virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition) = 0;
   // kNotFound where no view has this id.
   virtual Result<std::shared_ptr<View>> FindView(const std::string& view_id) = 0;

@@ -18,7 +18,8 @@ struct EngineOptions {
   std::string log_id;
   // Used in messages, e.g. "events".
   std::string name;
-  // The views that the database knows. Others in the directory were left by a crash and are removed.
+  // The views that the database knows. Others in the directory were left by a crash and are
+  // removed.
   std::vector<std::string> view_ids;
   MapperFactory mapper_factory;
   // False: no background thread; views advance as they are read.
@@ -29,18 +30,18 @@ struct EngineOptions {
 std::string NewLogId();
 
 // Makes an empty log on disk (or in memory) and opens it. On error the directory is as it was.
-// Errors: kCannotOpen, with a message that says why: it holds another log or foreign files, or cannot
-// be written.
+// Errors: kCannotOpen, with a message that says why: it holds another log or foreign files, or
+// cannot be written.
 Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 
 // Opens an existing log, or returns the engine that this process has already open (then log_id must
-// be its id; the other options are not looked at). Errors: kCannotOpen (missing, foreign, another id),
-// kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked child).
-// A log in memory that no one holds any more is kCannotOpen.
+// be its id; the other options are not looked at). Errors: kCannotOpen (missing, foreign, another
+// id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
+// child). A log in memory that no one holds any more is kCannotOpen.
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options);
 
-// Deletes a log directory. Nothing is deleted unless it holds the log `log_id` and nobody has it open
-// (kBusy).
+// Deletes a log directory. Nothing is deleted unless it holds the log `log_id` and nobody has it
+// open (kBusy).
 Status DestroyLog(const std::string& directory, const std::string& log_id);
 
 }  // namespace streamview

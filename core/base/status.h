@@ -17,12 +17,12 @@ enum class StatusCode {
   kOk,
   kInvalidArgument,  // the caller's input is wrong; nothing was changed
   kNotFound,
-  kBusy,         // somebody else holds what is needed; trying again later may succeed
-  kConstraint,   // a rule about the data refuses this (size limit, existing key)
-  kCannotOpen,   // the log directory is missing, foreign, or cannot be created
-  kCorruption,   // stored data contradicts its format or itself
+  kBusy,        // somebody else holds what is needed; trying again later may succeed
+  kConstraint,  // a rule about the data refuses this (size limit, existing key)
+  kCannotOpen,  // the log directory is missing, foreign, or cannot be created
+  kCorruption,  // stored data contradicts its format or itself
   kIOError,
-  kFull,         // no space
+  kFull,  // no space
   kNoMemory,
   kReadOnly,
   kMisuse,       // called at the wrong time, or in a forked child
@@ -37,7 +37,9 @@ class [[nodiscard]] Status {
   Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
 
   static Status Ok() { return Status(); }
-  static Status InvalidArgument(std::string m) { return {StatusCode::kInvalidArgument, std::move(m)}; }
+  static Status InvalidArgument(std::string m) {
+    return {StatusCode::kInvalidArgument, std::move(m)};
+  }
   static Status NotFound(std::string m) { return {StatusCode::kNotFound, std::move(m)}; }
   static Status Busy(std::string m) { return {StatusCode::kBusy, std::move(m)}; }
   static Status Constraint(std::string m) { return {StatusCode::kConstraint, std::move(m)}; }
@@ -88,8 +90,8 @@ class [[nodiscard]] Result {
 }  // namespace streamview
 
 // Returns the Status from the calling function where `expr` is an error.
-#define SV_RETURN_IF_ERROR(expr)                         \
-  do {                                                   \
+#define SV_RETURN_IF_ERROR(expr)                                                       \
+  do {                                                                                 \
     if (::streamview::Status sv_status_ = (expr); !sv_status_.ok()) return sv_status_; \
   } while (0)
 
@@ -97,7 +99,7 @@ class [[nodiscard]] Result {
 #define SV_CONCAT_(a, b) SV_CONCAT_INNER_(a, b)
 
 // `SV_ASSIGN_OR_RETURN(auto x, MakeX());` declares x, or returns the error.
-#define SV_ASSIGN_OR_RETURN(decl, expr)                                        \
+#define SV_ASSIGN_OR_RETURN(decl, expr) \
   SV_ASSIGN_OR_RETURN_IMPL_(SV_CONCAT_(sv_result_, __LINE__), decl, expr)
 #define SV_ASSIGN_OR_RETURN_IMPL_(result, decl, expr) \
   auto result = (expr);                               \

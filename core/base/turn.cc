@@ -35,13 +35,6 @@ Status Turn::Take(const WaitOptions& wait) {
   }
 }
 
-bool Turn::TryTake() {
-  MutexLock lock(mutex_);
-  if (taken_ || !waiting_.empty()) return false;
-  taken_ = true;
-  return true;
-}
-
 void Turn::Release() {
   MutexLock lock(mutex_);
   taken_ = false;

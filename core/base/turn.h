@@ -1,7 +1,7 @@
 // Turn: exclusive ownership of a long piece of work, taken in order of asking.
 //
-// Unlike a Mutex, waiting for a turn can be interrupted and can time out, and a turn may be held for
-// as long as a transaction lasts and be released by another thread than the one that took it.
+// Unlike a Mutex, waiting for a turn can be interrupted and can time out, and a turn may be held
+// for as long as a transaction lasts and be released by another thread than the one that took it.
 // Thread-safe.
 
 #pragma once
@@ -15,7 +15,7 @@
 
 namespace streamview {
 
-class CAPABILITY("turn") Turn {
+class Turn {
  public:
   Turn() = default;
   Turn(const Turn&) = delete;
@@ -24,8 +24,6 @@ class CAPABILITY("turn") Turn {
   // Returns OK once the caller has the turn; kInterrupted or kTimedOut where `wait` says so, and
   // then the caller does not have it. With a deadline in the past it only tries.
   Status Take(const WaitOptions& wait);
-  // Returns true, and the caller has the turn, where it was free and nobody waits.
-  bool TryTake();
   // REQUIRES: the caller has the turn.
   void Release();
 

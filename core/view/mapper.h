@@ -7,44 +7,31 @@
 #include <memory>
 #include <span>
 
+#include "core/base/entry.h"
 #include "core/base/status.h"
 #include "core/base/value.h"
 #include "core/view/definition.h"
 
 namespace streamview {
 
-// Sequence numbers start at 1 and have no gaps. 0 stands for "before the first entry".
-using Seq = uint64_t;
-
-// One entry of the log. The views are valid only as long as what they were read from.
-struct Entry {
-  Seq seq = 0;
-  int64_t time_ms = 0;  // since the Unix epoch; never decreases along the log
-  ValueView key;        // NULL: an event that belongs to no document
-  ValueView value;
-
-  bool has_document() const { return !key.is_null(); }
-  bool is_tombstone() const { return has_document() && value.is_null(); }
-};
-
 // Where a Mapper puts its rows.
 class Emitter {
  public:
   virtual ~Emitter() = default;
-  // `row` has as many values as the definition has columns. The values are copied before it returns.
-  // An error (a row past the limits) must be returned from Map unchanged.
+  // `row` has as many values as the definition has columns. The values are copied before it
+  // returns. An error (a row past the limits) must be returned from Map unchanged.
   virtual Status Emit(std::span<const ValueView> row) = 0;
 };
 
-// A pure function of the entry: the same entry gives the same rows, in the same order, on any thread,
-// today and after a restart. The engine calls Map from one thread at a time, not always the same one,
-// never for tombstones, and never with a lock held that a Mapper could need.
+// A pure function of the entry: the same entry gives the same rows, in the same order, on any
+// thread, today and after a restart. The engine calls Map from one thread at a time, not always the
+// same one, never for tombstones, and never with a lock held that a Mapper could need.
 class Mapper {
  public:
   virtual ~Mapper() = default;
   // An error means that this entry cannot be mapped; its message is kept for the user. Rows emitted
-  // before the error are dropped. kNoMemory and kInterrupted are not blamed on the entry: the engine
-  // tries again later.
+  // before the error are dropped. kNoMemory and kInterrupted are not blamed on the entry: the
+  // engine tries again later.
   virtual Status Map(const Entry& entry, Emitter& emitter) = 0;
 };
 

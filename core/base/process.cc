@@ -1,0 +1,37 @@
+#include "core/base/process.h"
+
+#include <pthread.h>
+
+#include <atomic>
+
+namespace streamview {
+
+namespace {
+
+std::atomic<uint64_t> g_forks{0};
+
+uint64_t CurrentForks() {
+  // Registered once and for good: the library is never unloaded.
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { g_forks.fetch_add(1, std::memory_order_relaxed); });
+  (void)registered;
+  return g_forks.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+ProcessMark::ProcessMark() : forks_(CurrentForks()) {}
+
+bool ProcessMark::InForkedChild() const {
+  return g_forks.load(std::memory_order_relaxed) != forks_;
+}
+
+Status ProcessMark::Check() const {
+  if (!InForkedChild()) return Status::Ok();
+  return Status::Misuse(
+      "this process was forked from one that uses streamview, and its threads did not come along; "
+      "fork "
+      "before the first use, or exec");
+}
+
+}  // namespace streamview

@@ -1,0 +1,199 @@
+#include "core/engine_registry.h"
+
+#include <filesystem>
+#include <map>
+
+#include "core/base/mutex.h"
+#include "core/base/process.h"
+#include "core/base/random_id.h"
+#include "core/local_engine.h"
+#include "core/storage/log_directory.h"
+#include "core/view/json_path_mapper.h"
+
+namespace streamview {
+
+namespace {
+
+// The engines that are open in this process. Never destroyed: engines close after static
+// destructors.
+class Registry {
+ public:
+  static Registry& Get() {
+    static Registry* const registry = new Registry;
+    return *registry;
+  }
+
+  Result<std::shared_ptr<Engine>> Create(const EngineOptions& options) EXCLUDES(mutex_);
+  Result<std::shared_ptr<Engine>> Open(const EngineOptions& options) EXCLUDES(mutex_);
+  Status Destroy(const std::string& directory, const std::string& log_id) EXCLUDES(mutex_);
+
+ private:
+  // An expired engine is one that is closing: its directory is locked until it is erased here.
+  using Engines = std::map<std::string, std::weak_ptr<Engine>>;
+
+  static std::string KeyOf(const EngineOptions& options);
+  void AwaitClosed(const std::string& key) REQUIRES(mutex_);
+  Result<std::shared_ptr<Engine>> Start(const EngineOptions& options, bool create) REQUIRES(mutex_);
+  Status MakeRoom(const std::string& directory) REQUIRES(mutex_);
+  void Erase(const std::string& key) EXCLUDES(mutex_);
+
+  const ProcessMark process_;
+  Mutex mutex_;
+  CondVar closed_;
+  Engines engines_ GUARDED_BY(mutex_);
+};
+
+std::string CanonicalPath(const std::string& directory) {
+  std::error_code error;
+  const auto path = std::filesystem::weakly_canonical(directory, error);
+  return error ? directory : path.string();
+}
+
+std::string Registry::KeyOf(const EngineOptions& options) {
+  return options.directory.empty() ? "memory:" + options.log_id : CanonicalPath(options.directory);
+}
+
+void Registry::AwaitClosed(const std::string& key) {
+  for (;;) {
+    const auto it = engines_.find(key);
+    if (it == engines_.end() || !it->second.expired()) return;
+    closed_.Wait(mutex_);
+  }
+}
+
+void Registry::Erase(const std::string& key) {
+  MutexLock lock(mutex_);
+  engines_.erase(key);
+  closed_.NotifyAll();
+}
+
+// JSON-path views are the engine's own; the caller's factory makes the others.
+MapperFactory WithJsonPaths(MapperFactory others) {
+  return [others = std::move(others)](
+             const ViewDefinition& definition) -> Result<std::unique_ptr<Mapper>> {
+    if (definition.kind == MapKind::kJsonPath) return NewJsonPathMapper(definition);
+    if (!others) return Status::InvalidArgument("this client cannot run maps written in SQL");
+    return others(definition);
+  };
+}
+
+Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bool create) {
+  EngineOptions adapted = options;
+  adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened, LocalEngine::Open(adapted, create));
+  const std::string key = KeyOf(options);
+  std::shared_ptr<Engine> engine(opened.release(), [this, key](Engine* closing) {
+    delete closing;
+    Erase(key);
+  });
+  engines_[key] = engine;
+  return engine;
+}
+
+// Lets a directory be made into a new log: removes what a CREATE that never committed has left.
+Status Registry::MakeRoom(const std::string& directory) {
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
+  if (info.kind == DirectoryKind::kMissing || info.kind == DirectoryKind::kEmpty) {
+    return Status::Ok();
+  }
+  if (info.kind == DirectoryKind::kForeign) {
+    return Status::CannotOpen("log directory " + directory +
+                              " exists and holds files that are not streamview's; move it away, or "
+                              "give the log another one with path=");
+  }
+  Seq head = 0;
+  if (info.has_database) {
+    EngineOptions existing;
+    existing.directory = directory;
+    existing.log_id = info.log_id;
+    existing.background = false;
+    SV_ASSIGN_OR_RETURN(const std::unique_ptr<LocalEngine> engine,
+                        LocalEngine::Open(existing, /*create=*/false));
+    head = engine->Head();
+  }
+  if (head == 0) return RemoveLogDirectory(directory);
+  return Status::CannotOpen("log directory " + directory + " holds another log, with " +
+                            std::to_string(head) +
+                            " entries; move it away, or give the log another one with path=");
+}
+
+Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  MutexLock lock(mutex_);
+  if (options.directory.empty()) return Start(options, /*create=*/true);
+  AwaitClosed(KeyOf(options));
+  if (engines_.count(KeyOf(options)) != 0) {
+    return Status::CannotOpen("log directory " + options.directory +
+                              " is in use by another log; give this one another with path=");
+  }
+  SV_RETURN_IF_ERROR(MakeRoom(options.directory));
+  SV_RETURN_IF_ERROR(MakeLogDirectory(options.directory, options.log_id));
+  Result<std::shared_ptr<Engine>> engine = Start(options, /*create=*/true);
+  if (!engine.ok()) (void)RemoveLogDirectory(options.directory);
+  return engine;
+}
+
+Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  MutexLock lock(mutex_);
+  const std::string key = KeyOf(options);
+  AwaitClosed(key);
+  if (const auto it = engines_.find(key); it != engines_.end()) {
+    std::shared_ptr<Engine> engine = it->second.lock();
+    // The last reference may go between AwaitClosed and here.
+    if (!engine) return Status::Busy("the log is just being closed");
+    if (engine->id() == options.log_id) return engine;
+    return Status::CannotOpen("log directory " + options.directory + " is in use by log " +
+                              engine->id() + ", and the database expects log " + options.log_id);
+  }
+  if (options.directory.empty()) {
+    return Status::CannotOpen("log " + options.name +
+                              " was in memory, and went with the connection that made it");
+  }
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(options.directory));
+  if (info.kind == DirectoryKind::kMissing || info.kind == DirectoryKind::kEmpty) {
+    return Status::CannotOpen("the directory of log " + options.name +
+                              " is missing: " + options.directory);
+  }
+  if (info.kind == DirectoryKind::kForeign) {
+    return Status::CannotOpen(options.directory + " is not a streamview log directory");
+  }
+  if (info.log_id != options.log_id) {
+    return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
+                              ", and the database expects log " + options.log_id);
+  }
+  return Start(options, /*create=*/false);
+}
+
+Status Registry::Destroy(const std::string& directory, const std::string& log_id) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  MutexLock lock(mutex_);
+  const std::string key = CanonicalPath(directory);
+  AwaitClosed(key);
+  if (engines_.count(key) != 0) {
+    return Status::Busy("log directory " + directory + " is still in use");
+  }
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
+  if (info.kind != DirectoryKind::kLog || info.log_id != log_id) {
+    return Status::CannotOpen(directory + " does not hold log " + log_id);
+  }
+  return RemoveLogDirectory(directory);
+}
+
+}  // namespace
+
+std::string NewLogId() { return RandomId(16); }
+
+Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options) {
+  return Registry::Get().Create(options);
+}
+
+Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options) {
+  return Registry::Get().Open(options);
+}
+
+Status DestroyLog(const std::string& directory, const std::string& log_id) {
+  return Registry::Get().Destroy(directory, log_id);
+}
+
+}  // namespace streamview

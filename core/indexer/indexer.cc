@@ -1,0 +1,134 @@
+#include "core/indexer/indexer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/log/log_reader.h"
+
+namespace streamview {
+
+namespace {
+
+// How long to leave what failed (a full disk, a damaged file) before it is tried again.
+constexpr std::chrono::milliseconds kRetryAfter{500};
+// How long to wait for a view that a reader advances.
+constexpr std::chrono::milliseconds kPatience{20};
+// Views that build, and are ahead of others that build, get every so many rounds only: so that
+// those behind catch up and all share one pass, and yet none waits for a slow one.
+constexpr uint64_t kRoundsOfTheHindmost = 4;
+
+}  // namespace
+
+Indexer::Indexer(Log* log, DocIndex* docs, ViewSource views)
+    : log_(log), docs_(docs), views_(std::move(views)) {}
+
+Indexer::~Indexer() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    woken_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Indexer::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Indexer::Wake() {
+  MutexLock lock(mutex_);
+  if (awake_) return;
+  awake_ = true;
+  woken_.NotifyOne();
+}
+
+bool Indexer::stopping() {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+void Indexer::Run() {
+  while (!stopping()) {
+    bool ok = true;
+    const bool worked = RunRound(&ok);
+    if (!ok || !worked) Sleep(!ok);
+  }
+}
+
+// Until there is work; after a failure also for a while only.
+void Indexer::Sleep(bool failed) {
+  const auto retry = WaitOptions::Clock::now() + kRetryAfter;
+  MutexLock lock(mutex_);
+  // Between the round that found nothing and here, Wake() may have been called: awake_ tells.
+  if (failed) {
+    while (!stopping_ && WaitOptions::Clock::now() < retry) woken_.WaitUntil(mutex_, retry);
+  } else {
+    while (!stopping_ && !awake_) woken_.Wait(mutex_);
+  }
+  awake_ = false;
+}
+
+bool Indexer::RunRound(bool* ok) {
+  round_++;
+  const Seq head = log_->head();
+  bool worked = FollowDocuments(head, ok);
+  const std::vector<std::shared_ptr<LocalView>> views = views_();
+  const std::vector<Follower> followers = Behind(views, head);
+  for (size_t first = 0; first < followers.size() && !stopping();) {
+    first += ServeGroup(followers, first, head, ok);
+    worked = true;
+  }
+  for (const std::shared_ptr<LocalView>& view : views) {
+    if (!view->SettleRebuild().ok()) *ok = false;
+  }
+  return worked;
+}
+
+bool Indexer::FollowDocuments(Seq head, bool* ok) {
+  if (docs_->checkpoint() >= head) return false;
+  if (!docs_->AdvanceBatch(head).ok()) *ok = false;
+  return true;
+}
+
+// Nearest to the head first.
+std::vector<Indexer::Follower> Indexer::Behind(const std::vector<std::shared_ptr<LocalView>>& views,
+                                               Seq head) const {
+  std::vector<Follower> followers;
+  for (const std::shared_ptr<LocalView>& view : views) {
+    for (std::shared_ptr<ViewIndex>& index : view->Indexes()) {
+      const std::shared_ptr<const ViewIndex::State> state = index->state();
+      if (state->seq >= head || !state->failure.ok() || index->retired()) continue;
+      followers.push_back({std::move(index), state->seq});
+    }
+  }
+  std::sort(followers.begin(), followers.end(),
+            [](const Follower& a, const Follower& b) { return a.seq > b.seq; });
+  return followers;
+}
+
+size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first, Seq head,
+                           bool* ok) {
+  size_t end = first + 1;
+  while (end < followers.size() && followers[first].seq - followers[end].seq < kBatchEntries) end++;
+  const bool near_head = head - followers[first].seq <= kBatchEntries;
+  const bool hindmost = end == followers.size();
+  if (!near_head && !hindmost && round_ % kRoundsOfTheHindmost != 0) return end - first;
+
+  EntryBatch batch;
+  Status status = ReadBatch(*log_, followers[end - 1].seq + 1, head, &batch);
+  if (status.ok()) status = docs_->AdvanceTo(batch.last(), WaitOptions());
+  for (size_t i = first; i < end && status.ok(); i++) {
+    ViewIndex& index = *followers[i].index;
+    // A reader that is at it lets go after its slice; one that is slow must not hold up the others.
+    WaitOptions wait;
+    wait.deadline = WaitOptions::Clock::now() + kPatience;
+    if (!index.turn().Take(wait).ok()) continue;
+    TurnHolder holder(index.turn());
+    // One view's trouble is not the others': a reader of that view will be told.
+    if (!index.Apply(batch).ok()) *ok = false;
+  }
+  if (!status.ok()) *ok = false;
+  return end - first;
+}
+
+}  // namespace streamview

@@ -1,0 +1,254 @@
+#include "core/local_engine.h"
+
+#include <algorithm>
+
+#include "core/base/random_id.h"
+#include "core/log/log_reader.h"
+#include "core/log/log_transaction.h"
+#include "core/storage/rocks.h"
+
+namespace streamview {
+
+namespace {
+
+constexpr char kLogIdKey[] = "log_id";
+
+// A cursor over nothing, that says why.
+class FailedLogCursor final : public LogCursor {
+ public:
+  explicit FailedLogCursor(Status status) : status_(std::move(status)) {}
+  bool Valid() const override { return false; }
+  void Next() override {}
+  Status status() const override { return status_; }
+  const Entry& entry() const override { return entry_; }
+
+ private:
+  const Status status_;
+  const Entry entry_{};
+};
+
+}  // namespace
+
+LocalEngine::LocalEngine(const EngineOptions& options)
+    : id_(options.log_id), directory_(options.directory) {}
+
+Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& options, bool create) {
+  std::unique_ptr<LocalEngine> engine(new LocalEngine(options));
+  StoreOptions store_options;
+  store_options.directory = options.directory;
+  store_options.create = create;
+  SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
+  SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
+  SV_ASSIGN_OR_RETURN(engine->log_, Log::Open(engine->store_.get()));
+  SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
+  engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());
+
+  LocalEngine* const self = engine.get();
+  engine->indexer_ = std::make_unique<Indexer>(engine->log_.get(), engine->docs_.get(),
+                                               [self] { return self->LocalViews(); });
+  Indexer* const indexer = engine->indexer_.get();
+  ViewContext& context = engine->context_;
+  context.store = engine->store_.get();
+  context.log = engine->log_.get();
+  context.docs = engine->docs_.get();
+  context.catalog = engine->catalog_.get();
+  context.mapper_factory = options.mapper_factory;
+  context.background = options.background;
+  context.wake = [indexer] { indexer->Wake(); };
+  engine->log_->set_on_publish(context.wake);
+  SV_RETURN_IF_ERROR(engine->RestoreViews(options.view_ids));
+  if (options.background) engine->indexer_->Start();
+  return engine;
+}
+
+LocalEngine::~LocalEngine() {
+  if (process_.InForkedChild()) {
+    // The threads that these would wait for are the parent's. The child leaves them alone.
+    (void)indexer_.release();
+    (void)docs_.release();
+    (void)log_.release();
+    (void)store_.release();
+    MutexLock lock(mutex_);
+    for (auto& [id, view] : views_) new std::shared_ptr<LocalView>(std::move(view));
+    return;
+  }
+  indexer_.reset();
+  MutexLock lock(mutex_);
+  views_.clear();
+}
+
+Status LocalEngine::CheckIdentity(bool create) {
+  rocksdb::DB* const db = store_->db();
+  std::string stored;
+  const rocksdb::Status read = db->Get(rocksdb::ReadOptions(), store_->meta(), kLogIdKey, &stored);
+  if (read.IsNotFound() && create) {
+    rocksdb::WriteBatch batch;
+    SV_RETURN_IF_ERROR(
+        FromRocks(batch.Put(store_->meta(), kLogIdKey, id_), "writing the log's id"));
+    SV_RETURN_IF_ERROR(store_->WriteLogged(&batch));
+    return store_->FlushWal(/*sync=*/true);
+  }
+  if (read.IsNotFound()) {
+    return Status::CannotOpen("log directory " + directory_ + " holds no log id: it is damaged");
+  }
+  SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's id"));
+  if (stored == id_) return Status::Ok();
+  return Status::CannotOpen("log directory " + directory_ + " holds log " + stored +
+                            ", and the database expects log " + id_);
+}
+
+Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
+  std::map<std::string, std::shared_ptr<ColumnFamily>> families;
+  for (std::shared_ptr<ColumnFamily>& family : store_->TakeViewFamilies()) {
+    std::string name = family->name();
+    SV_ASSIGN_OR_RETURN(const Seq checkpoint, ViewIndex::ReadCheckpoint(store_.get(), *family));
+    // Ahead of the log: the directory lost the log's end, and other entries will take those
+    // numbers.
+    if (checkpoint > log_->head()) {
+      SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
+      continue;
+    }
+    // The indexes' superseded sets come from the document index: it must be no less far.
+    SV_RETURN_IF_ERROR(docs_->AdvanceTo(checkpoint, WaitOptions()));
+    families.emplace(std::move(name), std::move(family));
+  }
+  const auto take = [&families](const std::string& name) {
+    std::shared_ptr<ColumnFamily> family;
+    if (auto node = families.extract(name)) family = std::move(node.mapped());
+    return family;
+  };
+  SV_ASSIGN_OR_RETURN(const std::vector<CatalogEntry> entries, catalog_->Load());
+  for (const CatalogEntry& entry : entries) {
+    if (std::find(known_ids.begin(), known_ids.end(), entry.view_id) == known_ids.end()) {
+      // Its CREATE never committed, or its DROP did: the families are left over, and go below.
+      SV_RETURN_IF_ERROR(catalog_->Remove(entry.view_id));
+      continue;
+    }
+    SV_RETURN_IF_ERROR(RestoreView(entry, take(entry.family), take(entry.building_family)));
+  }
+  for (const auto& [name, family] : families) {
+    SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
+  }
+  return Status::Ok();
+}
+
+// A view that cannot be opened is reported to whoever asks for it; the log and the others go on.
+Status LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
+                                std::shared_ptr<ColumnFamily> building) {
+  Result<std::shared_ptr<LocalView>> view =
+      LocalView::Open(&context_, entry, std::move(family), std::move(building));
+  MutexLock lock(mutex_);
+  if (view.ok()) {
+    views_[entry.view_id] = *std::move(view);
+  } else {
+    broken_views_[entry.view_id] = view.status().WithContext("view " + entry.definition.name);
+  }
+  return Status::Ok();
+}
+
+std::unique_ptr<Transaction> LocalEngine::Begin() {
+  return std::make_unique<LogTransaction>(log_.get(), process_);
+}
+
+std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range, const Transaction* own) {
+  if (const Status status = process_.Check(); !status.ok()) {
+    return std::make_unique<FailedLogCursor>(status);
+  }
+  return NewLogCursor(*log_, range, static_cast<const LogTransaction*>(own));
+}
+
+Result<Value> LocalEngine::ReadValue(Seq seq, const Transaction* own) {
+  const std::unique_ptr<LogCursor> cursor = ScanLog({seq, seq, false}, own);
+  SV_RETURN_IF_ERROR(cursor->status());
+  if (!cursor->Valid()) return Status::NotFound("the log has no entry " + std::to_string(seq));
+  return Value(cursor->entry().value);
+}
+
+Status LocalEngine::WaitForHead(Seq seq, const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return log_->WaitForHead(seq, wait);
+}
+
+Status LocalEngine::FlushLog() {
+  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(store_->FlushWal(/*sync=*/true));
+  SV_RETURN_IF_ERROR(store_->Flush(store_->log()));
+  return docs_->Flush();
+}
+
+LogStatus LocalEngine::GetLogStatus() const {
+  LogStatus status;
+  status.id = id_;
+  status.directory = directory_;
+  status.head = log_->head();
+  status.bytes_on_disk = store_->BytesOnDisk(store_->log()) + store_->BytesOnDisk(store_->docs());
+  status.background_error = log_->background_error().message();
+  return status;
+}
+
+Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  const std::string view_id = RandomId(8);
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<LocalView> view,
+                      LocalView::Create(&context_, view_id, definition));
+  {
+    MutexLock lock(mutex_);
+    views_[view_id] = view;
+  }
+  indexer_->Wake();
+  return std::shared_ptr<View>(std::move(view));
+}
+
+Result<std::shared_ptr<View>> LocalEngine::FindView(const std::string& view_id) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  MutexLock lock(mutex_);
+  if (auto it = views_.find(view_id); it != views_.end()) {
+    return std::shared_ptr<View>(it->second);
+  }
+  if (auto it = broken_views_.find(view_id); it != broken_views_.end()) return it->second;
+  return Status::NotFound("the log has no view with id " + view_id);
+}
+
+std::vector<std::shared_ptr<LocalView>> LocalEngine::LocalViews() const {
+  MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<LocalView>> views;
+  for (const auto& [id, view] : views_) views.push_back(view);
+  return views;
+}
+
+std::vector<std::shared_ptr<View>> LocalEngine::ListViews() {
+  std::vector<std::shared_ptr<View>> views;
+  for (std::shared_ptr<LocalView>& view : LocalViews()) views.push_back(std::move(view));
+  return views;
+}
+
+Status LocalEngine::RenameView(const std::string& view_id, const std::string& name) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  std::shared_ptr<LocalView> view;
+  {
+    MutexLock lock(mutex_);
+    auto it = views_.find(view_id);
+    if (it == views_.end()) return Status::NotFound("the log has no view with id " + view_id);
+    view = it->second;
+  }
+  return view->Rename(name);
+}
+
+Status LocalEngine::DropView(const std::string& view_id) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  std::shared_ptr<LocalView> view;
+  {
+    MutexLock lock(mutex_);
+    if (broken_views_.erase(view_id) != 0) {
+      // Its column families are nobody's now, and removed at the next open.
+      return catalog_->Remove(view_id);
+    }
+    auto it = views_.find(view_id);
+    if (it == views_.end()) return Status::NotFound("the log has no view with id " + view_id);
+    view = std::move(it->second);
+    views_.erase(it);
+  }
+  return view->Drop();
+}
+
+}  // namespace streamview

@@ -1,0 +1,70 @@
+// LocalEngine: the engine of a log directory that this process holds.
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/process.h"
+#include "core/docs/doc_index.h"
+#include "core/engine.h"
+#include "core/engine_registry.h"
+#include "core/indexer/indexer.h"
+#include "core/log/log.h"
+#include "core/storage/store.h"
+#include "core/view/catalog.h"
+#include "core/view/local_view.h"
+
+namespace streamview {
+
+class LocalEngine final : public Engine {
+ public:
+  // Opens the database in options.directory (or an empty one in memory); with `create` makes it.
+  // The directory's marker has been looked at already.
+  static Result<std::unique_ptr<LocalEngine>> Open(const EngineOptions& options, bool create);
+  // Stops the indexer, writes what is in memory, closes. In a forked child it does nothing.
+  ~LocalEngine() override;
+
+  const std::string& id() const override { return id_; }
+  Seq Head() const override { return log_->head(); }
+  std::unique_ptr<Transaction> Begin() override;
+  std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) override;
+  Result<Value> ReadValue(Seq seq, const Transaction* own) override;
+  Status WaitForHead(Seq seq, const WaitOptions& wait) override;
+  Status FlushLog() override;
+  LogStatus GetLogStatus() const override;
+
+  Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition) override;
+  Result<std::shared_ptr<View>> FindView(const std::string& view_id) override;
+  std::vector<std::shared_ptr<View>> ListViews() override;
+  Status RenameView(const std::string& view_id, const std::string& name) override;
+  Status DropView(const std::string& view_id) override;
+
+ private:
+  explicit LocalEngine(const EngineOptions& options);
+  Status CheckIdentity(bool create);
+  Status RestoreViews(const std::vector<std::string>& known_ids) EXCLUDES(mutex_);
+  Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
+                     std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
+  std::vector<std::shared_ptr<LocalView>> LocalViews() const EXCLUDES(mutex_);
+
+  const std::string id_;
+  const std::string directory_;
+  ProcessMark process_;
+  // In the order of dependence: each uses those above it only.
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<DocIndex> docs_;
+  std::unique_ptr<Catalog> catalog_;
+  ViewContext context_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<LocalView>> views_ GUARDED_BY(mutex_);  // by id
+  // Views that the catalog has and that could not be opened, and why.
+  std::map<std::string, Status> broken_views_ GUARDED_BY(mutex_);
+  std::unique_ptr<Indexer> indexer_;
+};
+
+}  // namespace streamview

@@ -1,0 +1,123 @@
+#include "core/log/log.h"
+
+#include <chrono>
+
+#include "core/codec/record.h"
+#include "core/codec/varint.h"
+#include "core/storage/rocks.h"
+
+namespace streamview {
+
+namespace {
+
+std::string LogKey(Seq seq) {
+  std::string key;
+  AppendBigEndian64(&key, seq);
+  return key;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::Open(Store* store) {
+  std::unique_ptr<Log> log(new Log(store));
+  SV_RETURN_IF_ERROR(log->Recover());
+  return log;
+}
+
+Status Log::Recover() {
+  std::unique_ptr<rocksdb::Iterator> last(
+      store_->db()->NewIterator(rocksdb::ReadOptions(), store_->log()));
+  last->SeekToLast();
+  if (!last->Valid()) return FromRocks(last->status(), "reading the log's end");
+  if (last->key().size() != sizeof(Seq))
+    return Status::Corruption("the log's last key is malformed");
+  const Seq seq = DecodeBigEndian64(last->key().data());
+  Entry entry;
+  SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
+  last_time_ms_ = entry.time_ms;
+  head_.store(seq, std::memory_order_release);
+  return Status::Ok();
+}
+
+Status Log::ReadRecord(Seq seq, rocksdb::PinnableSlice* record) const {
+  const rocksdb::Status read =
+      store_->db()->Get(rocksdb::ReadOptions(), store_->log(), LogKey(seq), record);
+  if (read.IsNotFound()) {
+    return Status::NotFound("the log has no entry " + std::to_string(seq));
+  }
+  return FromRocks(read, "reading log entry " + std::to_string(seq));
+}
+
+Status Log::WaitForHead(Seq seq, const WaitOptions& wait) {
+  while (head() < seq) {
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    if (wait.Expired()) {
+      return Status::TimedOut("the log is at " + std::to_string(head()) + ", waiting for " +
+                              std::to_string(seq));
+    }
+    MutexLock lock(mutex_);
+    if (head() < seq) head_moved_.WaitUntil(mutex_, wait.NextPoll());
+  }
+  return Status::Ok();
+}
+
+int64_t Log::NextTime() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  if (ms > last_time_ms_) last_time_ms_ = ms;
+  return last_time_ms_;
+}
+
+Status Log::WriteRecords(Seq first, const std::vector<std::string>& records, SyncMode sync) {
+  SV_RETURN_IF_ERROR(background_error());
+  rocksdb::WriteBatch batch;
+  for (size_t i = 0; i < records.size(); i++) {
+    SV_RETURN_IF_ERROR(
+        FromRocks(batch.Put(store_->log(), LogKey(first + i), records[i]), "writing the log"));
+  }
+  SV_RETURN_IF_ERROR(store_->WriteLogged(&batch));
+  const Status persisted = Persist(sync);
+  if (persisted.ok()) return persisted;
+  // The records are in memory, perhaps on disk. They must not come back as part of the log.
+  const Status erased = EraseRecords(first, records.size(), SyncMode::kNormal);
+  return erased.ok() ? persisted : erased;
+}
+
+Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
+  rocksdb::WriteBatch batch;
+  Status status;
+  for (size_t i = 0; i < count && status.ok(); i++) {
+    status = FromRocks(batch.Delete(store_->log(), LogKey(first + i)), "taking back a transaction");
+  }
+  if (status.ok()) status = store_->WriteLogged(&batch);
+  if (status.ok()) status = Persist(sync);
+  if (!status.ok()) {
+    // Whether they are gone is unknown: nothing may be appended under their numbers.
+    MutexLock lock(mutex_);
+    if (background_error_.ok()) {
+      background_error_ = status.WithContext("the log takes no more appends until it is reopened");
+    }
+  }
+  return status;
+}
+
+void Log::Publish(Seq head) {
+  {
+    MutexLock lock(mutex_);
+    head_.store(head, std::memory_order_release);
+    head_moved_.NotifyAll();
+  }
+  if (on_publish_) on_publish_();
+}
+
+Status Log::background_error() const {
+  MutexLock lock(mutex_);
+  return background_error_;
+}
+
+Status Log::Persist(SyncMode sync) {
+  if (sync == SyncMode::kOff) return Status::Ok();
+  return store_->FlushWal(sync == SyncMode::kFull);
+}
+
+}  // namespace streamview

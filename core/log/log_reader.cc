@@ -1,0 +1,133 @@
+#include "core/log/log_reader.h"
+
+#include <algorithm>
+
+#include "core/codec/record.h"
+#include "core/codec/varint.h"
+#include "core/storage/rocks.h"
+
+namespace streamview {
+
+namespace {
+
+Status MissingEntry(Seq seq) {
+  return Status::Corruption("the log lacks entry " + std::to_string(seq));
+}
+
+// Checks that `it` stands at `seq`; anything else is a gap, or an error of the iterator.
+Status ExpectAt(const rocksdb::Iterator& it, Seq seq) {
+  if (!it.Valid()) {
+    SV_RETURN_IF_ERROR(FromRocks(it.status(), "reading the log"));
+    return MissingEntry(seq);
+  }
+  if (it.key().size() != sizeof(Seq) || DecodeBigEndian64(it.key().data()) != seq) {
+    return MissingEntry(seq);
+  }
+  return Status::Ok();
+}
+
+// Committed entries from the column family, then (in ascending order) those of the own transaction.
+class MergedLogCursor final : public LogCursor {
+ public:
+  MergedLogCursor(const Log& log, const LogRange& range, const LogTransaction* own)
+      : log_(log), own_(own), reverse_(range.reverse), head_(log.head()) {
+    const Seq end = own != nullptr && own->size() > 0 ? own->first() + own->size() - 1 : head_;
+    first_ = std::max<Seq>(range.first, 1);
+    last_ = std::min(range.last, end);
+    if (first_ > last_) return;
+    Load(reverse_ ? last_ : first_);
+  }
+
+  bool Valid() const override { return valid_; }
+  Status status() const override { return status_; }
+  const Entry& entry() const override { return entry_; }
+
+  void Next() override {
+    valid_ = false;
+    if (reverse_ ? entry_.seq == first_ : entry_.seq == last_) return;
+    Load(reverse_ ? entry_.seq - 1 : entry_.seq + 1);
+  }
+
+ private:
+  void Load(Seq seq) {
+    status_ = seq > head_ ? LoadOwn(seq) : LoadCommitted(seq);
+    valid_ = status_.ok();
+  }
+
+  Status LoadOwn(Seq seq) {
+    // A copy: the transaction's vector may move its records while rows are appended.
+    own_record_ = own_->RecordAt(seq - own_->first());
+    return DecodeRecord(own_record_, seq, &entry_);
+  }
+
+  Status LoadCommitted(Seq seq) {
+    if (first_ == last_) {  // a point: no iterator
+      SV_RETURN_IF_ERROR(log_.ReadRecord(seq, &record_));
+      return DecodeRecord(ToView(record_), seq, &entry_);
+    }
+    if (!it_) {
+      Store* const store = log_.store();
+      it_.reset(store->db()->NewIterator(rocksdb::ReadOptions(), store->log()));
+      std::string key;
+      AppendBigEndian64(&key, seq);
+      it_->Seek(key);
+    } else if (reverse_) {
+      it_->Prev();
+    } else {
+      it_->Next();
+    }
+    SV_RETURN_IF_ERROR(ExpectAt(*it_, seq));
+    return DecodeRecord(ToView(it_->value()), seq, &entry_);
+  }
+
+  const Log& log_;
+  const LogTransaction* const own_;
+  const bool reverse_;
+  const Seq head_;
+  Seq first_ = 1, last_ = 0;
+  std::unique_ptr<rocksdb::Iterator> it_;
+  rocksdb::PinnableSlice record_;
+  std::string own_record_;
+  Entry entry_;
+  bool valid_ = false;
+  Status status_;
+};
+
+}  // namespace
+
+Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
+  batch->bytes_.clear();
+  batch->entries_.clear();
+  std::vector<size_t> ends;
+  Store* const store = log.store();
+  rocksdb::ReadOptions options;
+  std::string upper;
+  AppendBigEndian64(&upper, last + 1);
+  const rocksdb::Slice upper_bound(upper);
+  options.iterate_upper_bound = &upper_bound;
+  std::unique_ptr<rocksdb::Iterator> it(store->db()->NewIterator(options, store->log()));
+  std::string key;
+  AppendBigEndian64(&key, first);
+  it->Seek(key);
+  for (Seq seq = first; seq <= last && ends.size() < kBatchEntries; seq++) {
+    SV_RETURN_IF_ERROR(ExpectAt(*it, seq));
+    if (!ends.empty() && batch->bytes_.size() + it->value().size() > kBatchBytes) break;
+    batch->bytes_.append(it->value().data(), it->value().size());
+    ends.push_back(batch->bytes_.size());
+    it->Next();
+  }
+  // Decoded only now: appending moves the bytes that entries point to.
+  batch->entries_.resize(ends.size());
+  for (size_t i = 0, begin = 0; i < ends.size(); begin = ends[i++]) {
+    const std::string_view record(batch->bytes_.data() + begin, ends[i] - begin);
+    SV_RETURN_IF_ERROR(DecodeRecord(record, first + i, &batch->entries_[i]));
+  }
+  return Status::Ok();
+}
+
+std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range,
+                                        const LogTransaction* own) {
+  return std::make_unique<MergedLogCursor>(log, range, own);
+}
+
+}  // namespace streamview

@@ -1,0 +1,92 @@
+#include "core/log/log_transaction.h"
+
+#include <cassert>
+
+#include "core/codec/record.h"
+
+namespace streamview {
+
+LogTransaction::~LogTransaction() {
+  if (process_.InForkedChild()) return;  // it is the parent's to end
+  // An error here is kept by the log as its background error.
+  (void)Rollback();
+}
+
+Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
+                                   const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  if (key.bytes().size() > kMaxKeyBytes) {
+    return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
+                              " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
+  }
+  if (!has_turn_) {
+    SV_RETURN_IF_ERROR(log_->background_error());
+    const Status taken = log_->writer_turn().Take(wait);
+    if (taken.code() == StatusCode::kTimedOut) {
+      return Status::Busy("another transaction is writing to the log");
+    }
+    SV_RETURN_IF_ERROR(taken);
+    has_turn_ = true;
+    first_ = log_->head() + 1;
+  }
+  std::string record;
+  AppendRecord(&record, log_->NextTime(), key, value);
+  records_.push_back(std::move(record));
+  return first_ + records_.size() - 1;
+}
+
+void LogTransaction::Truncate(size_t size) {
+  assert(size <= records_.size());
+  if (size == records_.size()) return;
+  records_.resize(size);
+  truncations_++;
+}
+
+Status LogTransaction::Prepare(SyncMode sync) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  if (prepared_ == records_.size() && prepared_ > 0) return Status::Ok();
+  // A COMMIT failed after it was prepared, and the transaction went on: one batch must hold it all.
+  SV_RETURN_IF_ERROR(Unprepare());
+  if (records_.empty()) return Status::Ok();
+  SV_RETURN_IF_ERROR(log_->WriteRecords(first_, records_, sync));
+  prepared_ = records_.size();
+  prepared_sync_ = sync;
+  return Status::Ok();
+}
+
+void LogTransaction::Commit() {
+  assert(prepared_ == records_.size());
+  if (prepared_ > 0) log_->Publish(first_ + prepared_ - 1);
+  prepared_ = 0;
+  Finish();
+}
+
+Status LogTransaction::Rollback() {
+  SV_RETURN_IF_ERROR(process_.Check());
+  const Status status = Unprepare();
+  Finish();
+  return status;
+}
+
+Status LogTransaction::EntryAt(size_t i, Entry* entry) const {
+  return DecodeRecord(records_[i], first_ + i, entry);
+}
+
+Status LogTransaction::Unprepare() {
+  if (prepared_ == 0) return Status::Ok();
+  const Status status = log_->EraseRecords(first_, prepared_, prepared_sync_);
+  prepared_ = 0;
+  return status;
+}
+
+void LogTransaction::Finish() {
+  records_.clear();
+  derived_.clear();
+  truncations_++;
+  if (has_turn_) {
+    has_turn_ = false;
+    log_->writer_turn().Release();
+  }
+}
+
+}  // namespace streamview

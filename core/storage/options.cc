@@ -1,0 +1,90 @@
+#include "core/storage/options.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <limits>
+
+#include "core/storage/store.h"
+
+namespace streamview {
+
+namespace {
+
+constexpr size_t kMiB = 1u << 20;
+constexpr size_t kBlockCacheBytes = 64 * kMiB;
+constexpr size_t kWriteBufferBytes = 96 * kMiB;  // of all column families together
+// Write-ahead log kept at most before the column families that still need it are flushed: bounds
+// the replay after a crash.
+constexpr size_t kMaxWalBytes = 128 * kMiB;
+
+// A column family that falls behind in compaction must not stall the writes of the others:
+// RocksDB's stalls hold up the whole database, so the ones that no append waits for never ask for
+// one.
+void NeverStall(rocksdb::ColumnFamilyOptions* options) {
+  options->level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
+  options->level0_stop_writes_trigger = std::numeric_limits<int>::max();
+  options->soft_pending_compaction_bytes_limit = 0;
+  options->hard_pending_compaction_bytes_limit = 0;
+}
+
+}  // namespace
+
+SharedBuffers NewSharedBuffers() {
+  SharedBuffers shared;
+  shared.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  shared.write_buffers = std::make_shared<rocksdb::WriteBufferManager>(kWriteBufferBytes);
+  return shared;
+}
+
+rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
+  rocksdb::DBOptions options;
+  options.create_missing_column_families = true;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = kMaxWalBytes;
+  options.write_buffer_manager = shared.write_buffers;
+  // Appends are buffered; each commit then decides how far its bytes must go (Store::FlushWal).
+  options.manual_wal_flush = true;
+  options.max_open_files = 512;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = kMiB;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const SharedBuffers& shared) {
+  rocksdb::ColumnFamilyOptions options;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = shared.block_cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.compression = rocksdb::kLZ4Compression;
+  if (name == "log") {
+    // Read in order or by known sequence numbers, and large: big blocks, and zstd once it is cold.
+    table.block_size = 16 * 1024;
+    table.filter_policy.reset();
+    options.write_buffer_size = 16 * kMiB;
+    options.max_write_buffer_number = 3;
+    options.bottommost_compression = rocksdb::kZSTD;
+  } else if (name == "docs") {
+    options.write_buffer_size = 16 * kMiB;
+    options.max_write_buffer_number = 4;
+    NeverStall(&options);
+  } else if (name.rfind(kViewFamilyPrefix, 0) == 0) {
+    options.write_buffer_size = 16 * kMiB;
+    options.max_write_buffer_number = 4;
+    NeverStall(&options);
+  } else {
+    options.write_buffer_size = kMiB;
+  }
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+}  // namespace streamview

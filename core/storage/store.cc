@@ -1,0 +1,187 @@
+#include "core/storage/store.h"
+
+#include <fcntl.h>
+#include <rocksdb/env.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/storage/options.h"
+#include "core/storage/rocks.h"
+
+namespace streamview {
+
+namespace {
+
+constexpr char kMemoryDirectory[] = "/streamview";
+
+// The pid that holds RocksDB's lock file, or 0 where that cannot be told.
+pid_t LockHolder(const std::string& directory) {
+  const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return 0;
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool told = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  ::close(fd);
+  return told ? lock.l_pid : 0;
+}
+
+Status OpenError(const rocksdb::Status& status, const std::string& directory) {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && text.find("lock") != std::string::npos) {
+    // Asking for the holder opens and closes the lock file, and that would drop this process' own
+    // lock, if another copy of the library holds it. RocksDB says so; then there is nothing to ask.
+    if (text.find("current process") != std::string::npos) {
+      return Status::Busy("log directory " + directory +
+                          " is already open in this process, by another copy of the library");
+    }
+    const pid_t pid = LockHolder(directory);
+    return Status::Busy("log directory " + directory + " is held by " +
+                        (pid > 0 ? "process " + std::to_string(pid) : "another process") +
+                        "; one process at a time can use a log");
+  }
+  Status converted = FromRocks(status, "cannot open log directory " + directory);
+  if (converted.code() == StatusCode::kCorruption || converted.code() == StatusCode::kFull) {
+    return converted;
+  }
+  return Status::CannotOpen(converted.message());
+}
+
+}  // namespace
+
+ColumnFamily::~ColumnFamily() {
+  // Only an invalid handle makes this fail.
+  db_->DestroyColumnFamilyHandle(handle_).PermitUncheckedError();
+}
+
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+  std::unique_ptr<Store> store(new Store);
+  SV_RETURN_IF_ERROR(store->OpenDatabase(options));
+  return store;
+}
+
+Status Store::OpenDatabase(const StoreOptions& options) {
+  buffers_ = NewSharedBuffers();
+  rocksdb::DBOptions db_options = DatabaseOptions(buffers_);
+  std::string directory = options.directory;
+  if (directory.empty()) {
+    memory_env_.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+    db_options.env = memory_env_.get();
+    directory = kMemoryDirectory;
+  }
+  db_options.create_if_missing = options.create;
+
+  std::vector<std::string> names;
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
+  if (!listed.ok()) {
+    // With create, a missing database is what is expected; if it is worse, opening says so.
+    if (!options.create) return OpenError(listed, directory);
+    names.clear();
+  }
+  for (const char* own : {"default", "log", "docs"}) {
+    if (std::find(names.begin(), names.end(), own) == names.end()) names.emplace_back(own);
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const std::string& name : names)
+    descriptors.emplace_back(name, FamilyOptions(name, buffers_));
+
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  if (!opened.ok()) return OpenError(opened, directory);
+  db_.reset(db);
+
+  MutexLock lock(mutex_);
+  names_.insert(names.begin(), names.end());
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    auto family = std::make_unique<ColumnFamily>(db, handle);
+    const std::string name = family->name();
+    if (name == "default") {
+      meta_ = std::move(family);
+    } else if (name == "log") {
+      log_ = std::move(family);
+    } else if (name == "docs") {
+      docs_ = std::move(family);
+    } else if (name.rfind(kViewFamilyPrefix, 0) == 0) {
+      found_views_.push_back(std::move(family));
+    } else {
+      foreign_.push_back(std::move(family));
+    }
+  }
+  return Status::Ok();
+}
+
+Store::~Store() {
+  if (!db_) return;
+  // Close() flushes what was written without the write-ahead log. An error here has nobody to go
+  // to, and costs nothing but a replay at the next open.
+  (void)FlushWal(/*sync=*/true);
+  {
+    MutexLock lock(mutex_);
+    found_views_.clear();
+  }
+  foreign_.clear();
+  docs_.reset();
+  log_.reset();
+  meta_.reset();
+  db_->Close().PermitUncheckedError();
+}
+
+std::vector<std::shared_ptr<ColumnFamily>> Store::TakeViewFamilies() {
+  MutexLock lock(mutex_);
+  return std::move(found_views_);
+}
+
+Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string& view) {
+  MutexLock lock(mutex_);
+  const std::string base = kViewFamilyPrefix + view;
+  std::string name = base;
+  for (int i = 2; names_.count(name) != 0; i++) name = base + "~" + std::to_string(i);
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  SV_RETURN_IF_ERROR(
+      FromRocks(db_->CreateColumnFamily(FamilyOptions(name, buffers_), name, &handle),
+                "creating column family " + name));
+  names_.insert(name);
+  return std::make_shared<ColumnFamily>(db_.get(), handle);
+}
+
+Status Store::DropViewFamily(const ColumnFamily& family) {
+  MutexLock lock(mutex_);
+  SV_RETURN_IF_ERROR(
+      FromRocks(db_->DropColumnFamily(family.handle()), "dropping column family " + family.name()));
+  names_.erase(family.name());
+  return Status::Ok();
+}
+
+Status Store::WriteLogged(rocksdb::WriteBatch* batch) {
+  return FromRocks(db_->Write(rocksdb::WriteOptions(), batch), "writing the log");
+}
+
+Status Store::WriteUnlogged(rocksdb::WriteBatch* batch) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return FromRocks(db_->Write(options, batch), "writing an index");
+}
+
+Status Store::FlushWal(bool sync) {
+  if (memory_env_) return Status::Ok();
+  return FromRocks(db_->FlushWAL(sync), sync ? "syncing the log" : "flushing the log");
+}
+
+Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
+  return FromRocks(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName());
+}
+
+uint64_t Store::BytesOnDisk(rocksdb::ColumnFamilyHandle* family) const {
+  uint64_t bytes = 0;
+  db_->GetIntProperty(family, rocksdb::DB::Properties::kTotalSstFilesSize, &bytes);
+  return bytes;
+}
+
+std::shared_ptr<const rocksdb::Snapshot> TakeSnapshot(rocksdb::DB* db) {
+  return {db->GetSnapshot(), [db](const rocksdb::Snapshot* s) { db->ReleaseSnapshot(s); }};
+}
+
+}  // namespace streamview

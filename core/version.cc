@@ -1,0 +1,9 @@
+#include "core/version.h"
+
+#include <rocksdb/version.h>
+
+namespace streamview {
+
+std::string StorageVersion() { return rocksdb::GetRocksVersionAsString(); }
+
+}  // namespace streamview

@@ -1,0 +1,38 @@
+// Catalog: which views a log has, in which column families, kept in the `default` column family.
+//
+// Thread-safe.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/storage/store.h"
+#include "core/view/definition.h"
+
+namespace streamview {
+
+struct CatalogEntry {
+  std::string view_id;
+  ViewDefinition definition;
+  std::string family;           // the column family that answers
+  std::string building_family;  // the one that a rebuild fills; empty: none
+};
+
+class Catalog {
+ public:
+  // `store` must outlive the catalog.
+  explicit Catalog(Store* store) : store_(store) {}
+
+  Result<std::vector<CatalogEntry>> Load() const;
+  // Durable when they return.
+  Status Put(const CatalogEntry& entry);
+  Status Remove(const std::string& view_id);
+
+ private:
+  Status Write(rocksdb::WriteBatch* batch);
+  Store* const store_;
+};
+
+}  // namespace streamview

@@ -1,0 +1,335 @@
+#include "core/view/local_view.h"
+
+#include <algorithm>
+
+#include "core/log/log_reader.h"
+#include "core/log/log_transaction.h"
+#include "core/view/view_snapshot.h"
+
+namespace streamview {
+
+LocalView::LocalView(const ViewContext* context, std::string id, const ViewDefinition& definition)
+    : context_(context), id_(std::move(id)), definition_(definition) {}
+
+Result<std::shared_ptr<LocalView>> LocalView::Create(const ViewContext* context,
+                                                     const std::string& id,
+                                                     const ViewDefinition& definition) {
+  std::shared_ptr<LocalView> view(new LocalView(context, id, definition));
+  MutexLock admin(view->admin_mutex_);
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, view->NewIndex());
+  {
+    MutexLock lock(view->mutex_);
+    view->current_ = std::move(index);
+    view->live_from_ = context->log->head();
+  }
+  SV_RETURN_IF_ERROR(view->SaveEntry());
+  return view;
+}
+
+Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
+                                                   const CatalogEntry& entry,
+                                                   std::shared_ptr<ColumnFamily> family,
+                                                   std::shared_ptr<ColumnFamily> building) {
+  std::shared_ptr<LocalView> view(new LocalView(context, entry.view_id, entry.definition));
+  MutexLock admin(view->admin_mutex_);
+  const bool complete = family != nullptr && (building != nullptr || entry.building_family.empty());
+  std::shared_ptr<ViewIndex> current_index, building_index;
+  if (family) {
+    SV_ASSIGN_OR_RETURN(current_index, view->OpenIndex(std::move(family)));
+  } else {
+    SV_ASSIGN_OR_RETURN(current_index, view->NewIndex());
+  }
+  if (building) {
+    SV_ASSIGN_OR_RETURN(building_index, view->OpenBuilding(std::move(building)));
+  }
+  {
+    MutexLock lock(view->mutex_);
+    view->current_ = std::move(current_index);
+    view->building_ = std::move(building_index);
+    view->live_from_ = context->log->head();
+  }
+  if (!complete) SV_RETURN_IF_ERROR(view->SaveEntry());
+  return view;
+}
+
+Result<std::shared_ptr<ViewIndex>> LocalView::OpenIndex(std::shared_ptr<ColumnFamily> family) {
+  const ViewDefinition def = definition();
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
+  return ViewIndex::Open(context_->log, context_->docs, std::move(family), def, std::move(mapper));
+}
+
+Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<ColumnFamily> family,
+                      context_->store->CreateViewFamily(definition().name));
+  Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family);
+  if (!index.ok()) {
+    // The reason to fail goes first; a family that stays is removed at the next open.
+    (void)context_->store->DropViewFamily(*family);
+  }
+  return index;
+}
+
+Result<std::shared_ptr<ViewIndex>> LocalView::OpenBuilding(std::shared_ptr<ColumnFamily> family) {
+  Result<std::shared_ptr<ViewIndex>> index = family ? OpenIndex(std::move(family)) : NewIndex();
+  if (!index.ok()) return index;
+  const Seq as_of = context_->docs->checkpoint();
+  std::vector<Supersession> supersessions;
+  SV_RETURN_IF_ERROR(context_->docs->ListSupersessions(0, as_of, &supersessions));
+  std::vector<Seq> obsolete;
+  obsolete.reserve(supersessions.size());
+  for (const Supersession& s : supersessions) obsolete.push_back(s.superseded);
+  (*index)->SkipObsolete(SeqSet().With(obsolete), as_of);
+  return index;
+}
+
+ViewDefinition LocalView::definition() const {
+  MutexLock lock(mutex_);
+  return definition_;
+}
+
+std::shared_ptr<ViewIndex> LocalView::current() const {
+  MutexLock lock(mutex_);
+  return current_;
+}
+
+std::shared_ptr<ViewIndex> LocalView::building() const {
+  MutexLock lock(mutex_);
+  return building_;
+}
+
+std::vector<std::shared_ptr<ViewIndex>> LocalView::Indexes() const {
+  MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<ViewIndex>> indexes{current_};
+  if (building_) indexes.push_back(building_);
+  return indexes;
+}
+
+Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  for (;;) {
+    std::shared_ptr<ViewIndex> index = current();
+    const Status advanced = index->AdvanceTo(seq, wait);
+    if (advanced.code() == StatusCode::kTimedOut) {
+      return Status::TimedOut(definition().name + " is at " + std::to_string(index->state()->seq) +
+                              ", waiting for " + std::to_string(seq));
+    }
+    SV_RETURN_IF_ERROR(advanced);
+    const Status failure = index->state()->failure;
+    if (failure.ok() && index->state()->seq >= seq) return index;
+    if (index->retired() && index != current()) continue;
+    if (index->retired()) return Status::NotFound("view " + definition().name + " was dropped");
+
+    // Failed: only a rebuild can help, and the reader does it where one is under way.
+    const std::shared_ptr<ViewIndex> next = building();
+    if (!next) {
+      return Status::Failed("view " + definition().name + " has stopped: " + failure.message() +
+                            "; mend the document or the map, then rebuild or redefine the view");
+    }
+    SV_RETURN_IF_ERROR(next->AdvanceTo(context_->log->head(), wait));
+    SV_RETURN_IF_ERROR(SettleRebuild());
+  }
+}
+
+Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(seq, wait));
+  return index->state()->seq;
+}
+
+Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const Transaction* own,
+                                                            const WaitOptions& wait) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(at_least, wait));
+  const std::shared_ptr<const ViewIndex::State> state = index->state();
+  std::shared_ptr<const Overlay> overlay;
+  if (own != nullptr && own->size() > 0) {
+    const auto& entries = static_cast<const LogTransaction&>(*own);
+    SV_ASSIGN_OR_RETURN(overlay, OverlayOf(entries, index, *state, wait));
+  }
+  return std::shared_ptr<const ViewSnapshot>(
+      std::make_shared<IndexSnapshot>(index, state, std::move(overlay)));
+}
+
+Result<std::shared_ptr<const Overlay>> LocalView::OverlayOf(const LogTransaction& own,
+                                                            const std::shared_ptr<ViewIndex>& index,
+                                                            const ViewIndex::State& state,
+                                                            const WaitOptions& wait) {
+  std::shared_ptr<void>& kept = own.Derived(index.get());
+  std::shared_ptr<Overlay> overlay = std::static_pointer_cast<Overlay>(kept);
+  if (overlay && overlay->Covers(own, state.seq)) return std::shared_ptr<const Overlay>(overlay);
+  kept.reset();
+  if (!overlay) {
+    overlay = std::make_shared<Overlay>();
+  } else if (overlay.use_count() > 1) {
+    overlay = std::make_shared<Overlay>(*overlay);  // an open cursor still reads it
+  }
+  SV_RETURN_IF_ERROR(index->turn().Take(wait));
+  {
+    TurnHolder holder(index->turn());
+    SV_RETURN_IF_ERROR(overlay->Extend(own, index.get(), *context_->docs, state.seq));
+  }
+  kept = overlay;
+  return std::shared_ptr<const Overlay>(overlay);
+}
+
+Status LocalView::Rebuild() {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  {
+    MutexLock admin(admin_mutex_);
+    SV_RETURN_IF_ERROR(DiscardBuilding());
+    // As of the head: what later entries have superseded by then need not be mapped again.
+    SV_RETURN_IF_ERROR(context_->docs->AdvanceTo(context_->log->head(), WaitOptions()));
+    SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, OpenBuilding(nullptr));
+    {
+      MutexLock lock(mutex_);
+      building_ = std::move(index);
+      rebuild_error_.clear();
+    }
+    SV_RETURN_IF_ERROR(SaveEntry());
+  }
+  if (context_->background) {
+    context_->wake();
+    return Status::Ok();
+  }
+  if (const std::shared_ptr<ViewIndex> index = building()) {
+    SV_RETURN_IF_ERROR(index->AdvanceTo(context_->log->head(), WaitOptions()));
+  }
+  return SettleRebuild();
+}
+
+Status LocalView::SettleRebuild() {
+  MutexLock admin(admin_mutex_);
+  const std::shared_ptr<ViewIndex> next = building();
+  if (!next) return Status::Ok();
+  const std::shared_ptr<ViewIndex> present = current();
+  const Status failure = next->state()->failure;
+  if (!failure.ok() && present->state()->failure.ok()) {
+    // What there is answers still: keep it, and say why there is nothing better.
+    {
+      MutexLock lock(mutex_);
+      rebuild_error_ = "the rebuild has stopped: " + failure.message();
+    }
+    return DiscardBuilding();
+  }
+  if (!failure.ok()) return ReplaceCurrent(next);
+  if (next->state()->seq + kBatchEntries < context_->log->head()) return Status::Ok();
+  // A crash after the switch must find it on disk: the index that it replaces will be gone.
+  SV_RETURN_IF_ERROR(next->Flush());
+  return ReplaceCurrent(next);
+}
+
+// Switches with the present index held still, so that readers never see the view go back.
+Status LocalView::ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) {
+  const std::shared_ptr<ViewIndex> present = current();
+  SV_RETURN_IF_ERROR(present->turn().Take(WaitOptions()));
+  {
+    TurnHolder holder(present->turn());
+    const Seq needed = std::max(present->state()->seq, next->readable_from());
+    SV_RETURN_IF_ERROR(next->AdvanceTo(needed, WaitOptions()));
+    {
+      MutexLock lock(mutex_);
+      current_ = next;
+      building_ = nullptr;
+    }
+    const Status saved = SaveEntry();
+    if (!saved.ok()) {
+      MutexLock lock(mutex_);
+      current_ = present;
+      building_ = next;
+      return saved;
+    }
+    present->Retire();
+  }
+  return context_->store->DropViewFamily(*present->family());
+}
+
+Status LocalView::RetireAndDrop(const std::shared_ptr<ViewIndex>& index) {
+  SV_RETURN_IF_ERROR(index->turn().Take(WaitOptions()));
+  index->Retire();
+  index->turn().Release();
+  return context_->store->DropViewFamily(*index->family());
+}
+
+Status LocalView::DiscardBuilding() {
+  const std::shared_ptr<ViewIndex> index = building();
+  if (!index) return Status::Ok();
+  {
+    MutexLock lock(mutex_);
+    building_ = nullptr;
+  }
+  SV_RETURN_IF_ERROR(SaveEntry());
+  return RetireAndDrop(index);
+}
+
+Status LocalView::SaveEntry() {
+  CatalogEntry entry;
+  {
+    MutexLock lock(mutex_);
+    entry = {id_, definition_, current_->family()->name(),
+             building_ ? building_->family()->name() : std::string()};
+  }
+  return context_->catalog->Put(entry);
+}
+
+Status LocalView::Rename(const std::string& name) {
+  MutexLock admin(admin_mutex_);
+  {
+    MutexLock lock(mutex_);
+    definition_.name = name;
+  }
+  return SaveEntry();
+}
+
+Status LocalView::Drop() {
+  MutexLock admin(admin_mutex_);
+  // First the catalog: a family without entry is removed at the next open, not the reverse.
+  SV_RETURN_IF_ERROR(context_->catalog->Remove(id_));
+  for (const std::shared_ptr<ViewIndex>& index : Indexes()) {
+    SV_RETURN_IF_ERROR(RetireAndDrop(index));
+  }
+  return Status::Ok();
+}
+
+Status LocalView::Flush() {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  SV_RETURN_IF_ERROR(context_->docs->Flush());
+  for (const std::shared_ptr<ViewIndex>& index : Indexes()) SV_RETURN_IF_ERROR(index->Flush());
+  return Status::Ok();
+}
+
+Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) const {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  return current()->ListErrors(after, limit);
+}
+
+ViewStatus LocalView::GetStatus() const {
+  ViewStatus status;
+  std::shared_ptr<ViewIndex> index, next;
+  Seq live_from;
+  {
+    MutexLock lock(mutex_);
+    index = current_;
+    next = building_;
+    live_from = live_from_;
+    status.definition = definition_;
+    status.last_error = rebuild_error_;
+  }
+  const std::shared_ptr<const ViewIndex::State> state = index->state();
+  status.id = id_;
+  status.seq = state->seq;
+  status.target = context_->log->head();
+  if (!state->failure.ok()) {
+    status.state = ViewState::kFailed;
+  } else {
+    status.state = state->seq >= live_from ? ViewState::kLive : ViewState::kBuilding;
+  }
+  status.rebuilding = next != nullptr;
+  status.building_seq = next ? next->state()->seq : 0;
+  status.entries = index->CountEntries(&status.entries_exact);
+  status.superseded_met = index->superseded_met();
+  status.errors = state->errors.size() + (state->failure.ok() ? 0 : 1);
+  if (status.last_error.empty()) status.last_error = state->last_error;
+  status.bytes_on_disk = index->BytesOnDisk();
+  status.rate = next ? next->Rate() : index->Rate();
+  return status;
+}
+
+}  // namespace streamview

@@ -1,0 +1,47 @@
+#include "core/view/overlay.h"
+
+#include "core/codec/key_codec.h"
+
+namespace streamview {
+
+bool Overlay::Covers(const LogTransaction& own, Seq base) const {
+  return truncations_ == own.truncations() && covered_ == own.size() && base_ == base;
+}
+
+Status Overlay::Extend(const LogTransaction& own, ViewIndex* index, const DocIndex& docs,
+                       Seq base) {
+  if (truncations_ != own.truncations() || base_ != base) {
+    *this = Overlay();
+    truncations_ = own.truncations();
+    base_ = base;
+  }
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (; covered_ < own.size(); covered_++) {
+    Entry entry;
+    SV_RETURN_IF_ERROR(own.EntryAt(covered_, &entry));
+    if (entry.has_document()) SV_RETURN_IF_ERROR(Supersede(entry, docs));
+    rows.clear();
+    const Status mapped = index->MapEntry(entry, &rows);
+    // With on_error=skip a document that cannot be mapped is recorded once it is committed.
+    if (mapped.code() == StatusCode::kFailed && index->definition().on_error == OnError::kSkip) {
+      continue;
+    }
+    SV_RETURN_IF_ERROR(mapped);
+    for (auto& [key, value] : rows) rows_[std::move(key)] = std::move(value);
+  }
+  return Status::Ok();
+}
+
+Status Overlay::Supersede(const Entry& entry, const DocIndex& docs) {
+  std::string doc_key;
+  AppendKeyColumn(&doc_key, entry.key);
+  auto [it, is_new] = latest_.try_emplace(std::move(doc_key), 0);
+  if (is_new) {
+    SV_ASSIGN_OR_RETURN(it->second, docs.FindLatest(entry.key, base_));
+  }
+  if (it->second != 0) superseded_.insert(it->second);
+  it->second = entry.seq;
+  return Status::Ok();
+}
+
+}  // namespace streamview

@@ -1,0 +1,42 @@
+// Overlay: what the uncommitted entries of a transaction add to a view, and what they supersede
+// there.
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/docs/doc_index.h"
+#include "core/log/log_transaction.h"
+#include "core/view/view_index.h"
+
+namespace streamview {
+
+class Overlay {
+ public:
+  // Index entries as the view would store them, superseded ones included.
+  const std::map<std::string, std::string>& rows() const { return rows_; }
+  // Log entries, committed or of the transaction, that the transaction supersedes.
+  bool Supersedes(Seq seq) const { return superseded_.count(seq) != 0; }
+
+  // Whether it covers exactly the present entries of `own`, over the view at `base`.
+  bool Covers(const LogTransaction& own, Seq base) const;
+  // Maps the entries of `own` that are not covered yet; starts anew where entries were taken back
+  // or the view has moved. REQUIRES: the caller has index->turn(); base <= docs.checkpoint().
+  Status Extend(const LogTransaction& own, ViewIndex* index, const DocIndex& docs, Seq base);
+
+ private:
+  Status Supersede(const Entry& entry, const DocIndex& docs);
+
+  uint64_t truncations_ = 0;
+  size_t covered_ = 0;
+  Seq base_ = 0;
+  std::map<std::string, std::string> rows_;
+  std::unordered_set<Seq> superseded_;
+  std::unordered_map<std::string, Seq> latest_;  // encoded document key -> the transaction's entry
+};
+
+}  // namespace streamview

@@ -1,0 +1,91 @@
+#include "core/view/row_builder.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+
+#include "core/codec/index_entry.h"
+#include "core/codec/key_codec.h"
+
+namespace streamview {
+
+void RowBuilder::BeginEntry(Seq seq, const ValueView& doc_id, bool is_event) {
+  seq_ = seq;
+  doc_id_ = doc_id;
+  is_event_ = is_event;
+  entry_begin_ = arena_.size();
+  emissions_.clear();
+}
+
+Status RowBuilder::Emit(std::span<const ValueView> row) {
+  assert(row.size() == columns_);
+  if (emissions_.size() >= kMaxEmissionsPerEntry) {
+    return Status::Constraint("the map emits more than " + std::to_string(kMaxEmissionsPerEntry) +
+                              " rows for one entry");
+  }
+  const auto key_columns = row.first(key_columns_);
+  size_t key_bytes = 0;
+  for (const ValueView& column : key_columns) key_bytes += column.bytes().size();
+  if (key_bytes > kMaxKeyBytes) {
+    return Status::Constraint("the map emits a key of " + std::to_string(key_bytes) +
+                              " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
+  }
+  Emission e{};
+  e.key = arena_.size();
+  for (const ValueView& column : key_columns) AppendKeyColumn(&arena_, column);
+  e.key_size = arena_.size() - e.key;
+  e.value = arena_.size();
+  AppendIndexValue(&arena_, seq_, key_columns, doc_id_, row.subspan(key_columns_));
+  e.value_size = arena_.size() - e.value;
+  if (arena_.size() - entry_begin_ > kMaxEmittedBytesPerEntry) {
+    return Status::Constraint("the map emits more than " +
+                              std::to_string(kMaxEmittedBytesPerEntry >> 20) +
+                              " MiB for one entry");
+  }
+  emissions_.push_back(e);
+  return Status::Ok();
+}
+
+void RowBuilder::NumberEqualKeys() {
+  if (emissions_.size() < 2) return;
+  order_.resize(emissions_.size());
+  std::iota(order_.begin(), order_.end(), size_t{0});
+  const auto key = [this](size_t i) { return At(emissions_[i].key, emissions_[i].key_size); };
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](size_t a, size_t b) { return key(a) < key(b); });
+  for (size_t i = 1; i < order_.size(); i++) {
+    if (key(order_[i]) == key(order_[i - 1])) {
+      emissions_[order_[i]].ordinal = emissions_[order_[i - 1]].ordinal + 1;
+    }
+  }
+}
+
+void RowBuilder::EndEntry() {
+  NumberEqualKeys();
+  for (const Emission& e : emissions_) {
+    Row row{seq_, arena_.size(), 0, e.value, e.value_size};
+    arena_.append(arena_, e.key, e.key_size);
+    AppendIndexKeySuffix(&arena_, doc_id_, is_event_, e.ordinal);
+    row.key_size = arena_.size() - row.key;
+    rows_.push_back(row);
+  }
+  emissions_.clear();
+}
+
+void RowBuilder::DropEntry() {
+  arena_.resize(entry_begin_);
+  emissions_.clear();
+}
+
+void RowBuilder::ForEachSorted(
+    const std::function<void(Seq seq, std::string_view key, std::string_view value)>& visit) {
+  std::sort(rows_.begin(), rows_.end(), [this](const Row& a, const Row& b) {
+    const int order = At(a.key, a.key_size).compare(At(b.key, b.key_size));
+    return order != 0 ? order < 0 : a.seq < b.seq;
+  });
+  for (const Row& row : rows_) {
+    visit(row.seq, At(row.key, row.key_size), At(row.value, row.value_size));
+  }
+}
+
+}  // namespace streamview

@@ -1,0 +1,59 @@
+// RowBuilder: collects what a Mapper emits, as index entries in their stored form.
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/view/definition.h"
+#include "core/view/mapper.h"
+
+namespace streamview {
+
+class RowBuilder final : public Emitter {
+ public:
+  explicit RowBuilder(const ViewDefinition& definition)
+      : columns_(definition.columns.size()), key_columns_(definition.key_columns) {}
+
+  // Between them come the Emits of one entry; DropEntry forgets them. `doc_id` must stay valid.
+  void BeginEntry(Seq seq, const ValueView& doc_id, bool is_event);
+  void EndEntry();
+  void DropEntry();
+
+  // Errors: kConstraint (a limit of mapper.h).
+  Status Emit(std::span<const ValueView> row) override;
+
+  // All rows by ascending key; among equal keys the later entry's last. The views are valid during
+  // the call only.
+  void ForEachSorted(
+      const std::function<void(Seq seq, std::string_view key, std::string_view value)>& visit);
+
+ private:
+  struct Row {
+    Seq seq;
+    size_t key, key_size, value, value_size;  // offsets into arena_
+  };
+  struct Emission {
+    size_t key, key_size, value, value_size;
+    uint64_t ordinal;
+  };
+  std::string_view At(size_t offset, size_t size) const { return {arena_.data() + offset, size}; }
+  void NumberEqualKeys();
+
+  const size_t columns_;
+  const size_t key_columns_;
+  std::string arena_;
+  std::vector<Row> rows_;
+
+  // The entry that is being emitted.
+  Seq seq_ = 0;
+  ValueView doc_id_;
+  bool is_event_ = false;
+  size_t entry_begin_ = 0;  // in arena_
+  std::vector<Emission> emissions_;
+  std::vector<size_t> order_;
+};
+
+}  // namespace streamview

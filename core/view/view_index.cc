@@ -1,0 +1,333 @@
+#include "core/view/view_index.h"
+
+#include <algorithm>
+
+#include "core/codec/index_entry.h"
+#include "core/codec/key_codec.h"
+#include "core/codec/record.h"
+#include "core/codec/varint.h"
+#include "core/log/log_reader.h"
+#include "core/storage/rocks.h"
+#include "core/view/row_builder.h"
+
+namespace streamview {
+
+namespace {
+
+// The key spaces of a view's column family (docs/format.md).
+constexpr char kCheckpointKey[] = "\0checkpoint";
+constexpr char kFailureKey[] = "\0failure";
+const rocksdb::Slice kCheckpoint(kCheckpointKey, sizeof(kCheckpointKey) - 1);
+const rocksdb::Slice kFailure(kFailureKey, sizeof(kFailureKey) - 1);
+constexpr char kErrorPrefix = '\1';
+
+// How long one Apply may take before others get the turn; one slow entry may exceed it.
+constexpr std::chrono::milliseconds kSlice{20};
+// Up to so many entries are counted when status is asked for.
+constexpr uint64_t kMaxCounted = 100'000;
+constexpr std::chrono::seconds kIdle{1};
+
+std::string ErrorKey(Seq seq) {
+  std::string key(1, kErrorPrefix);
+  AppendBigEndian64(&key, seq);
+  return key;
+}
+
+std::string VarintBytes(uint64_t v) {
+  std::string bytes;
+  AppendVarint(&bytes, v);
+  return bytes;
+}
+
+ValueView DocId(const Entry& entry) {
+  return entry.has_document() ? entry.key : ValueView::Integer(static_cast<int64_t>(entry.seq));
+}
+
+std::string AtEntry(const Entry& entry, const std::string& message) {
+  return "entry " + std::to_string(entry.seq) + " (" + ToDisplay(DocId(entry)) + "): " + message;
+}
+
+// Errors that say nothing about the entry: mapping it again later may succeed.
+bool IsPassing(const Status& status) {
+  return status.code() == StatusCode::kNoMemory || status.code() == StatusCode::kInterrupted;
+}
+
+}  // namespace
+
+// What one Apply is going to write.
+class ViewIndex::BatchBuilder {
+ public:
+  explicit BatchBuilder(const ViewDefinition& definition) : rows(definition) {}
+  RowBuilder rows;
+  std::vector<std::pair<Seq, std::string>> errors;  // the entry; doc_id and message as stored
+  std::string last_error;
+  std::string failure;  // as stored; empty: none
+};
+
+ViewIndex::ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
+                     const ViewDefinition& definition, std::unique_ptr<Mapper> mapper)
+    : log_(log),
+      docs_(docs),
+      store_(log->store()),
+      family_(std::move(family)),
+      definition_(definition),
+      mapper_(std::move(mapper)) {}
+
+Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
+                                                   std::shared_ptr<ColumnFamily> family,
+                                                   const ViewDefinition& definition,
+                                                   std::unique_ptr<Mapper> mapper) {
+  std::shared_ptr<ViewIndex> index(
+      new ViewIndex(log, docs, std::move(family), definition, std::move(mapper)));
+  SV_RETURN_IF_ERROR(index->Recover());
+  return index;
+}
+
+Result<Seq> ViewIndex::ReadCheckpoint(Store* store, const ColumnFamily& family) {
+  rocksdb::PinnableSlice bytes;
+  const rocksdb::Status read =
+      store->db()->Get(rocksdb::ReadOptions(), family.handle(), kCheckpoint, &bytes);
+  Seq seq = 0;
+  if (read.IsNotFound()) return seq;
+  SV_RETURN_IF_ERROR(FromRocks(read, "reading the checkpoint of " + family.name()));
+  std::string_view input = ToView(bytes);
+  if (!ReadVarint(&input, &seq) || !input.empty()) {
+    return Status::Corruption("the checkpoint of " + family.name() + " is malformed");
+  }
+  return seq;
+}
+
+Status ViewIndex::Recover() {
+  auto state = std::make_shared<State>();
+  SV_ASSIGN_OR_RETURN(state->seq, ReadCheckpoint(store_, *family_));
+  std::vector<Supersession> supersessions;
+  SV_RETURN_IF_ERROR(docs_->ListSupersessions(0, state->seq, &supersessions));
+  std::vector<Seq> superseded;
+  superseded.reserve(supersessions.size());
+  for (const Supersession& s : supersessions) superseded.push_back(s.superseded);
+  state->superseded = SeqSet().With(superseded);
+  SV_RETURN_IF_ERROR(RecoverErrors(state.get()));
+  Publish(std::move(state));
+  return Status::Ok();
+}
+
+Status ViewIndex::RecoverErrors(State* state) const {
+  rocksdb::PinnableSlice failure;
+  const rocksdb::Status read =
+      db()->Get(rocksdb::ReadOptions(), family_->handle(), kFailure, &failure);
+  if (read.ok()) {
+    state->failure = Status::Failed(failure.ToString());
+    state->last_error = failure.ToString();
+  } else if (!read.IsNotFound()) {
+    return FromRocks(read, "reading " + family_->name());
+  }
+  std::vector<Seq> errors;
+  const std::string prefix(1, kErrorPrefix);
+  std::unique_ptr<rocksdb::Iterator> it(
+      db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    errors.push_back(DecodeBigEndian64(it->key().data() + 1));
+    if (!state->failure.ok()) continue;
+    std::string_view stored = ToView(it->value());
+    ValueView doc_id;
+    if (ReadTypedValue(&stored, &doc_id)) state->last_error = stored;
+  }
+  state->errors = SeqSet().With(errors);
+  return FromRocks(it->status(), "reading " + family_->name());
+}
+
+std::shared_ptr<const ViewIndex::State> ViewIndex::state() const {
+  MutexLock lock(mutex_);
+  return state_;
+}
+
+void ViewIndex::Publish(std::shared_ptr<State> state) {
+  state->snapshot = TakeSnapshot(db());
+  std::shared_ptr<const State>
+      old;  // released after the lock: it may be the last one of its snapshot
+  const auto now = WaitOptions::Clock::now();
+  MutexLock lock(mutex_);
+  if (now - last_advance_ > kIdle) {
+    run_start_ = now;
+    run_start_seq_ = state->seq;
+  }
+  last_advance_ = now;
+  old = std::exchange(state_, std::move(state));
+}
+
+double ViewIndex::Rate() const {
+  const auto now = WaitOptions::Clock::now();
+  MutexLock lock(mutex_);
+  const std::chrono::duration<double> run = last_advance_ - run_start_;
+  if (now - last_advance_ > kIdle || run.count() <= 0) return 0;
+  return static_cast<double>(state_->seq - run_start_seq_) / run.count();
+}
+
+void ViewIndex::SkipObsolete(SeqSet obsolete, Seq as_of) {
+  obsolete_ = std::move(obsolete);
+  readable_from_ = as_of;
+}
+
+Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  for (;;) {
+    const std::shared_ptr<const State> now = state();
+    if (now->seq >= seq || !now->failure.ok() || retired()) return Status::Ok();
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    SV_RETURN_IF_ERROR(turn_.Take(wait));
+    TurnHolder holder(turn_);
+    if (wait.Expired()) return Status::TimedOut("timed out");
+    SV_RETURN_IF_ERROR(Step(seq));
+  }
+}
+
+Status ViewIndex::Step(Seq seq) {
+  const Seq from = state()->seq;
+  if (from >= seq) return Status::Ok();
+  EntryBatch batch;
+  SV_RETURN_IF_ERROR(ReadBatch(*log_, from + 1, seq, &batch));
+  SV_RETURN_IF_ERROR(docs_->AdvanceTo(batch.last(), WaitOptions()));
+  return Apply(batch);
+}
+
+Status ViewIndex::Apply(const EntryBatch& batch) {
+  const std::shared_ptr<const State> old = state();
+  if (retired() || !old->failure.ok()) return Status::Ok();
+  if (batch.empty() || batch.first() > old->seq + 1 || batch.last() <= old->seq) {
+    return Status::Ok();
+  }
+  BatchBuilder builder(definition_);
+  const auto slice_end = WaitOptions::Clock::now() + kSlice;
+  Seq upto = old->seq;
+  Status passing;
+  for (size_t i = old->seq + 1 - batch.first(); i < batch.entries().size(); i++) {
+    const Entry& entry = batch.entries()[i];
+    if (!entry.is_tombstone() && !obsolete_.Contains(entry.seq)) {
+      builder.rows.BeginEntry(entry.seq, DocId(entry), !entry.has_document());
+      Status mapped = mapper_->Map(entry, builder.rows);
+      if (mapped.ok()) {
+        builder.rows.EndEntry();
+      } else {
+        builder.rows.DropEntry();
+        if (IsPassing(mapped)) {
+          passing = std::move(mapped);
+          break;
+        }
+        if (definition_.on_error == OnError::kStop) {
+          builder.failure = AtEntry(entry, mapped.message());
+          break;
+        }
+        std::string stored;
+        AppendTypedValue(&stored, DocId(entry));
+        builder.errors.emplace_back(entry.seq, stored + mapped.message());
+        builder.last_error = mapped.message();
+      }
+    }
+    upto = entry.seq;
+    if (WaitOptions::Clock::now() > slice_end) break;
+  }
+  if (upto > old->seq || !builder.failure.empty()) {
+    SV_RETURN_IF_ERROR(CommitBatch(&builder, *old, upto));
+  }
+  return passing;
+}
+
+Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto) {
+  std::vector<Supersession> supersessions;
+  SV_RETURN_IF_ERROR(docs_->ListSupersessions(old.seq, upto, &supersessions));
+  std::vector<Seq> superseded;
+  for (const Supersession& s : supersessions) superseded.push_back(s.superseded);
+
+  auto state = std::make_shared<State>();
+  state->seq = upto;
+  state->superseded = superseded.empty() ? old.superseded : old.superseded.With(superseded);
+  state->last_error = builder->last_error.empty() ? old.last_error : builder->last_error;
+
+  rocksdb::WriteBatch writes;
+  rocksdb::ColumnFamilyHandle* const family = family_->handle();
+  rocksdb::Status put;
+  const auto keep = [&put](rocksdb::Status status) {
+    if (put.ok()) put = std::move(status);
+  };
+  builder->rows.ForEachSorted([&](Seq seq, std::string_view key, std::string_view value) {
+    // What this very batch supersedes need not be written.
+    if (seq > old.seq && state->superseded.Contains(seq)) return;
+    keep(writes.Put(family, ToSlice(key), ToSlice(value)));
+  });
+  std::vector<Seq> new_errors, gone_errors;
+  for (const auto& [seq, stored] : builder->errors) {
+    if (state->superseded.Contains(seq)) continue;
+    new_errors.push_back(seq);
+    keep(writes.Put(family, ErrorKey(seq), stored));
+  }
+  for (Seq seq : superseded) {
+    if (!old.errors.Contains(seq)) continue;
+    gone_errors.push_back(seq);
+    keep(writes.Delete(family, ErrorKey(seq)));
+  }
+  state->errors = old.errors;
+  if (!new_errors.empty()) state->errors = state->errors.With(new_errors);
+  if (!gone_errors.empty()) state->errors = state->errors.Without(gone_errors);
+  if (!builder->failure.empty()) {
+    state->failure = Status::Failed(builder->failure);
+    state->last_error = builder->failure;
+    keep(writes.Put(family, kFailure, builder->failure));
+  }
+  keep(writes.Put(family, kCheckpoint, VarintBytes(upto)));
+  SV_RETURN_IF_ERROR(FromRocks(put, "writing " + family_->name()));
+  SV_RETURN_IF_ERROR(store_->WriteUnlogged(&writes));
+  Publish(std::move(state));
+  return Status::Ok();
+}
+
+Status ViewIndex::MapEntry(const Entry& entry,
+                           std::vector<std::pair<std::string, std::string>>* rows) {
+  if (entry.is_tombstone()) return Status::Ok();
+  RowBuilder builder(definition_);
+  builder.BeginEntry(entry.seq, DocId(entry), !entry.has_document());
+  const Status mapped = mapper_->Map(entry, builder);
+  if (!mapped.ok()) {
+    return IsPassing(mapped) ? mapped : Status::Failed(AtEntry(entry, mapped.message()));
+  }
+  builder.EndEntry();
+  builder.ForEachSorted(
+      [&](Seq, std::string_view key, std::string_view value) { rows->emplace_back(key, value); });
+  return Status::Ok();
+}
+
+Result<std::vector<MapError>> ViewIndex::ListErrors(Seq after, size_t limit) const {
+  std::vector<MapError> errors;
+  const std::shared_ptr<const State> now = state();
+  rocksdb::ReadOptions options;
+  options.snapshot = now->snapshot.get();
+  std::unique_ptr<rocksdb::Iterator> it(db()->NewIterator(options, family_->handle()));
+  const std::string prefix(1, kErrorPrefix);
+  for (it->Seek(ErrorKey(after + 1));
+       it->Valid() && it->key().starts_with(prefix) && errors.size() < limit; it->Next()) {
+    MapError error;
+    error.seq = DecodeBigEndian64(it->key().data() + 1);
+    std::string_view stored = ToView(it->value());
+    ValueView doc_id;
+    if (!ReadTypedValue(&stored, &doc_id)) {
+      return Status::Corruption("an error record of " + family_->name() + " is malformed");
+    }
+    error.doc_id = Value(doc_id);
+    error.message = stored;
+    errors.push_back(std::move(error));
+  }
+  SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading " + family_->name()));
+  return errors;
+}
+
+uint64_t ViewIndex::CountEntries(bool* exact) const {
+  uint64_t estimate = 0;
+  db()->GetIntProperty(family_->handle(), rocksdb::DB::Properties::kEstimateNumKeys, &estimate);
+  *exact = estimate <= kMaxCounted;
+  if (!*exact) return estimate;
+  uint64_t count = 0;
+  std::unique_ptr<rocksdb::Iterator> it(
+      db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));
+  for (it->Seek(kFirstIndexKey); it->Valid(); it->Next()) count++;
+  return count;
+}
+
+}  // namespace streamview

@@ -1,0 +1,126 @@
+// ViewIndex: one index of a view, in a column family of its own, as a checkpointed function of the
+// log.
+//
+// Changes are appended blindly. An entry of the index names the log entry that it comes from;
+// whether it still counts is one bit in the set of superseded log entries, which grows as the index
+// advances. Index entries, map errors and the checkpoint change in one write batch, without
+// write-ahead log: what a crash takes is made again from the log.
+//
+// (After Qader, Cheng and Hristidis, "A Comparative Study of Secondary Indexing Techniques in
+// LSM-based NoSQL Databases", SIGMOD 2018: the lazy stand-alone index.)
+//
+// Thread-safe. Whoever has the turn advances; readers take the published state and wait for nobody.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/base/turn.h"
+#include "core/docs/doc_index.h"
+#include "core/engine.h"
+#include "core/storage/store.h"
+#include "core/view/seq_set.h"
+
+namespace streamview {
+
+class ViewIndex {
+ public:
+  // What the index is after the log entries up to seq. Immutable.
+  struct State {
+    Seq seq = 0;
+    SeqSet superseded;  // the log entries that no longer count
+    SeqSet errors;      // the counting log entries that the map failed on
+    std::string last_error;
+    Status failure;                                     // where on_error=stop halted it: at seq + 1
+    std::shared_ptr<const rocksdb::Snapshot> snapshot;  // the column family at this state
+  };
+
+  // Opens what `family` holds, or begins an empty index in it. `log` and `docs` must outlive the
+  // index. REQUIRES: the family's checkpoint (ReadCheckpoint) is not past docs->checkpoint().
+  // Errors: kCorruption, kIOError.
+  static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
+                                                 std::shared_ptr<ColumnFamily> family,
+                                                 const ViewDefinition& definition,
+                                                 std::unique_ptr<Mapper> mapper);
+  // Entries in `obsolete`, superseded as of `as_of`, are not mapped any more. For an index that
+  // nobody reads before it has passed `as_of`. To be called before the first advance.
+  void SkipObsolete(SeqSet obsolete, Seq as_of);
+  // What SkipObsolete was told; 0: the index may be read at any checkpoint.
+  Seq readable_from() const { return readable_from_; }
+
+  // The checkpoint that a column family holds; 0: none.
+  static Result<Seq> ReadCheckpoint(Store* store, const ColumnFamily& family);
+
+  std::shared_ptr<const State> state() const EXCLUDES(mutex_);
+  const ViewDefinition& definition() const { return definition_; }
+  const std::shared_ptr<ColumnFamily>& family() const { return family_; }
+  rocksdb::DB* db() const { return store_->db(); }
+
+  // Processes the log up to `seq`, or finds it done, or finds the index failed or retired: look at
+  // state(). REQUIRES: seq <= head of the log. Errors: kInterrupted, kTimedOut, kIOError...
+  Status AdvanceTo(Seq seq, const WaitOptions& wait);
+
+  // The right to advance, retire or use the mapper.
+  Turn& turn() { return turn_; }
+  // Takes the entries of `batch` that follow the checkpoint, or as many as one slice of time
+  // allows. Does nothing where the batch does not follow on, or the index is failed or retired.
+  // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint().
+  Status Apply(const EntryBatch& batch);
+  // Maps one entry into the index's format: pairs of key and value. REQUIRES: the caller has the
+  // turn.
+  Status MapEntry(const Entry& entry, std::vector<std::pair<std::string, std::string>>* rows);
+  // The index is no longer anybody's: it stops to advance. REQUIRES: the caller has the turn.
+  void Retire() { retired_.store(true, std::memory_order_release); }
+  bool retired() const { return retired_.load(std::memory_order_acquire); }
+
+  Status Flush() { return store_->Flush(family_->handle()); }
+  Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const;
+
+  void CountSupersededMet(uint64_t n) { superseded_met_.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t superseded_met() const { return superseded_met_.load(std::memory_order_relaxed); }
+  // Physical entries, superseded ones included. Counted up to kMaxCounted, beyond that an estimate.
+  uint64_t CountEntries(bool* exact) const;
+  uint64_t BytesOnDisk() const { return store_->BytesOnDisk(family_->handle()); }
+  double Rate() const EXCLUDES(mutex_);  // log entries a second in the present run; 0: idle
+
+ private:
+  class BatchBuilder;
+
+  ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
+            const ViewDefinition& definition, std::unique_ptr<Mapper> mapper);
+  Status Recover();
+  Status RecoverErrors(State* state) const;
+  Status Step(Seq seq);
+  Status CommitBatch(BatchBuilder* builder, const State& old, Seq upto);
+  void Publish(std::shared_ptr<State> state) EXCLUDES(mutex_);
+
+  Log* const log_;
+  DocIndex* const docs_;
+  Store* const store_;
+  const std::shared_ptr<ColumnFamily> family_;
+  const ViewDefinition definition_;
+  const std::unique_ptr<Mapper> mapper_;  // used by whoever has the turn
+
+  SeqSet obsolete_;        // constant after SkipObsolete
+  Seq readable_from_ = 0;  // likewise
+
+  Turn turn_;
+  std::atomic<bool> retired_{false};
+  std::atomic<uint64_t> superseded_met_{0};
+
+  mutable Mutex mutex_;
+  std::shared_ptr<const State> state_ GUARDED_BY(mutex_);
+  // The present run of advances, for Rate().
+  WaitOptions::Clock::time_point run_start_ GUARDED_BY(mutex_), last_advance_ GUARDED_BY(mutex_);
+  Seq run_start_seq_ GUARDED_BY(mutex_) = 0;
+};
+
+// Where index entries begin in a view's column family: below lie checkpoint and errors.
+inline constexpr char kFirstIndexKey[] = "\2";
+
+}  // namespace streamview

@@ -1,0 +1,97 @@
+#include "core/docs/doc_index.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/log/log_transaction.h"
+#include "tests/core/engine_test_util.h"
+
+namespace streamview {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+// The index on a log in memory, without an engine.
+class DocIndexTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    StoreOptions options;
+    options.create = true;
+    store_ = Must(Store::Open(options));
+    log_ = Must(Log::Open(store_.get()));
+    docs_ = Must(DocIndex::Open(log_.get()));
+  }
+  void Append(const std::vector<Value>& keys) {
+    LogTransaction transaction(log_.get(), ProcessMark());
+    for (const Value& key : keys) Must(transaction.Append(key, Value::Text("{}"), {}));
+    ASSERT_OK(transaction.Prepare(SyncMode::kOff));
+    transaction.Commit();
+  }
+  std::vector<std::pair<Seq, Seq>> Supersessions(Seq after, Seq upto) {
+    std::vector<Supersession> list;
+    EXPECT_OK(docs_->ListSupersessions(after, upto, &list));
+    std::vector<std::pair<Seq, Seq>> pairs;
+    for (const Supersession& s : list) pairs.emplace_back(s.by, s.superseded);
+    return pairs;
+  }
+
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<DocIndex> docs_;
+};
+
+const Value kA = Value::Text("a"), kB = Value::Text("b"), kNone{};
+
+TEST_F(DocIndexTest, EachEntryOfADocumentSupersedesTheOneBefore) {
+  Append({kA, kB, kA, kNone, kA});
+  ASSERT_OK(docs_->AdvanceTo(5, {}));
+  EXPECT_THAT(Supersessions(0, 5), ElementsAre(Pair(3, 1), Pair(5, 3)));
+  EXPECT_THAT(Supersessions(3, 5), ElementsAre(Pair(5, 3)));
+  EXPECT_THAT(Supersessions(0, 4), ElementsAre(Pair(3, 1)));
+  EXPECT_EQ(Must(docs_->FindPrevious(5)), 3u);
+  EXPECT_EQ(Must(docs_->FindPrevious(1)), 0u);
+}
+
+TEST_F(DocIndexTest, FindsTheEntryThatWasTheLatestAtAnyTime) {
+  Append({kA, kB, kA});
+  Append({kA});
+  ASSERT_OK(docs_->AdvanceTo(4, {}));
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 4)), 4u);
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 3)), 3u);
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 2)), 1u);
+  EXPECT_EQ(Must(docs_->FindLatest(kB, 1)), 0u);
+  EXPECT_EQ(Must(docs_->FindLatest(Value::Text("c"), 4)), 0u);
+}
+
+TEST_F(DocIndexTest, KeysThatSqliteFindsEqualAreOneDocument) {
+  Append({Value::Integer(1), Value::Real(1.0), Value::Text("1"), Value::Blob("1")});
+  ASSERT_OK(docs_->AdvanceTo(4, {}));
+  EXPECT_THAT(Supersessions(0, 4), ElementsAre(Pair(2, 1)));
+}
+
+TEST_F(DocIndexTest, GoesOnFromItsCheckpointAfterReopening) {
+  Append({kA, kA});
+  ASSERT_OK(docs_->AdvanceTo(2, {}));
+  docs_ = Must(DocIndex::Open(log_.get()));
+  EXPECT_EQ(docs_->checkpoint(), 2u);
+  EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));
+  Append({kA});
+  ASSERT_OK(docs_->AdvanceTo(3, {}));
+  EXPECT_THAT(Supersessions(0, 3), ElementsAre(Pair(2, 1), Pair(3, 2)));
+}
+
+TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
+  Append({kA, kA, kA});
+  ASSERT_OK(docs_->AdvanceTo(3, {}));
+  ASSERT_OK(log_->EraseRecords(3, 1, SyncMode::kOff));  // as a machine may lose the log's end
+  log_ = Must(Log::Open(store_.get()));
+  docs_ = Must(DocIndex::Open(log_.get()));
+  EXPECT_EQ(docs_->checkpoint(), 0u);
+  ASSERT_OK(docs_->AdvanceTo(2, {}));
+  EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 2)), 2u);
+}
+
+}  // namespace
+}  // namespace streamview

@@ -1,0 +1,64 @@
+#include "tests/core/engine_test_util.h"
+
+#include <cstdlib>
+
+namespace streamview {
+
+EngineTest::EngineTest() {
+  std::string pattern = std::filesystem::temp_directory_path() / "streamview-XXXXXX";
+  root_ = mkdtemp(pattern.data());
+  options_.directory = directory();
+  options_.log_id = NewLogId();
+  options_.name = "events";
+}
+
+EngineTest::~EngineTest() {
+  engine_.reset();
+  std::filesystem::remove_all(root_);
+}
+
+void EngineTest::Open(std::vector<std::string> view_ids) {
+  options_.view_ids = std::move(view_ids);
+  const bool exists = std::filesystem::exists(directory());
+  engine_ = Must(exists ? OpenEngine(options_) : CreateEngine(options_));
+}
+
+Seq EngineTest::Append(const Value& key, const Value& value) {
+  const std::unique_ptr<Transaction> transaction = engine_->Begin();
+  const Seq seq = Must(transaction->Append(key, value, WaitOptions()));
+  EXPECT_OK(transaction->Prepare(SyncMode::kNormal));
+  transaction->Commit();
+  return seq;
+}
+
+ViewDefinition EngineTest::TagsDefinition() {
+  ViewDefinition definition;
+  definition.name = "tags";
+  definition.log_name = "events";
+  definition.kind = MapKind::kJsonPath;
+  definition.emit_path = "$.tags[*]";
+  definition.value_path = "$.at";
+  definition.columns = {"key", "value"};
+  return definition;
+}
+
+std::vector<std::string> EngineTest::Rows(View& view, const ViewRange& range,
+                                          const Transaction* own) {
+  return RowsOf(*Must(view.Read(engine_->Head(), own, WaitOptions())), range);
+}
+
+std::vector<std::string> EngineTest::RowsOf(const ViewSnapshot& snapshot, const ViewRange& range) {
+  const auto plain = [](const ValueView& v) {
+    return v.type() == ValueType::kText ? std::string(v.bytes()) : ToDisplay(v);
+  };
+  std::vector<std::string> rows;
+  const std::unique_ptr<ViewCursor> cursor = snapshot.NewCursor(range);
+  for (; cursor->Valid(); cursor->Next()) {
+    rows.push_back(plain(cursor->column(0)) + "/" + plain(cursor->column(1)) + "/" +
+                   plain(cursor->doc_id()));
+  }
+  EXPECT_OK(cursor->status());
+  return rows;
+}
+
+}  // namespace streamview
