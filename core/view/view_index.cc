@@ -326,7 +326,7 @@ uint64_t ViewIndex::CountEntries(bool* exact) const {
   uint64_t count = 0;
   std::unique_ptr<rocksdb::Iterator> it(
       db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));
-  for (it->Seek(kFirstIndexKey); it->Valid(); it->Next()) count++;
+  for (it->Seek(ToSlice(kFirstIndexKey)); it->Valid(); it->Next()) count++;
   return count;
 }
 

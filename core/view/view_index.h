@@ -121,6 +121,6 @@ class ViewIndex {
 };
 
 // Where index entries begin in a view's column family: below lie checkpoint and errors.
-inline constexpr char kFirstIndexKey[] = "\2";
+inline constexpr std::string_view kFirstIndexKey = "\2";
 
 }  // namespace streamview

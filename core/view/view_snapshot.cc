@@ -20,16 +20,16 @@ KeyRange EncodeRange(const ViewRange& range) {
   keys.lower = prefix;
   if (range.lower) {
     AppendKeyColumn(&keys.lower, range.lower->value);
-    if (!range.lower->inclusive) keys.lower = AfterKeyColumns(keys.lower);
+    if (!range.lower->inclusive) keys.lower = AfterKeyColumns(std::move(keys.lower));
   } else if (prefix.empty()) {
-    keys.lower = kFirstIndexKey;
+    keys.lower = std::string(kFirstIndexKey);
   }
   if (range.upper) {
     keys.upper = prefix;
     AppendKeyColumn(&keys.upper, range.upper->value);
-    if (range.upper->inclusive) keys.upper = AfterKeyColumns(keys.upper);
+    if (range.upper->inclusive) keys.upper = AfterKeyColumns(std::move(keys.upper));
   } else if (!prefix.empty()) {
-    keys.upper = AfterKeyColumns(prefix);
+    keys.upper = AfterKeyColumns(std::move(prefix));
   }
   return keys;
 }

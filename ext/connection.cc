@@ -1,0 +1,239 @@
+#include "ext/connection.h"
+
+#include <chrono>
+#include <utility>
+
+#include "core/view/json_path_mapper.h"
+#include "ext/removed_logs.h"
+#include "ext/sql_mapper.h"
+#include "ext/values.h"
+
+namespace streamview {
+
+namespace {
+
+Result<std::unique_ptr<Mapper>> NewMapper(const ViewDefinition& definition) {
+  return definition.kind == MapKind::kSql ? NewSqlMapper(definition)
+                                          : NewJsonPathMapper(definition);
+}
+
+bool SameName(const std::string& a, const std::string& b) {
+  return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
+}
+
+std::string ListNames(const std::vector<TableName>& tables) {
+  std::string list;
+  for (const TableName& table : tables) {
+    if (!list.empty()) list += ", ";
+    list += table.table;
+  }
+  return list;
+}
+
+}  // namespace
+
+Connection::Connection(sqlite3* db)
+    : db_(db),
+      schema_changes_(
+          [this](const LogIdentity& log) {
+            const auto found = sessions_.find(log);
+            return found == sessions_.end() ? nullptr : found->second->engine();
+          },
+          [this](const LogIdentity& log) {
+            RemovedLogs::Instance().Add(log);
+            ReleaseRemovedLogs();
+          }) {}
+
+Connection::~Connection() {
+  sessions_.clear();
+  RemovedLogs::Instance().DeleteUnused();
+}
+
+// --- logs
+
+Result<std::vector<TableName>> Connection::ListLogs() const {
+  // In the order in which SQLite looks names up: temp, main, attached databases.
+  SV_ASSIGN_OR_RETURN(
+      HostStatement databases,
+      HostStatement::Prepare(db_, "SELECT name FROM pragma_database_list ORDER BY seq <> 1, seq"));
+  std::vector<TableName> logs;
+  for (;;) {
+    SV_ASSIGN_OR_RETURN(const bool database, databases.Step());
+    if (!database) return logs;
+    const std::string schema(databases.Text(0));
+    SV_ASSIGN_OR_RETURN(
+        HostStatement tables,
+        HostStatement::Prepare(db_, "SELECT name FROM " + QuoteIdentifier(schema) +
+                                        ".sqlite_schema WHERE type = 'table' AND sql LIKE "
+                                        "'create virtual table%using%sv_log%' ORDER BY name"));
+    for (;;) {
+      SV_ASSIGN_OR_RETURN(const bool table, tables.Step());
+      if (!table) break;
+      // The text only hints at a log, its shadow table proves it.
+      TableName name{schema, std::string(tables.Text(0))};
+      if (LogConfig(db_, name).Exists()) logs.push_back(std::move(name));
+    }
+  }
+}
+
+Result<TableName> Connection::FindLog(const std::optional<std::string>& name) const {
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  if (!name) {
+    if (logs.size() == 1) return logs.front();
+    if (logs.empty()) {
+      return Status::NotFound("there is no log: CREATE VIRTUAL TABLE ... USING sv_log makes one");
+    }
+    return Status::InvalidArgument("there are several logs, name one of them: " + ListNames(logs));
+  }
+  for (const TableName& log : logs) {
+    if (SameName(log.table, *name) || SameName(log.schema + "." + log.table, *name)) return log;
+  }
+  return Status::NotFound("no such log: " + *name);
+}
+
+Result<std::vector<ViewEntry>> Connection::ListViews(const TableName& log) const {
+  return LogConfig(db_, log).ListViews();
+}
+
+EngineOptions Connection::MakeEngineOptions(const TableName& log,
+                                            const LogIdentity& identity) const {
+  EngineOptions options;
+  options.directory = identity.directory;
+  options.log_id = identity.log_id;
+  options.name = log.table;
+  options.mapper_factory = NewMapper;
+  options.background = sqlite3_threadsafe() != 0;
+  return options;
+}
+
+std::shared_ptr<LogSession> Connection::AddSession(const TableName& log,
+                                                   const LogSettings& settings,
+                                                   std::shared_ptr<Engine> engine) {
+  auto session = std::make_shared<LogSession>(*this, log, settings, std::move(engine));
+  sessions_[settings.identity] = session;
+  return session;
+}
+
+Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log) {
+  ReleaseRemovedLogs();
+  const LogConfig config(db_, log);
+  SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Load());
+  const auto found = sessions_.find(settings.identity);
+  if (found != sessions_.end()) return found->second;
+
+  EngineOptions options = MakeEngineOptions(log, settings.identity);
+  SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, config.ListViews());
+  for (const ViewEntry& view : views) options.view_ids.push_back(view.view_id);
+  // A rollback would bring these back.
+  for (std::string& id : schema_changes_.DroppedViews(settings.identity)) {
+    options.view_ids.push_back(std::move(id));
+  }
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
+  return AddSession(log, settings, std::move(engine));
+}
+
+Result<std::shared_ptr<LogSession>> Connection::CreateLog(const TableName& log,
+                                                          const LogOptions& options) {
+  SV_RETURN_IF_ERROR(JoinTransaction());
+  LogConfig config(db_, log);
+  SV_ASSIGN_OR_RETURN(
+      const LogSettings settings,
+      config.Create(options, [this](const std::string& path) { return IsBeingRemoved(path); }));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine,
+                      CreateEngine(MakeEngineOptions(log, settings.identity)));
+  schema_changes_.LogCreated(settings.identity);
+  return AddSession(log, settings, std::move(engine));
+}
+
+bool Connection::IsBeingRemoved(const std::string& directory) const {
+  return schema_changes_.DropsDirectory(directory) ||
+         RemovedLogs::Instance().ContainsDirectory(directory);
+}
+
+void Connection::ReleaseRemovedLogs() {
+  RemovedLogs& removed = RemovedLogs::Instance();
+  if (removed.empty()) return;
+  // A session in use elsewhere belongs to a table that is about to be disconnected.
+  std::erase_if(sessions_, [&](const auto& entry) {
+    return removed.Contains(entry.first) && entry.second.use_count() == 1;
+  });
+  removed.DeleteUnused();
+}
+
+// --- waiting
+
+bool Connection::InterruptRequested() const {
+  // Before 3.41 there is no other way to ask: a statement that starts now ends as the outer one
+  // should. (Progress handlers have their say, too.)
+  sqlite3_stmt* statement = nullptr;
+  int rc = sqlite3_prepare_v2(db_, "SELECT 1", -1, &statement, nullptr);
+  if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+  sqlite3_finalize(statement);
+  return rc == SQLITE_INTERRUPT;
+}
+
+WaitOptions Connection::InterruptibleWait() {
+  WaitOptions wait;
+  wait.interrupted = [this] { return InterruptRequested(); };
+  return wait;
+}
+
+WaitOptions Connection::WriterWait() {
+  WaitOptions wait = InterruptibleWait();
+  const Result<int64_t> timeout = QueryInteger(db_, "PRAGMA busy_timeout", 0);
+  wait.deadline =
+      WaitOptions::Clock::now() + std::chrono::milliseconds(timeout.ok() ? *timeout : 0);
+  return wait;
+}
+
+// --- changes of the schema, transactions
+
+Status Connection::JoinTransaction() {
+  joined_ = false;
+  SV_RETURN_IF_ERROR(ExecuteSql(db_, "INSERT INTO main.sv_transaction DEFAULT VALUES"));
+  if (joined_) return Status::Ok();
+  return Status::Misuse("the name sv_transaction is reserved: rename the table of that name");
+}
+
+Status Connection::Sync() {
+  SV_RETURN_IF_ERROR(refused_);
+  for (const auto& [identity, session] : sessions_) SV_RETURN_IF_ERROR(session->Sync());
+  return Status::Ok();
+}
+
+void Connection::Commit() {
+  for (const auto& [identity, session] : sessions_) session->Commit();
+  refused_ = Status::Ok();
+  schema_changes_.Commit();
+}
+
+Status Connection::Rollback() {
+  Status result;
+  for (const auto& [identity, session] : sessions_) {
+    if (Status status = session->Rollback(); result.ok()) result = std::move(status);
+  }
+  refused_ = Status::Ok();
+  schema_changes_.Rollback();
+  return result;
+}
+
+void Connection::Savepoint(int n) {
+  for (const auto& [identity, session] : sessions_) session->Savepoint(n);
+  schema_changes_.Savepoint(n);
+}
+
+void Connection::Release(int n) {
+  for (const auto& [identity, session] : sessions_) session->Release(n);
+  schema_changes_.Release(n);
+}
+
+Status Connection::RollbackTo(int n) {
+  Status result;
+  for (const auto& [identity, session] : sessions_) {
+    if (Status status = session->RollbackTo(n); result.ok()) result = std::move(status);
+  }
+  schema_changes_.RollbackTo(n);
+  return result;
+}
+
+}  // namespace streamview

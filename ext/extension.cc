@@ -1,0 +1,79 @@
+// The entry point of streamview.so, and its one exported symbol.
+
+#include <exception>
+#include <memory>
+#include <new>
+
+#include "ext/connection.h"
+#include "ext/errors_table.h"
+#include "ext/functions.h"
+#include "ext/log_table.h"
+#include "ext/sqlite_vtab/vtab.hpp"
+#include "ext/status_table.h"
+#include "ext/transaction_table.h"
+#include "ext/view_table.h"
+
+SQLITE_EXTENSION_INIT1
+
+namespace streamview {
+
+namespace {
+
+constexpr int kMinimumSqlite = 3'038'000;
+
+// Whether this library has been loaded into the connection before. The functions are registered
+// last, so where sv_version() is there, all is.
+bool IsRegistered(sqlite3* db) {
+  sqlite3_stmt* statement = nullptr;
+  const int rc = sqlite3_prepare_v2(db, "SELECT sv_version()", -1, &statement, nullptr);
+  sqlite3_finalize(statement);
+  return rc == SQLITE_OK;
+}
+
+// All that is registered shares one Connection, which goes with the last of it.
+int RegisterAll(sqlite3* db) {
+  const auto connection = std::make_shared<Connection>(db);
+  int rc = sqlite_vtab::Register<TransactionTable>(db, "sv_transaction", connection);
+  if (rc == SQLITE_OK) rc = sqlite_vtab::Register<LogTable>(db, "sv_log", connection);
+  if (rc == SQLITE_OK) rc = sqlite_vtab::Register<ViewTable>(db, "sv_view", connection);
+  if (rc == SQLITE_OK) rc = RegisterStatusTable(db, connection);
+  if (rc == SQLITE_OK) rc = RegisterErrorsTable(db, connection);
+  if (rc == SQLITE_OK) rc = RegisterFunctions(db, connection);
+  return rc;
+}
+
+int Load(sqlite3* db, char** message) {
+  if (sqlite3_libversion_number() < kMinimumSqlite) {
+    *message =
+        sqlite3_mprintf("streamview needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
+    return SQLITE_ERROR;
+  }
+  if (!IsRegistered(db)) {
+    const int rc = RegisterAll(db);
+    if (rc != SQLITE_OK) {
+      *message = sqlite3_mprintf("cannot register streamview: %s", sqlite3_errmsg(db));
+      return rc;
+    }
+  }
+  // Threads of the engine may outlive the connection that loaded the library.
+  return SQLITE_OK_LOAD_PERMANENTLY;
+}
+
+}  // namespace
+
+}  // namespace streamview
+
+extern "C" __attribute__((visibility("default"))) int sqlite3_streamview_init(
+    sqlite3* db, char** message, const sqlite3_api_routines* api) {
+  SQLITE_EXTENSION_INIT2(api);
+  try {
+    return streamview::Load(db, message);
+  } catch (const std::bad_alloc&) {
+    return SQLITE_NOMEM;
+  } catch (const std::exception& e) {
+    *message = sqlite3_mprintf("%s", e.what());
+  } catch (...) {
+    *message = sqlite3_mprintf("unexpected C++ exception");
+  }
+  return SQLITE_ERROR;
+}

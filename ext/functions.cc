@@ -1,0 +1,253 @@
+#include "ext/functions.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/version.h"
+#include "ext/values.h"
+
+namespace streamview {
+
+namespace {
+
+using Arguments = std::span<sqlite3_value* const>;
+
+// --- Arguments
+
+// NULL, or absent: nothing.
+Result<std::optional<int64_t>> ReadInteger(const char* what, Arguments arguments, size_t i) {
+  if (i >= arguments.size()) return std::optional<int64_t>();
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
+  if (value.is_null()) return std::optional<int64_t>();
+  if (value.type() != ValueType::kInteger || value.integer() < 0) {
+    return Status::InvalidArgument(std::string(what) + " must be an integer from 0 up, not " +
+                                   ToDisplay(value));
+  }
+  return std::optional<int64_t>(value.integer());
+}
+
+Result<std::optional<std::string>> ReadName(const char* what, Arguments arguments, size_t i) {
+  if (i >= arguments.size()) return std::optional<std::string>();
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
+  if (value.is_null()) return std::optional<std::string>();
+  if (value.type() != ValueType::kText) {
+    return Status::InvalidArgument(std::string(what) + " must be the name of a table, not " +
+                                   ToDisplay(value));
+  }
+  return std::optional<std::string>(std::string(value.bytes()));
+}
+
+Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const char* what,
+                                                 Arguments arguments) {
+  SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName(what, arguments, 0));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  return connection.OpenLog(log);
+}
+
+// --- sv_wait
+
+// What a call of sv_wait waits for: views of one log.
+struct WaitTarget {
+  TableName log;
+  std::vector<ViewEntry> views;
+};
+
+Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::string>& name) {
+  const Result<TableName> log = connection.FindLog(name);
+  if (log.ok()) {
+    SV_ASSIGN_OR_RETURN(std::vector<ViewEntry> views, connection.ListViews(*log));
+    return WaitTarget{*log, std::move(views)};
+  }
+  if (!name || log.status().code() != StatusCode::kNotFound) return log.status();
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection.ListLogs());
+  for (const TableName& candidate : logs) {
+    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection.ListViews(candidate));
+    for (const ViewEntry& view : views) {
+      if (sqlite3_stricmp(view.name.c_str(), name->c_str()) == 0) {
+        return WaitTarget{candidate, {view}};
+      }
+    }
+  }
+  return Status::NotFound("no log and no view is called " + *name);
+}
+
+// The log has entry `seq`; with a deadline, as soon as it has it.
+Status WaitForEntry(LogSession& session, const std::string& name, Seq seq,
+                    const WaitOptions& wait) {
+  Engine& engine = *session.engine();
+  if (engine.Head() >= seq) return Status::Ok();
+  if (session.open_transaction() != nullptr && seq >= session.first_uncommitted()) {
+    return Status::InvalidArgument("entry " + std::to_string(seq) + " of " + name +
+                                   " is not committed: this connection's transaction is open");
+  }
+  if (wait.deadline == WaitOptions::Clock::time_point::max()) {
+    return Status::InvalidArgument(name + " has no entry " + std::to_string(seq) +
+                                   ": its head is " + std::to_string(engine.Head()) +
+                                   " (give a timeout to wait for the append)");
+  }
+  const Status status = engine.WaitForHead(seq, wait);
+  if (status.code() != StatusCode::kTimedOut) return status;
+  return Status::TimedOut(name + " is at " + std::to_string(engine.Head()) + ", waiting for " +
+                          std::to_string(seq));
+}
+
+// Returns the checkpoint that all views have reached. Where some cannot, the others are waited for
+// all the same, and the error names those.
+Result<Seq> WaitForViews(Engine& engine, const std::vector<ViewEntry>& views, Seq seq,
+                         const WaitOptions& wait) {
+  Seq reached = engine.Head();
+  std::string failed, late;
+  for (const ViewEntry& entry : views) {
+    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, engine.FindView(entry.view_id));
+    const Result<Seq> checkpoint = view->AdvanceTo(seq, wait);
+    if (checkpoint.ok()) {
+      reached = std::min(reached, *checkpoint);
+    } else if (checkpoint.status().code() == StatusCode::kFailed) {
+      failed += (failed.empty() ? "" : "; ") + entry.name +
+                " has failed: " + checkpoint.status().message();
+    } else if (checkpoint.status().code() == StatusCode::kTimedOut) {
+      late += entry.name + " is at " + std::to_string(view->GetStatus().seq) + ", ";
+    } else {
+      return checkpoint.status().WithContext(entry.name);
+    }
+  }
+  if (!failed.empty()) return Status::Failed(failed);
+  if (!late.empty()) return Status::TimedOut(late + "waiting for " + std::to_string(seq));
+  return reached;
+}
+
+Result<Value> Wait(Connection& connection, Arguments arguments) {
+  SV_ASSIGN_OR_RETURN(const std::optional<int64_t> seq, ReadInteger("seq", arguments, 0));
+  if (!seq) return Value();
+  SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("table", arguments, 1));
+  SV_ASSIGN_OR_RETURN(const std::optional<int64_t> timeout,
+                      ReadInteger("timeout_ms", arguments, 2));
+
+  WaitOptions wait = connection.InterruptibleWait();
+  if (timeout) {
+    // A century is as good as any longer time, and does not overflow the clock.
+    constexpr int64_t kCentury = int64_t{100} * 365 * 24 * 3600 * 1000;
+    wait.deadline =
+        WaitOptions::Clock::now() + std::chrono::milliseconds(std::min(*timeout, kCentury));
+  }
+  SV_ASSIGN_OR_RETURN(const WaitTarget target, FindTarget(connection, name));
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(target.log));
+  const Seq wanted = static_cast<Seq>(*seq);
+  SV_RETURN_IF_ERROR(WaitForEntry(*session, target.log.table, wanted, wait));
+  SV_ASSIGN_OR_RETURN(const Seq reached,
+                      WaitForViews(*session->engine(), target.views, wanted, wait));
+  return Value::Integer(static_cast<int64_t>(reached));
+}
+
+// --- The others
+
+Result<Value> LastOwnSeq(Connection& connection, Arguments arguments) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
+                      OpenNamedLog(connection, "log", arguments));
+  const std::optional<Seq> seq = session->last_own_seq();
+  return seq ? Value::Integer(static_cast<int64_t>(*seq)) : Value();
+}
+
+Result<Value> Head(Connection& connection, Arguments arguments) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
+                      OpenNamedLog(connection, "log", arguments));
+  return Value::Integer(static_cast<int64_t>(session->engine()->Head()));
+}
+
+constexpr std::pair<const char*, Consistency> kModes[] = {
+    {"session", Consistency::kSession},
+    {"latest", Consistency::kLatest},
+    {"eventual", Consistency::kEventual},
+};
+
+Result<Value> SetConsistency(Connection& connection, Arguments arguments) {
+  if (!arguments.empty()) {
+    SV_ASSIGN_OR_RETURN(const ValueView wanted, ViewOf(arguments[0]));
+    const std::string name(wanted.type() == ValueType::kText ? wanted.bytes() : "");
+    const auto* mode = std::find_if(std::begin(kModes), std::end(kModes), [&](const auto& m) {
+      return sqlite3_stricmp(m.first, name.c_str()) == 0;
+    });
+    if (mode == std::end(kModes)) {
+      return Status::InvalidArgument("consistency can be 'session', 'latest' or 'eventual', not " +
+                                     ToDisplay(wanted));
+    }
+    connection.set_consistency(mode->second);
+  }
+  for (const auto& [name, mode] : kModes) {
+    if (mode == connection.consistency()) return Value::Text(name);
+  }
+  return Value();
+}
+
+Result<Value> Versions(Connection&, Arguments) {
+  return Value::Text(std::string("{\"streamview\":\"") + STREAMVIEW_VERSION + "\",\"rocksdb\":\"" +
+                     StorageVersion() + "\",\"sqlite\":\"" + sqlite3_libversion() + "\"}");
+}
+
+// --- Between SQLite and the above
+
+using Function = Result<Value> (*)(Connection&, Arguments);
+using SharedConnection = std::shared_ptr<Connection>;
+
+struct Registration {
+  const char* name;
+  int arguments;
+  void (*call)(sqlite3_context*, int, sqlite3_value**);
+  int flags;
+};
+
+template <Function kFunction>
+void Call(sqlite3_context* context, int argc, sqlite3_value** argv) {
+  try {
+    Connection& connection = **static_cast<SharedConnection*>(sqlite3_user_data(context));
+    const Result<Value> result = kFunction(connection, Arguments(argv, static_cast<size_t>(argc)));
+    if (!result.ok()) return SetResultError(context, result.status());
+    SetResult(context, *result, SQLITE_TRANSIENT);
+  } catch (const std::bad_alloc&) {
+    sqlite3_result_error_nomem(context);
+  } catch (const std::exception& e) {
+    sqlite3_result_error(context, e.what(), -1);
+  } catch (...) {
+    sqlite3_result_error(context, "unexpected C++ exception", -1);
+  }
+}
+
+// They open logs, wait, or change the connection: a schema from elsewhere must not make use of
+// them.
+constexpr int kDirect = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+
+constexpr Registration kFunctions[] = {
+    {"sv_wait", 1, Call<Wait>, kDirect},
+    {"sv_wait", 2, Call<Wait>, kDirect},
+    {"sv_wait", 3, Call<Wait>, kDirect},
+    {"sv_seq", 0, Call<LastOwnSeq>, kDirect},
+    {"sv_seq", 1, Call<LastOwnSeq>, kDirect},
+    {"sv_head", 0, Call<Head>, kDirect},
+    {"sv_head", 1, Call<Head>, kDirect},
+    {"sv_consistency", 0, Call<SetConsistency>, kDirect},
+    {"sv_consistency", 1, Call<SetConsistency>, kDirect},
+    {"sv_version", 0, Call<Versions>, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS},
+};
+
+}  // namespace
+
+int RegisterFunctions(sqlite3* db, std::shared_ptr<Connection> connection) {
+  for (const Registration& f : kFunctions) {
+    auto* shared = new (std::nothrow) SharedConnection(connection);
+    if (shared == nullptr) return SQLITE_NOMEM;
+    // SQLite calls the destructor also where it fails.
+    const int code = sqlite3_create_function_v2(
+        db, f.name, f.arguments, f.flags, shared, f.call, nullptr, nullptr,
+        [](void* p) { delete static_cast<SharedConnection*>(p); });
+    if (code != SQLITE_OK) return code;
+  }
+  return SQLITE_OK;
+}
+
+}  // namespace streamview

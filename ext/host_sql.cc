@@ -1,0 +1,66 @@
+#include "ext/host_sql.h"
+
+#include "ext/values.h"
+
+namespace streamview {
+
+std::string QuoteIdentifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string QuoteTable(const TableName& name) {
+  return QuoteIdentifier(name.schema) + "." + QuoteIdentifier(name.table);
+}
+
+Result<HostStatement> HostStatement::Prepare(sqlite3* db, std::string_view sql) {
+  HostStatement statement;
+  const int rc = sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()),
+                                    &statement.statement_, nullptr);
+  if (rc != SQLITE_OK) return StatusFromSqlite(db, rc);
+  return statement;
+}
+
+Status HostStatement::BindText(int parameter, std::string_view text) {
+  const int rc = sqlite3_bind_text64(statement_, parameter, text.data(), text.size(),
+                                     SQLITE_TRANSIENT, SQLITE_UTF8);
+  return rc == SQLITE_OK ? Status::Ok() : StatusFromSqlite(sqlite3_db_handle(statement_), rc);
+}
+
+Result<bool> HostStatement::Step() {
+  const int rc = sqlite3_step(statement_);
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE) return false;
+  return StatusFromSqlite(sqlite3_db_handle(statement_), rc);
+}
+
+std::string_view HostStatement::Text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  if (text == nullptr) return {};
+  return {text, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+Status ExecuteSql(sqlite3* db, std::string_view sql,
+                  std::initializer_list<std::string_view> parameters) {
+  SV_ASSIGN_OR_RETURN(HostStatement statement, HostStatement::Prepare(db, sql));
+  int position = 0;
+  for (const std::string_view parameter : parameters) {
+    SV_RETURN_IF_ERROR(statement.BindText(++position, parameter));
+  }
+  for (;;) {
+    SV_ASSIGN_OR_RETURN(const bool row, statement.Step());
+    if (!row) return Status::Ok();
+  }
+}
+
+Result<int64_t> QueryInteger(sqlite3* db, std::string_view sql, int64_t fallback) {
+  SV_ASSIGN_OR_RETURN(HostStatement statement, HostStatement::Prepare(db, sql));
+  SV_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? statement.Integer(0) : fallback;
+}
+
+}  // namespace streamview

@@ -1,0 +1,81 @@
+// LogConfig: the shadow table "<log>_config", in which the database itself says which log it has
+// and which views are on it. SQLite's transactions thus decide about CREATE, DROP and RENAME; what
+// lies on disk follows (ext/schema_changes.h).
+//
+//   key           value
+//   log_id        the log's random id, which its directory holds too
+//   suffix        the directory is the database's file name, '-', and this; or
+//   path          the directory, as path= was written. (In memory: neither.)
+//   sync          'full', 'normal' or 'off', where the log was created with sync=
+//   view.<name>   the engine's id of the view of that name
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/engine.h"
+#include "ext/host_sql.h"
+#include "ext/options.h"
+#include "ext/sqlite_api.h"
+
+namespace streamview {
+
+// Which log a table stands for.
+struct LogIdentity {
+  std::string directory;  // absolute; empty: in memory
+  std::string log_id;
+
+  auto operator<=>(const LogIdentity&) const = default;
+};
+
+struct LogSettings {
+  LogIdentity identity;
+  std::optional<SyncMode> sync;  // absent: as the database's PRAGMA synchronous
+};
+
+struct ViewEntry {
+  std::string name;
+  std::string view_id;
+};
+
+class LogConfig {
+ public:
+  LogConfig(sqlite3* db, TableName log);
+
+  static bool IsShadowSuffix(std::string_view suffix) { return suffix == "config"; }
+
+  // Makes the table for a new log, and chooses the log's id and directory. Where the usual
+  // directory `is_taken`, by a log that is about to go, it is another one. Errors: kInvalidArgument
+  // where there can be no such directory.
+  Result<LogSettings> Create(const LogOptions& options,
+                             const std::function<bool(const std::string& directory)>& is_taken);
+  Status Drop();
+  Status Rename(const std::string& new_log);
+
+  // kNotFound ("no such log: ...") where the log does not exist.
+  Result<LogSettings> Load() const;
+  bool Exists() const { return Load().ok(); }
+
+  Result<std::vector<ViewEntry>> ListViews() const;
+  // kNotFound where the log has no such view.
+  Result<std::string> FindView(std::string_view view) const;
+  // Adds the view, or gives it another id.
+  Status PutView(std::string_view view, std::string_view view_id);
+  Status RemoveView(std::string_view view);
+  Status RenameView(std::string_view view, std::string_view new_name);
+
+ private:
+  Status Put(std::string_view key, std::string_view value);
+  Result<std::string> ResolveDirectory(std::string_view key, std::string_view value) const;
+
+  sqlite3* db_;
+  TableName log_;
+  std::string table_;  // quoted, with its schema
+};
+
+}  // namespace streamview

@@ -1,0 +1,126 @@
+#include "ext/log_session.h"
+
+#include <cassert>
+#include <utility>
+
+#include "ext/connection.h"
+
+namespace streamview {
+
+LogSession::LogSession(Connection& connection, TableName log, LogSettings settings,
+                       std::shared_ptr<Engine> engine)
+    : connection_(connection),
+      log_(std::move(log)),
+      settings_(std::move(settings)),
+      engine_(std::move(engine)),
+      seen_(engine_->Head()) {}
+
+const Transaction* LogSession::open_transaction() const {
+  return transaction_ != nullptr && transaction_->size() > 0 ? transaction_.get() : nullptr;
+}
+
+Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
+  SV_RETURN_IF_ERROR(broken_);
+  if (prepared_) {
+    return Status::Busy(
+        "a COMMIT that found the database busy is not finished: repeat it, or ROLLBACK");
+  }
+  const bool first = open_transaction() == nullptr;
+  if (transaction_ == nullptr) transaction_ = engine_->Begin();
+  // Only the first append waits, so only then are the limits of waiting looked up.
+  SV_ASSIGN_OR_RETURN(
+      const Seq seq,
+      transaction_->Append(key, value, first ? connection_.WriterWait() : WaitOptions()));
+  if (first) first_uncommitted_ = seq;
+  ++own_version_;
+  return seq;
+}
+
+std::optional<Seq> LogSession::last_own_seq() const {
+  const Transaction* open = open_transaction();
+  return open == nullptr ? last_committed_own_ : first_uncommitted_ + open->size() - 1;
+}
+
+Result<SyncMode> LogSession::ResolveSync() const {
+  if (settings_.sync) return *settings_.sync;
+  SV_ASSIGN_OR_RETURN(
+      const int64_t synchronous,
+      QueryInteger(connection_.db(), "PRAGMA " + QuoteIdentifier(log_.schema) + ".synchronous", 2));
+  return synchronous == 0 ? SyncMode::kOff : synchronous == 1 ? SyncMode::kNormal : SyncMode::kFull;
+}
+
+Status LogSession::Sync() {
+  SV_RETURN_IF_ERROR(broken_);
+  if (open_transaction() == nullptr || prepared_) return Status::Ok();
+  SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
+  SV_RETURN_IF_ERROR(transaction_->Prepare(sync));
+  prepared_ = true;
+  return Status::Ok();
+}
+
+void LogSession::Commit() {
+  assert(prepared_ || open_transaction() == nullptr);
+  DismissReaders();
+  if (prepared_) {
+    last_committed_own_ = last_own_seq();
+    NoteSeen(*last_committed_own_);
+    transaction_->Commit();
+  }
+  EndTransaction();
+}
+
+Status LogSession::Rollback() {
+  DismissReaders();
+  Status status;
+  if (transaction_ != nullptr) {
+    status = transaction_->Rollback();
+    ++own_version_;
+  }
+  EndTransaction();
+  return status;
+}
+
+void LogSession::EndTransaction() {
+  transaction_.reset();
+  prepared_ = false;
+  broken_ = Status::Ok();
+  savepoints_.Clear();
+}
+
+void LogSession::Savepoint(int n) {
+  savepoints_.Open(n, transaction_ == nullptr ? 0 : transaction_->size());
+}
+
+void LogSession::Release(int n) { savepoints_.Release(n); }
+
+Status LogSession::RollbackTo(int n) {
+  const size_t size = savepoints_.RollbackTo(n);
+  if (transaction_ == nullptr || transaction_->size() <= size) return Status::Ok();
+  DismissReaders();
+  if (prepared_) {
+    // The engine takes back all that is prepared or nothing, and SQLite wants a part back.
+    broken_ = Status::Busy("ROLLBACK TO after a COMMIT that found the database busy: ROLLBACK");
+    return broken_;
+  }
+  transaction_->Truncate(size);
+  ++own_version_;
+  return Status::Ok();
+}
+
+void LogSession::DismissReaders() {
+  for (OpenTransactionReader* reader : std::exchange(readers_, {})) reader->LeaveTransaction();
+}
+
+Seq LogSession::RequiredSeq() const {
+  switch (connection_.consistency()) {
+    case Consistency::kSession:
+      return seen_;
+    case Consistency::kLatest:
+      return engine_->Head();
+    case Consistency::kEventual:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace streamview

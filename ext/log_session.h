@@ -1,0 +1,110 @@
+// LogSession: one log as one SQLite connection uses it: its engine, the open transaction, and what
+// the connection has written and seen.
+//
+// Shared by all tables of the connection that stand on the log (the log itself, sv_docs, views).
+// Each of them forwards SQLite's transaction callbacks; all are idempotent. Not thread-safe: used
+// under the connection's mutex, as virtual tables are.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/engine.h"
+#include "ext/log_config.h"
+#include "ext/savepoints.h"
+
+namespace streamview {
+
+class Connection;
+
+// How fresh reads must be (docs/reference.md, sv_consistency).
+enum class Consistency { kSession, kLatest, kEventual };
+
+// A cursor that reads the open transaction.
+class OpenTransactionReader {
+ public:
+  // Called before the transaction loses entries or ends: the reader must not touch it afterwards.
+  virtual void LeaveTransaction() = 0;
+
+ protected:
+  ~OpenTransactionReader() = default;
+};
+
+class LogSession {
+ public:
+  LogSession(Connection& connection, TableName log, LogSettings settings,
+             std::shared_ptr<Engine> engine);
+  LogSession(const LogSession&) = delete;
+  LogSession& operator=(const LogSession&) = delete;
+
+  // Never null. Whoever holds cursors or snapshots of the engine holds it too.
+  const std::shared_ptr<Engine>& engine() const { return engine_; }
+  const LogIdentity& identity() const { return settings_.identity; }
+
+  // --- writing
+
+  // Appends to the open transaction, which the first append begins; returns the entry's number.
+  // Waits for the writer's turn as long as PRAGMA busy_timeout says. Errors: as
+  // engine's Transaction::Append.
+  Result<Seq> Append(const ValueView& key, const ValueView& value);
+
+  // The transaction's entries so far; null where it has none.
+  const Transaction* open_transaction() const;
+  // The number of its first entry. REQUIRES: open_transaction() != nullptr
+  Seq first_uncommitted() const { return first_uncommitted_; }
+
+  void AddReader(OpenTransactionReader* reader) { readers_.push_back(reader); }
+  void RemoveReader(OpenTransactionReader* reader) { std::erase(readers_, reader); }
+
+  // --- SQLite's transaction callbacks
+
+  Status Sync();
+  void Commit();
+  Status Rollback();
+  void Savepoint(int n);
+  void Release(int n);
+  Status RollbackTo(int n);
+
+  // --- reading
+
+  // What a view must have processed for a read that begins now. Never past the engine's head.
+  Seq RequiredSeq() const;
+  // The connection has seen entry `seq`, or a view's state as of it.
+  void NoteSeen(Seq seq) {
+    if (seq > seen_) seen_ = seq;
+  }
+
+  // The last entry that this connection appended, uncommitted ones included.
+  std::optional<Seq> last_own_seq() const;
+  // Changes whenever the connection's own entries do.
+  uint64_t own_version() const { return own_version_; }
+
+ private:
+  Result<SyncMode> ResolveSync() const;
+  void DismissReaders();
+  void EndTransaction();
+
+  Connection& connection_;
+  const TableName log_;
+  const LogSettings settings_;
+  const std::shared_ptr<Engine> engine_;
+  Seq seen_;  // begins as the head at first use
+  std::optional<Seq> last_committed_own_;
+
+  // The open transaction, where something was appended.
+  std::unique_ptr<Transaction> transaction_;
+  Seq first_uncommitted_ = 0;
+  bool prepared_ = false;
+  // Why the transaction can only be rolled back; OK: it can be committed.
+  Status broken_;
+  Savepoints savepoints_;
+  std::vector<OpenTransactionReader*> readers_;
+  uint64_t own_version_ = 0;
+};
+
+}  // namespace streamview

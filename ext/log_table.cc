@@ -1,0 +1,357 @@
+#include "ext/log_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "ext/values.h"
+
+namespace streamview {
+
+namespace {
+
+using VtabStatus = sqlite_vtab::Status;
+
+enum Column { kSeq, kTime, kKey, kValue, kCommand };
+constexpr const char* kColumnNames[] = {"seq", "time", "key", "value"};
+
+// Part of the log, in SQLite's integers.
+struct SeqRange {
+  int64_t first = 1;
+  int64_t last = INT64_MAX;
+
+  bool empty() const { return first > last; }
+  void Clear() { last = 0; }
+  void AtLeast(int64_t seq) { first = std::max(first, seq); }
+  void AtMost(int64_t seq) { last = std::min(last, seq); }
+};
+
+void NarrowByInteger(char op, int64_t value, SeqRange& range) {
+  switch (op) {
+    case '=':
+      range.AtLeast(value);
+      return range.AtMost(value);
+    case '>':
+      return value == INT64_MAX ? range.Clear() : range.AtLeast(value + 1);
+    case 'g':
+      return range.AtLeast(value);
+    case '<':
+      return value == INT64_MIN ? range.Clear() : range.AtMost(value - 1);
+    default:
+      return range.AtMost(value);
+  }
+}
+
+// SQLite checks all terms again, so the range may be one entry too wide at each end.
+void NarrowByReal(char op, double value, SeqRange& range) {
+  constexpr double kLimit = 9.2e18;
+  const auto below = static_cast<int64_t>(std::floor(std::clamp(value, -kLimit, kLimit)));
+  if (op == '=' || op == '>' || op == 'g') range.AtLeast(below);
+  if ((op == '=' || op == '<' || op == 'l') && value < kLimit) range.AtMost(below + 1);
+}
+
+// Narrows `range` to where `seq <op> value` can be true, as SQLite compares a number with `value`.
+void Narrow(char op, sqlite3_value* value, SeqRange& range) {
+  switch (sqlite3_value_numeric_type(value)) {
+    case SQLITE_INTEGER:
+      return NarrowByInteger(op, sqlite3_value_int64(value), range);
+    case SQLITE_FLOAT:
+      return NarrowByReal(op, sqlite3_value_double(value), range);
+    case SQLITE_NULL:
+      return range.Clear();
+    default:  // TEXT and BLOB are greater than all numbers
+      if (op != '<' && op != 'l') range.Clear();
+  }
+}
+
+VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args) {
+  sqlite3_vtab_config(args.db, SQLITE_VTAB_DIRECTONLY);
+  const std::string sql = "CREATE TABLE x(seq INTEGER, time INTEGER, key, value, " +
+                          QuoteIdentifier(args.table) + " HIDDEN)";
+  return VtabError(args.db, sqlite3_declare_vtab(args.db, sql.c_str()));
+}
+
+Status CheckName(const std::string& name) {
+  for (const char* column : kColumnNames) {
+    if (sqlite3_stricmp(column, name.c_str()) == 0) {
+      return Status::InvalidArgument("a log cannot be called \"" + name +
+                                     "\": that is the name of one of its columns");
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+// --- CREATE, DROP, RENAME
+
+VtabStatus LogTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
+                            std::unique_ptr<LogTable>& table) {
+  const TableName name{std::string(args.schema), std::string(args.table)};
+  if (Status status = CheckName(name.table); !status.ok()) return ToVtab(status);
+  const Result<LogOptions> options = ParseLogOptions(args.options);
+  if (!options.ok()) return ToVtab(options.status());
+  if (VtabStatus status = Declare(args); !status.ok()) return status;
+
+  Result<std::shared_ptr<LogSession>> session = args.aux->CreateLog(name, *options);
+  if (!session.ok()) return ToVtab(session.status());
+  table = std::make_unique<LogTable>(*args.aux, name);
+  table->set_session(*std::move(session));
+  return {};
+}
+
+VtabStatus LogTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                             std::unique_ptr<LogTable>& table) {
+  if (VtabStatus status = Declare(args); !status.ok()) return status;
+  table = std::make_unique<LogTable>(*args.aux,
+                                     TableName{std::string(args.schema), std::string(args.table)});
+  return {};
+}
+
+Status LogTable::CheckNoViews(const std::string& action) const {
+  SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection().ListViews(name()));
+  if (views.empty()) return Status::Ok();
+  std::string names;
+  for (const ViewEntry& view : views) names += (names.empty() ? "" : ", ") + view.name;
+  return Status::Constraint("cannot " + action + " the log " + name().table +
+                            ": drop its views first: " + names);
+}
+
+VtabStatus LogTable::Destroy() {
+  sqlite3* const db = connection().db();
+  LogConfig config(db, name());
+  if (config.Load().status().code() == StatusCode::kNotFound) return {};
+
+  if (Status views = CheckNoViews("drop"); !views.ok()) {
+    // SQLite shows no message of xDestroy. Where the DROP is a transaction of its own, its commit
+    // can fail instead, with a message; otherwise that would take the user's transaction along.
+    sqlite3_log(SqliteCode(views.code()), "%s", views.message().c_str());
+    if (sqlite3_get_autocommit(db) == 0) return ToVtab(views);
+    connection().RefuseCommit(std::move(views));
+    return ToVtab(connection().JoinTransaction());
+  }
+  // A directory that cannot be opened is not ours to delete.
+  const Result<std::shared_ptr<LogSession>> session = Session();
+  if (Status status = connection().JoinTransaction(); !status.ok()) return ToVtab(status);
+  if (Status status = config.Drop(); !status.ok()) return ToVtab(status);
+  if (session.ok()) connection().schema_changes().LogDropped((*session)->identity());
+  return {};
+}
+
+VtabStatus LogTable::Rename(const char* new_name) {
+  if (Status status = CheckName(new_name); !status.ok()) return ToVtab(status);
+  if (Status status = CheckNoViews("rename"); !status.ok()) return ToVtab(status);
+  return ToVtab(LogConfig(connection().db(), name()).Rename(new_name));
+}
+
+// --- reading
+
+std::optional<LogTable::Plan> LogTable::Plan::Decode(int number, std::string_view text) {
+  return Plan{std::string(text), number == 1};
+}
+
+// Every usable comparison of seq (or rowid) with a value is used; SQLite checks it again, which
+// costs little and lets it decide about affinity. All else is SQLite's.
+//
+//   idxStr   one character for each argument: '=', '>', 'g' (>=), '<', 'l' (<=)
+//   idxNum   1: descending
+//   costs    one row, or 1,000,000 divided by 4 for each bound
+VtabStatus LogTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  double rows = 1e6;
+  for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
+    char op = 0;
+    switch (constraint.op()) {
+      case SQLITE_INDEX_CONSTRAINT_EQ:
+        op = '=';
+        break;
+      case SQLITE_INDEX_CONSTRAINT_GT:
+        op = '>';
+        break;
+      case SQLITE_INDEX_CONSTRAINT_GE:
+        op = 'g';
+        break;
+      case SQLITE_INDEX_CONSTRAINT_LT:
+        op = '<';
+        break;
+      case SQLITE_INDEX_CONSTRAINT_LE:
+        op = 'l';
+        break;
+      default:
+        continue;
+    }
+    if (!constraint.usable() || constraint.column() > kSeq) continue;
+    info.Use(constraint, sqlite_vtab::Omit::kNo);
+    plan.terms += op;
+    rows = op == '=' ? 1 : std::max(1.0, rows / 4);
+    if (op == '=') info.SetUnique();
+  }
+  info.SetEstimates(rows + 1, static_cast<sqlite3_int64>(rows));
+
+  // seq is unique: what else the order asks for does not matter.
+  const std::vector<sqlite_vtab::OrderTerm> order = info.order_by();
+  if (!order.empty() && order.front().column <= kSeq) {
+    plan.reverse = order.front().descending;
+    info.ConsumeOrderBy();
+  }
+  return {};
+}
+
+VtabStatus LogTable::Open(std::unique_ptr<Cursor>& cursor) {
+  cursor = std::make_unique<Cursor>(*this);
+  return {};
+}
+
+void LogTable::Cursor::Reset() {
+  if (session_ != nullptr) session_->RemoveReader(this);
+  source_ = Source::kNone;
+  committed_.reset();
+  own_.reset();
+  kept_.clear();
+  next_kept_ = 0;
+}
+
+VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
+  Reset();
+  Result<std::shared_ptr<LogSession>> session = table_.Session();
+  if (!session.ok()) return ToVtab(session.status());
+  session_ = *std::move(session);
+
+  SeqRange range;
+  for (size_t i = 0; i < arguments.size(); i++) Narrow(plan.terms[i], arguments[i], range);
+  if (range.empty()) return {};
+  reverse_ = plan.reverse;
+  OpenSources({static_cast<Seq>(range.first), static_cast<Seq>(range.last), reverse_});
+  return ToVtab(Settle());
+}
+
+void LogTable::Cursor::OpenSources(const LogRange& range) {
+  Engine& engine = *session_->engine();
+  committed_ = engine.ScanLog(range, nullptr);
+  const Transaction* transaction = session_->open_transaction();
+  if (transaction == nullptr) return;
+  LogRange own_range = range;
+  own_range.first = std::max(range.first, session_->first_uncommitted());
+  // What the statement itself appends from here on is not for it to see.
+  own_range.last = std::min(range.last, *session_->last_own_seq());
+  if (own_range.first > own_range.last) return;
+  own_ = engine.ScanLog(own_range, transaction);
+  session_->AddReader(this);
+}
+
+void LogTable::Cursor::LeaveTransaction() {
+  for (; own_->Valid(); own_->Next()) {
+    const Entry& entry = own_->entry();
+    kept_.push_back({entry.seq, entry.time_ms, Value(entry.key), Value(entry.value)});
+  }
+  own_.reset();
+}
+
+Status LogTable::Cursor::Settle() {
+  source_ = Source::kNone;
+  const bool committed = committed_->Valid();
+  if (!committed) SV_RETURN_IF_ERROR(committed_->status());
+  const bool own = own_ != nullptr ? own_->Valid() : next_kept_ < kept_.size();
+  if (!own && own_ != nullptr) SV_RETURN_IF_ERROR(own_->status());
+
+  if (committed && !(reverse_ && own)) {
+    source_ = Source::kCommitted;
+    session_->NoteSeen(committed_->entry().seq);
+  } else if (own) {
+    source_ = Source::kOwn;
+  }
+  return Status::Ok();
+}
+
+VtabStatus LogTable::Cursor::Next() {
+  if (source_ == Source::kCommitted) {
+    committed_->Next();
+  } else if (own_ != nullptr) {
+    own_->Next();
+  } else {
+    ++next_kept_;
+  }
+  return ToVtab(Settle());
+}
+
+Entry LogTable::Cursor::Current() const {
+  if (source_ == Source::kCommitted) return committed_->entry();
+  if (own_ != nullptr) return own_->entry();
+  const OwnedEntry& kept = kept_[next_kept_];
+  return {kept.seq, kept.time_ms, kept.key, kept.value};
+}
+
+VtabStatus LogTable::Cursor::Column(sqlite3_context* context, int column) {
+  const Entry entry = Current();
+  switch (column) {
+    case kSeq:
+      sqlite3_result_int64(context, static_cast<sqlite3_int64>(entry.seq));
+      break;
+    case kTime:
+      sqlite3_result_int64(context, entry.time_ms);
+      break;
+    case kKey:
+      SetResult(context, entry.key, SQLITE_TRANSIENT);
+      break;
+    case kValue:
+      SetResult(context, entry.value, SQLITE_TRANSIENT);
+      break;
+    default:  // kCommand is NULL
+      break;
+  }
+  return {};
+}
+
+// --- writing
+
+VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
+                            sqlite3_int64* new_rowid) {
+  const auto is_null = [](sqlite3_value* value) {
+    return sqlite3_value_type(value) == SQLITE_NULL;
+  };
+  if (!is_null(columns[kCommand])) {
+    // What is reported as the new row's number would become last_insert_rowid().
+    *new_rowid = sqlite3_last_insert_rowid(connection().db());
+    const Result<ValueView> command = ViewOf(columns[kCommand]);
+    if (!command.ok()) return ToVtab(command.status());
+    return ToVtab(RunCommand(command->type() == ValueType::kText ? command->bytes() : ""));
+  }
+  if (!is_null(rowid) || !is_null(columns[kSeq]) || !is_null(columns[kTime])) {
+    return {SQLITE_CONSTRAINT, "seq and time of an entry of " + name().table +
+                                   " are given by the log: insert key and value only"};
+  }
+  const Result<ValueView> key = ViewOf(columns[kKey]);
+  if (!key.ok()) return ToVtab(key.status());
+  const Result<ValueView> value = ViewOf(columns[kValue]);
+  if (!value.ok()) return ToVtab(value.status());
+  const Result<std::shared_ptr<LogSession>> session = Session();
+  if (!session.ok()) return ToVtab(session.status());
+  const Result<Seq> seq = (*session)->Append(*key, *value);
+  if (!seq.ok()) return ToVtab(seq.status());
+  *new_rowid = static_cast<sqlite3_int64>(*seq);
+  return {};
+}
+
+VtabStatus LogTable::Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {
+  return {SQLITE_READONLY,
+          "cannot update " + name().table +
+              ": the log is append-only; to change documents, use an sv_docs table: CREATE "
+              "VIRTUAL TABLE docs USING sv_docs(log = " +
+              name().table + ")"};
+}
+
+VtabStatus LogTable::Delete(sqlite3_value*) {
+  return {SQLITE_READONLY,
+          "cannot delete from " + name().table +
+              ": the log is append-only; to delete documents, use an sv_docs table: CREATE "
+              "VIRTUAL TABLE docs USING sv_docs(log = " +
+              name().table + ")"};
+}
+
+Status LogTable::RunCommand(std::string_view command) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  if (command == "flush") return session->engine()->FlushLog();
+  return Status::InvalidArgument("unknown command \"" + std::string(command) +
+                                 "\" for a log; there is: flush");
+}
+
+}  // namespace streamview

@@ -1,0 +1,98 @@
+// sv_log: a log as a table, docs/reference.md.
+//
+//   seq    INTEGER, the rowid            time   INTEGER, ms since the Unix epoch
+//   key, value                           <the table's name>, hidden: takes commands
+//
+// A scan gives what is committed when it begins and the connection's own entries so far, so that
+// INSERT INTO log SELECT ... FROM log ends.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ext/session_table.h"
+
+namespace streamview {
+
+class LogTable : public SessionTable {
+ public:
+  // The terms on seq that select the range, and its direction.
+  struct Plan {
+    std::string terms;  // see BestIndex
+    bool reverse = false;
+
+    sqlite_vtab::EncodedPlan Encode() const { return {reverse ? 1 : 0, terms}; }
+    static std::optional<Plan> Decode(int number, std::string_view text);
+  };
+
+  class Cursor;
+
+  static sqlite_vtab::Status Create(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                    std::unique_ptr<LogTable>& table);
+  static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                     std::unique_ptr<LogTable>& table);
+  LogTable(Connection& connection, const TableName& name) : SessionTable(connection, name, name) {}
+
+  sqlite_vtab::Status Destroy();
+  sqlite_vtab::Status Rename(const char* new_name);
+  static bool IsShadowName(std::string_view suffix) { return LogConfig::IsShadowSuffix(suffix); }
+
+  sqlite_vtab::Status BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan);
+  sqlite_vtab::Status Open(std::unique_ptr<Cursor>& cursor);
+
+  sqlite_vtab::Status Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
+                             sqlite3_int64* new_rowid);
+  sqlite_vtab::Status Update(sqlite3_value* old_key, sqlite3_value* new_key,
+                             sqlite_vtab::Values columns);
+  sqlite_vtab::Status Delete(sqlite3_value* key);
+
+ private:
+  Status RunCommand(std::string_view command);
+  // Errors where views stand on the log: "cannot <action> ...: drop its views first: a, b".
+  Status CheckNoViews(const std::string& action) const;
+};
+
+class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransactionReader {
+ public:
+  explicit Cursor(LogTable& table) : table_(table) {}
+  ~Cursor() { Reset(); }
+
+  sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
+  sqlite_vtab::Status Next();
+  bool Eof() const noexcept { return source_ == Source::kNone; }
+  sqlite_vtab::Status Column(sqlite3_context* context, int column);
+  sqlite3_int64 Rowid() { return static_cast<sqlite3_int64>(Current().seq); }
+
+ private:
+  // Where the present entry comes from.
+  enum class Source { kNone, kCommitted, kOwn };
+  struct OwnedEntry {
+    Seq seq;
+    int64_t time_ms;
+    Value key;
+    Value value;
+  };
+
+  void LeaveTransaction() override;
+  void Reset();
+  void OpenSources(const LogRange& range);
+  // Makes the next entry, of whichever source has one, the present one.
+  Status Settle();
+  Entry Current() const;
+
+  LogTable& table_;
+  std::shared_ptr<LogSession> session_;  // before the cursors: outlives them
+  bool reverse_ = false;
+  Source source_ = Source::kNone;
+  std::unique_ptr<LogCursor> committed_;
+  // The connection's own entries: read from its transaction while that lasts, copied when it ends.
+  std::unique_ptr<LogCursor> own_;
+  std::vector<OwnedEntry> kept_;
+  size_t next_kept_ = 0;
+};
+
+}  // namespace streamview

@@ -1,0 +1,321 @@
+#include "ext/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+namespace streamview {
+
+namespace {
+
+// The most key columns that the format of an index has room for (docs/format.md).
+constexpr int64_t kMaxKeys = 62;
+
+// Character classes as SQLite's tokenizer has them: ASCII, whatever the locale.
+bool IsSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+std::string ToLower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+struct Option {
+  std::string name;  // lower case
+  std::string value;
+};
+
+// Reads one argument.
+class ArgumentParser {
+ public:
+  explicit ArgumentParser(std::string_view text) : text_(text) {}
+
+  Result<Option> Parse() {
+    Option option;
+    SkipBlanks();
+    option.name = ToLower(TakeWhile([](char c) { return IsLetter(c) || IsDigit(c); }));
+    SkipBlanks();
+    if (option.name.empty() || Peek() != '=') {
+      return Status::InvalidArgument("cannot read " + Quoted(text_) +
+                                     ": an option is written name = value");
+    }
+    ++pos_;
+    SkipBlanks();
+    Result<std::string> value = ParseValue();
+    if (!value.ok()) return value.status().WithContext("option " + option.name);
+    option.value = *std::move(value);
+    if (option.value.empty()) {
+      return Status::InvalidArgument("option " + option.name + " has no value");
+    }
+    SkipBlanks();
+    if (!AtEnd()) {
+      return Status::InvalidArgument("option " + option.name + ": unexpected " +
+                                     Quoted(text_.substr(pos_)) + " after its value");
+    }
+    return option;
+  }
+
+ private:
+  bool AtEnd() const { return pos_ >= text_.size(); }
+  char Peek(size_t ahead = 0) const {
+    return pos_ + ahead < text_.size() ? text_[pos_ + ahead] : '\0';
+  }
+  bool AtComment() const {
+    return (Peek() == '-' && Peek(1) == '-') || (Peek() == '/' && Peek(1) == '*');
+  }
+
+  template <typename Predicate>
+  std::string_view TakeWhile(Predicate predicate) {
+    const size_t begin = pos_;
+    while (!AtEnd() && predicate(text_[pos_])) ++pos_;
+    return text_.substr(begin, pos_ - begin);
+  }
+
+  // REQUIRES: AtComment(). As in SQLite, a comment may be ended by the end of the text.
+  void SkipComment() {
+    const bool line = Peek() == '-';
+    const std::string_view terminator = line ? "\n" : "*/";
+    const size_t end = text_.find(terminator, pos_ + 2);
+    pos_ = end == std::string_view::npos ? text_.size() : end + terminator.size();
+  }
+
+  void SkipBlanks() {
+    while (!AtEnd()) {
+      if (IsSpace(Peek())) {
+        ++pos_;
+      } else if (AtComment()) {
+        SkipComment();
+      } else {
+        return;
+      }
+    }
+  }
+
+  static bool IsQuote(char c) { return c == '\'' || c == '"' || c == '`' || c == '['; }
+
+  Result<std::string> ParseValue() {
+    if (Peek() == '(') return ParseParenthesised();
+    if (IsQuote(Peek())) return ParseQuoted();
+    const size_t begin = pos_;
+    while (!AtEnd() && !IsSpace(Peek()) && !AtComment()) ++pos_;
+    return std::string(text_.substr(begin, pos_ - begin));
+  }
+
+  // REQUIRES: at a quote. A closing quote is doubled to stand for itself, except in [brackets].
+  Result<std::string> ParseQuoted() {
+    const char open = Peek();
+    const char close = open == '[' ? ']' : open;
+    std::string value;
+    for (++pos_; !AtEnd(); ++pos_) {
+      if (Peek() == close) {
+        ++pos_;
+        if (open == '[' || Peek() != close) return value;
+      }
+      value.push_back(Peek());
+    }
+    return Status::InvalidArgument(std::string("the closing ") + close + " is missing");
+  }
+
+  // REQUIRES: at '('. Strings and comments inside may hold parentheses of their own.
+  Result<std::string> ParseParenthesised() {
+    const size_t begin = pos_ + 1;
+    int depth = 0;
+    while (!AtEnd()) {
+      if (AtComment()) {
+        SkipComment();
+      } else if (IsQuote(Peek())) {
+        SV_RETURN_IF_ERROR(ParseQuoted().status());
+      } else {
+        const char c = Peek();
+        ++pos_;
+        if (c == '(') ++depth;
+        if (c == ')' && --depth == 0) return Trim(text_.substr(begin, pos_ - 1 - begin));
+      }
+    }
+    return Status::InvalidArgument("the closing ) is missing");
+  }
+
+  static std::string Trim(std::string_view text) {
+    while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+    while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+    return std::string(text);
+  }
+
+  const std::string_view text_;
+  size_t pos_ = 0;
+};
+
+// The options of one CREATE statement, each at most once.
+class Options {
+ public:
+  using Names = std::initializer_list<std::string_view>;
+
+  // `known`: the names that `module` has.
+  static Result<Options> Parse(std::string_view module, Names known, ModuleArguments arguments) {
+    Options options;
+    for (const char* argument : arguments) {
+      SV_ASSIGN_OR_RETURN(Option option, ArgumentParser(argument).Parse());
+      if (std::find(known.begin(), known.end(), option.name) == known.end()) {
+        return Status::InvalidArgument("unknown option " + Quoted(option.name) + ": " +
+                                       std::string(module) + " has " + Join(known));
+      }
+      if (options.Find(option.name) != nullptr) {
+        return Status::InvalidArgument("option " + option.name + " is given twice");
+      }
+      options.options_.push_back(std::move(option));
+    }
+    return options;
+  }
+
+  // nullptr where the option is not given.
+  const std::string* Find(std::string_view name) const {
+    for (const Option& option : options_) {
+      if (option.name == name) return &option.value;
+    }
+    return nullptr;
+  }
+
+ private:
+  static std::string Join(Names names) {
+    std::string list;
+    for (std::string_view name : names) {
+      if (!list.empty()) list += ", ";
+      list += name;
+    }
+    return list;
+  }
+
+  std::vector<Option> options_;
+};
+
+Result<int64_t> ParseInteger(std::string_view name, std::string_view text, int64_t min,
+                             int64_t max) {
+  const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool is_integer = error == std::errc() && end == digits.data() + digits.size();
+  if (!is_integer || value < min || value > max) {
+    const bool bounded = min != INT64_MIN || max != INT64_MAX;
+    return Status::InvalidArgument(
+        "option " + std::string(name) + " is " + Quoted(text) + "; it must be an integer" +
+        (bounded ? " from " + std::to_string(min) + " to " + std::to_string(max) : ""));
+  }
+  return value;
+}
+
+// The value among `choices` whose name `text` is, in any case.
+template <typename T>
+Result<T> ParseChoice(std::string_view name, std::string_view text,
+                      std::initializer_list<std::pair<std::string_view, T>> choices) {
+  std::string list;
+  for (const auto& [choice, value] : choices) {
+    if (ToLower(text) == choice) return value;
+    if (!list.empty()) list += ", ";
+    list += choice;
+  }
+  return Status::InvalidArgument("option " + std::string(name) + " is " + Quoted(text) +
+                                 "; it can be: " + list);
+}
+
+Result<std::string> RequireLog(const Options& options, const char* module) {
+  if (const std::string* log = options.Find("log")) return *log;
+  return Status::InvalidArgument(std::string("option log is missing: say which log with ") +
+                                 module + "(log = <table>)");
+}
+
+Status ParseMap(const Options& options, ViewDefinition& definition) {
+  const std::string* map = options.Find("map");
+  const std::string* emit = options.Find("emit");
+  const std::string* value = options.Find("value");
+  if (map != nullptr && emit != nullptr) {
+    return Status::InvalidArgument("options map and emit exclude each other: give one of them");
+  }
+  if (map == nullptr && emit == nullptr) {
+    return Status::InvalidArgument(
+        "option map or emit is missing: say what to index with map = (SELECT ...) or emit = "
+        "'<json path>'");
+  }
+  if (map != nullptr) {
+    if (value != nullptr) {
+      return Status::InvalidArgument(
+          "option value goes with emit; with map, the SELECT gives the further columns");
+    }
+    definition.kind = MapKind::kSql;
+    definition.map = *map;
+    return Status::Ok();
+  }
+  definition.kind = MapKind::kJsonPath;
+  definition.emit_path = *emit;
+  if (value != nullptr) definition.value_path = *value;
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<LogOptions> ParseLogOptions(ModuleArguments arguments) {
+  SV_ASSIGN_OR_RETURN(const Options given, Options::Parse("sv_log", {"path", "sync"}, arguments));
+  LogOptions options;
+  if (const std::string* path = given.Find("path")) options.path = *path;
+  if (const std::string* sync = given.Find("sync")) {
+    SV_ASSIGN_OR_RETURN(options.sync, ParseChoice<SyncMode>("sync", *sync,
+                                                            {{"full", SyncMode::kFull},
+                                                             {"normal", SyncMode::kNormal},
+                                                             {"off", SyncMode::kOff}}));
+  }
+  return options;
+}
+
+Result<DocsOptions> ParseDocsOptions(ModuleArguments arguments) {
+  SV_ASSIGN_OR_RETURN(const Options given, Options::Parse("sv_docs", {"log"}, arguments));
+  DocsOptions options;
+  SV_ASSIGN_OR_RETURN(options.log, RequireLog(given, "sv_docs"));
+  return options;
+}
+
+Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments) {
+  SV_ASSIGN_OR_RETURN(
+      const Options given,
+      Options::Parse("sv_view", {"log", "map", "emit", "value", "keys", "version", "on_error"},
+                     arguments));
+  ViewDefinition definition;
+  SV_ASSIGN_OR_RETURN(definition.log_name, RequireLog(given, "sv_view"));
+  SV_RETURN_IF_ERROR(ParseMap(given, definition));
+  if (const std::string* keys = given.Find("keys")) {
+    SV_ASSIGN_OR_RETURN(const int64_t n, ParseInteger("keys", *keys, 1, kMaxKeys));
+    definition.key_columns = static_cast<uint32_t>(n);
+  }
+  if (const std::string* version = given.Find("version")) {
+    SV_ASSIGN_OR_RETURN(definition.version,
+                        ParseInteger("version", *version, INT64_MIN, INT64_MAX));
+  }
+  if (const std::string* on_error = given.Find("on_error")) {
+    SV_ASSIGN_OR_RETURN(definition.on_error,
+                        ParseChoice<OnError>("on_error", *on_error,
+                                             {{"skip", OnError::kSkip}, {"stop", OnError::kStop}}));
+  }
+  return definition;
+}
+
+Status SetViewColumns(std::vector<std::string> columns, ViewDefinition& definition) {
+  if (definition.key_columns > columns.size()) {
+    std::string list;
+    for (const std::string& column : columns) list += (list.empty() ? "" : ", ") + column;
+    return Status::InvalidArgument("option keys is " + std::to_string(definition.key_columns) +
+                                   ", but the map gives only " + std::to_string(columns.size()) +
+                                   (columns.size() == 1 ? " column: " : " columns: ") + list);
+  }
+  definition.columns = std::move(columns);
+  return Status::Ok();
+}
+
+}  // namespace streamview

@@ -1,0 +1,47 @@
+// Options: what stands in the parentheses of CREATE VIRTUAL TABLE ... USING sv_log(...),
+// sv_docs(...) and sv_view(...).
+//
+//   argument  = name '=' value          (around each part: white space and SQL comments)
+//   value     = bare word | 'string' | "identifier" | `identifier` | [identifier]
+//             | ('+' | '-') bare word | '(' anything balanced ')'
+//
+// Names are case-insensitive. A parenthesised value keeps its text as written, without the outer
+// parentheses. Every error is kInvalidArgument and names the option, what is wrong with it and,
+// where the name is unknown, the options that exist.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/engine.h"
+#include "core/view/definition.h"
+
+namespace streamview {
+
+struct LogOptions {
+  std::optional<std::string> path;  // as written; relative to what is the caller's business
+  std::optional<SyncMode> sync;     // absent: follows the database's PRAGMA synchronous
+};
+
+struct DocsOptions {
+  std::string log;
+};
+
+// The arguments after the table's name, argv[3] and on, as SQLite hands them to xCreate.
+using ModuleArguments = std::span<const char* const>;
+
+Result<LogOptions> ParseLogOptions(ModuleArguments arguments);
+Result<DocsOptions> ParseDocsOptions(ModuleArguments arguments);
+// Fills all fields of the definition but name and columns.
+Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments);
+
+// Completes a definition with the columns that its map gives (SqlMapColumns; key and value for a
+// JSON path). An error where it asks for more key columns than that.
+Status SetViewColumns(std::vector<std::string> columns, ViewDefinition& definition);
+
+}  // namespace streamview

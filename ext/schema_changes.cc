@@ -1,0 +1,114 @@
+#include "ext/schema_changes.h"
+
+#include <utility>
+
+namespace streamview {
+
+SchemaChanges::SchemaChanges(EngineFinder find_engine, LogRemover remove_log)
+    : find_engine_(std::move(find_engine)), remove_log_(std::move(remove_log)) {}
+
+void SchemaChanges::LogCreated(const LogIdentity& log) {
+  changes_.push_back({Kind::kLogCreated, log, "", ""});
+}
+
+void SchemaChanges::LogDropped(const LogIdentity& log) {
+  changes_.push_back({Kind::kLogDropped, log, "", ""});
+}
+
+void SchemaChanges::ViewCreated(const LogIdentity& log, const std::string& view_id) {
+  changes_.push_back({Kind::kViewCreated, log, view_id, ""});
+}
+
+void SchemaChanges::ViewRenamed(const LogIdentity& log, const std::string& view_id,
+                                const std::string& name) {
+  changes_.push_back({Kind::kViewRenamed, log, view_id, name});
+}
+
+void SchemaChanges::ViewDropped(const LogIdentity& log, const std::string& view_id,
+                                const std::string& fingerprint) {
+  changes_.push_back({Kind::kViewDropped, log, view_id, fingerprint});
+}
+
+std::optional<std::string> SchemaChanges::AdoptView(const LogIdentity& log,
+                                                    const std::string& fingerprint,
+                                                    const std::string& name) {
+  for (size_t i = changes_.size(); i-- > 0;) {
+    const Change change = changes_[i];
+    if (change.kind != Kind::kViewDropped || change.log != log || change.text != fingerprint ||
+        IsAdoptedAfter(i)) {
+      continue;
+    }
+    changes_.push_back({Kind::kViewAdopted, log, change.view_id, ""});
+    changes_.push_back({Kind::kViewRenamed, log, change.view_id, name});
+    return change.view_id;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> SchemaChanges::DroppedViews(const LogIdentity& log) const {
+  std::vector<std::string> ids;
+  for (const Change& change : changes_) {
+    if (change.kind == Kind::kViewDropped && change.log == log) ids.push_back(change.view_id);
+  }
+  return ids;
+}
+
+bool SchemaChanges::DropsDirectory(const std::string& directory) const {
+  for (const Change& change : changes_) {
+    if (change.kind == Kind::kLogDropped && change.log.directory == directory) return true;
+  }
+  return false;
+}
+
+bool SchemaChanges::IsAdoptedAfter(size_t index) const {
+  for (size_t i = index + 1; i < changes_.size(); i++) {
+    if (changes_[i].kind == Kind::kViewAdopted && changes_[i].log == changes_[index].log &&
+        changes_[i].view_id == changes_[index].view_id) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void SchemaChanges::Commit() {
+  // A failure leaves a view or a name too many, which the next opening of the log, or the next
+  // rename, puts right.
+  for (size_t i = 0; i < changes_.size(); i++) {
+    const Change& change = changes_[i];
+    if (change.kind == Kind::kViewRenamed) {
+      if (auto engine = find_engine_(change.log)) {
+        (void)engine->RenameView(change.view_id, change.text);
+      }
+    } else if (change.kind == Kind::kViewDropped && !IsAdoptedAfter(i)) {
+      DropView(change);
+    } else if (change.kind == Kind::kLogDropped) {
+      remove_log_(change.log);
+    }
+  }
+  changes_.clear();
+  savepoints_.Clear();
+}
+
+void SchemaChanges::Rollback() {
+  RollbackTo(-1);
+  savepoints_.Clear();
+}
+
+void SchemaChanges::RollbackTo(int n) {
+  const size_t size = savepoints_.RollbackTo(n);
+  while (changes_.size() > size) {
+    Undo(changes_.back());
+    changes_.pop_back();
+  }
+}
+
+void SchemaChanges::Undo(const Change& change) {
+  if (change.kind == Kind::kLogCreated) remove_log_(change.log);
+  if (change.kind == Kind::kViewCreated) DropView(change);
+}
+
+void SchemaChanges::DropView(const Change& change) {
+  if (auto engine = find_engine_(change.log)) (void)engine->DropView(change.view_id);
+}
+
+}  // namespace streamview

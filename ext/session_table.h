@@ -1,0 +1,71 @@
+// SessionTable: base of the tables that stand on one log (sv_log, sv_docs, sv_view): finds the
+// log's session, and forwards SQLite's transaction callbacks to it.
+
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "ext/connection.h"
+#include "ext/log_session.h"
+#include "ext/sqlite_vtab/vtab.hpp"
+#include "ext/vtab_status.h"
+
+namespace streamview {
+
+class SessionTable : public sqlite_vtab::Table {
+ public:
+  using Aux = Connection;
+
+  // --- SQLite's transaction callbacks. All are harmless where the log is not open.
+  sqlite_vtab::Status Begin() { return {}; }
+  sqlite_vtab::Status Sync() { return session_ ? ToVtab(session_->Sync()) : sqlite_vtab::Status(); }
+  void Commit() {
+    if (session_) session_->Commit();
+  }
+  sqlite_vtab::Status Rollback() {
+    return session_ ? ToVtab(session_->Rollback()) : sqlite_vtab::Status();
+  }
+  sqlite_vtab::Status Savepoint(int n) {
+    if (session_) session_->Savepoint(n);
+    return {};
+  }
+  sqlite_vtab::Status Release(int n) {
+    if (session_) session_->Release(n);
+    return {};
+  }
+  sqlite_vtab::Status RollbackTo(int n) {
+    return session_ ? ToVtab(session_->RollbackTo(n)) : sqlite_vtab::Status();
+  }
+
+ protected:
+  SessionTable(Connection& connection, TableName name, TableName log)
+      : connection_(connection), name_(std::move(name)), log_(std::move(log)) {}
+  ~SessionTable() {
+    session_.reset();
+    connection_.ReleaseRemovedLogs();
+  }
+
+  Connection& connection() const { return connection_; }
+  const TableName& name() const { return name_; }
+  const TableName& log() const { return log_; }
+
+  // The session, opened where it is not yet. A table must connect also where its log cannot be
+  // opened, so that the rest of the database stays usable and the table can be dropped; so the
+  // error comes at each use, until the log can be opened.
+  Result<std::shared_ptr<LogSession>> Session() {
+    if (session_ == nullptr) {
+      SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_));
+    }
+    return session_;
+  }
+  void set_session(std::shared_ptr<LogSession> session) { session_ = std::move(session); }
+
+ private:
+  Connection& connection_;
+  const TableName name_;
+  const TableName log_;
+  std::shared_ptr<LogSession> session_;
+};
+
+}  // namespace streamview

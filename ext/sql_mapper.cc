@@ -1,0 +1,261 @@
+#include "ext/sql_mapper.h"
+
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "ext/pure_sql.h"
+#include "ext/pure_vfs.h"
+#include "ext/sqlite_api.h"
+#include "ext/sqlite_vtab/vtab.hpp"
+#include "ext/values.h"
+#include "ext/vtab_status.h"
+
+namespace streamview {
+
+namespace {
+
+// The trial runs at creation look for impurity only and need not go far.
+constexpr int kMaxStepsPerTrial = 1'000'000;
+
+// --- The virtual table: the present entry, or nothing.
+
+using VtabStatus = sqlite_vtab::Status;
+
+struct RowSource {
+  const Entry* entry = nullptr;
+};
+
+class RowTable : public sqlite_vtab::Table {
+ public:
+  using Aux = RowSource;
+
+  // There is one way to read one row.
+  struct Plan {
+    sqlite_vtab::EncodedPlan Encode() const { return {}; }
+    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
+  };
+
+  class Cursor : public sqlite_vtab::Cursor {
+   public:
+    explicit Cursor(const RowSource* source) : source_(source) {}
+
+    VtabStatus Filter(const Plan&, sqlite_vtab::Values) {
+      at_end_ = source_->entry == nullptr;
+      return {};
+    }
+    VtabStatus Next() {
+      at_end_ = true;
+      return {};
+    }
+    bool Eof() const noexcept { return at_end_; }
+    VtabStatus Column(sqlite3_context* context, int column) {
+      const Entry& entry = *source_->entry;
+      switch (column) {
+        case 0:
+          sqlite3_result_int64(context, static_cast<sqlite3_int64>(entry.seq));
+          return {};
+        case 1:
+          sqlite3_result_int64(context, entry.time_ms);
+          return {};
+        // The entry outlives the run of the SELECT.
+        case 2:
+          SetResult(context, entry.key, SQLITE_STATIC);
+          return {};
+        default:
+          SetResult(context, entry.value, SQLITE_STATIC);
+          return {};
+      }
+    }
+    sqlite3_int64 Rowid() { return static_cast<sqlite3_int64>(source_->entry->seq); }
+
+   private:
+    const RowSource* const source_;
+    bool at_end_ = true;
+  };
+
+  static VtabStatus Connect(const sqlite_vtab::ConnectArgs<Aux>& args,
+                            std::unique_ptr<RowTable>& table) {
+    table = std::make_unique<RowTable>(args.aux);
+    return VtabError(
+        args.db,
+        sqlite3_declare_vtab(args.db, "CREATE TABLE x(seq INTEGER, time INTEGER, key, value)"));
+  }
+
+  explicit RowTable(const RowSource* source) : source_(source) {}
+
+  VtabStatus BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
+    info.SetEstimates(/*cost=*/1, /*rows=*/1);
+    info.SetUnique();
+    return {};
+  }
+  VtabStatus Open(std::unique_ptr<Cursor>& cursor) {
+    cursor = std::make_unique<Cursor>(source_);
+    return {};
+  }
+
+ private:
+  const RowSource* const source_;
+};
+
+// --- The mapper.
+
+class SqlMapper final : public Mapper {
+ public:
+  // Checks the map too. The steps of a run are limited as for a trial.
+  static Result<std::unique_ptr<SqlMapper>> Make(const std::string& log_name,
+                                                 const std::string& map) {
+    std::unique_ptr<SqlMapper> mapper(new SqlMapper());
+    SV_ASSIGN_OR_RETURN(mapper->sql_, PureSql::Open(log_name));
+    sqlite3* db = mapper->sql_->db();
+    const int code = sqlite_vtab::Register<RowTable>(db, log_name.c_str(), mapper->source_);
+    if (code != SQLITE_OK) return StatusFromSqlite(db, code);
+    SV_ASSIGN_OR_RETURN(mapper->statement_, mapper->sql_->Prepare(map));
+    mapper->LimitSteps(kMaxStepsPerTrial);
+    mapper->row_.resize(static_cast<size_t>(sqlite3_column_count(mapper->statement_.get())));
+    SV_RETURN_IF_ERROR(mapper->CheckReadsItsLog(log_name));
+    SV_RETURN_IF_ERROR(mapper->TryEntries());
+    return mapper;
+  }
+
+  Result<std::vector<std::string>> ColumnNames() const {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < row_.size(); ++i) {
+      const char* name = sqlite3_column_name(statement_.get(), static_cast<int>(i));
+      if (name == nullptr) return Status(StatusCode::kNoMemory, "out of memory");
+      names.emplace_back(name);
+    }
+    return names;
+  }
+
+  // Emits the first `columns` columns only. REQUIRES: columns <= those of the SELECT
+  void KeepColumns(size_t columns) { row_.resize(columns); }
+  size_t columns() const { return row_.size(); }
+
+  // For each run from now on.
+  void LimitSteps(int max_steps) {
+    max_steps_ = max_steps;
+    sqlite3_progress_handler(
+        sql_->db(), max_steps,
+        [](void* self) {
+          static_cast<SqlMapper*>(self)->out_of_steps_ = true;
+          return 1;
+        },
+        this);
+  }
+
+  Status Map(const Entry& entry, Emitter& emitter) override {
+    return Run(&entry, [&] { return EmitRow(emitter); });
+  }
+
+ private:
+  SqlMapper() = default;
+
+  // Calls `on_row` for each row that the SELECT gives for `entry`; nullptr: where the log has no
+  // row.
+  template <typename OnRow>
+  Status Run(const Entry* entry, OnRow on_row) {
+    sqlite3_stmt* statement = statement_.get();
+    source_->entry = entry;
+    out_of_steps_ = false;
+    // SQLite counts steps on from run to run; from 0, every run is cut off at the same one.
+    sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, /*resetFlg=*/1);
+    ForgetImpureRequest();
+    Status status;
+    int code;
+    while (status.ok() && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+      status = code == SQLITE_ROW ? CheckPure() : StepError(code);
+      if (status.ok()) status = on_row();
+    }
+    if (status.ok()) status = CheckPure();
+    sqlite3_reset(statement);
+    source_->entry = nullptr;
+    return status;
+  }
+
+  Status EmitRow(Emitter& emitter) {
+    for (size_t i = 0; i < row_.size(); ++i) {
+      SV_ASSIGN_OR_RETURN(row_[i],
+                          ViewOf(sqlite3_column_value(statement_.get(), static_cast<int>(i))));
+    }
+    return emitter.Emit(row_);
+  }
+
+  static Status CheckPure() {
+    const char* request = ImpureRequest();
+    return request == nullptr ? Status::Ok() : ImpureMap(std::string("asked for ") + request);
+  }
+
+  Status StepError(int code) {
+    SV_RETURN_IF_ERROR(CheckPure());
+    if (out_of_steps_) {
+      return Status::InvalidArgument("the map ran more than " + std::to_string(max_steps_) +
+                                     " instructions on this entry");
+    }
+    const Status status = StatusFromSqlite(sql_->db(), code);
+    if (status.code() == StatusCode::kNoMemory) return status;
+    return Status::InvalidArgument(status.message());
+  }
+
+  // A map that gives a row where the log has none is not a function of one entry: it aggregates
+  // over the log, or does not read it.
+  Status CheckReadsItsLog(const std::string& log_name) {
+    bool gave_row = false;
+    const Status status = Run(nullptr, [&] {
+      gave_row = true;
+      return Status::InvalidArgument("");
+    });
+    if (!gave_row) return TrialResult(status);
+    return Status::InvalidArgument(
+        "a map sees one row at a time, and this one gives a row even where " + log_name +
+        " has none: it must read " + log_name + " and cannot aggregate over it");
+  }
+
+  // What can be found out early: whether the map asks for the time. Other errors are due to the
+  // entries tried here, which are none of the user's.
+  Status TryEntries() {
+    Entry entry;
+    entry.seq = 1;
+    SV_RETURN_IF_ERROR(TrialResult(Run(&entry, [] { return Status::Ok(); })));
+    entry.key = ValueView::Text("key");
+    entry.value = ValueView::Text("{}");
+    return TrialResult(Run(&entry, [] { return Status::Ok(); }));
+  }
+
+  static Status TrialResult(const Status& status) {
+    const bool counts = ImpureRequest() != nullptr || status.code() == StatusCode::kNoMemory;
+    return counts ? status : Status::Ok();
+  }
+
+  const std::shared_ptr<RowSource> source_ = std::make_shared<RowSource>();
+  std::unique_ptr<PureSql> sql_;
+  StatementPtr statement_;  // after sql_: it goes first
+  std::vector<ValueView> row_;
+  int max_steps_ = 0;
+  bool out_of_steps_ = false;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> SqlMapColumns(const std::string& log_name,
+                                               const std::string& map) {
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<SqlMapper> mapper, SqlMapper::Make(log_name, map));
+  return mapper->ColumnNames();
+}
+
+Result<std::unique_ptr<Mapper>> NewSqlMapper(const ViewDefinition& definition,
+                                             int max_steps_per_entry) {
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<SqlMapper> mapper,
+                      SqlMapper::Make(definition.log_name, definition.map));
+  if (definition.columns.size() > mapper->columns()) {
+    return Status::InvalidArgument("the map gives " + std::to_string(mapper->columns()) +
+                                   " columns, and the view has " +
+                                   std::to_string(definition.columns.size()));
+  }
+  mapper->KeepColumns(definition.columns.size());
+  mapper->LimitSteps(max_steps_per_entry);
+  return std::unique_ptr<Mapper>(std::move(mapper));
+}
+
+}  // namespace streamview

@@ -1,0 +1,10 @@
+// SQLite's C API as a loadable extension sees it: through the table of functions that the host
+// hands to the entry point. Every file of ext/ includes this instead of <sqlite3.h>; extension.cc
+// holds the table. Compiled with -DSQLITE_CORE (the tests of single sources do) it is the library
+// itself.
+
+#pragma once
+
+#include <sqlite3ext.h>
+
+SQLITE_EXTENSION_INIT3

@@ -1,0 +1,166 @@
+#include "ext/status_table.h"
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ext/report_table.h"
+
+namespace streamview {
+
+namespace {
+
+// As in kSchema below.
+enum Column {
+  kName,
+  kKind,
+  kState,
+  kSeq,
+  kHead,
+  kLag,
+  kEntries,
+  kSuperseded,
+  kErrors,
+  kLastError,
+  kBytes,
+  kRate,
+  kEta,
+  kDefinition,
+  kLog,
+  kSchema,
+  kProgress,
+  kColumnCount,
+};
+
+using Row = std::array<Value, kColumnCount>;
+
+Value Count(uint64_t n) { return Value::Integer(static_cast<int64_t>(n)); }
+
+Value TextOrNull(const std::string& text) { return text.empty() ? Value() : Value::Text(text); }
+
+const char* NameOf(ViewState state) {
+  switch (state) {
+    case ViewState::kBuilding:
+      return "building";
+    case ViewState::kLive:
+      return "live";
+    case ViewState::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+Row BeginRow(const std::string& name, const char* kind, const TableName& log) {
+  Row row;
+  row[kName] = Value::Text(name);
+  row[kKind] = Value::Text(kind);
+  row[kLog] = Value::Text(log.table);
+  row[kSchema] = Value::Text(log.schema);
+  return row;
+}
+
+void SetFailed(const std::string& error, Row& row) {
+  row[kState] = Value::Text("failed");
+  row[kLastError] = TextOrNull(error);
+}
+
+void Describe(const LogStatus& status, Row& row) {
+  row[kState] = Value::Text("live");
+  row[kSeq] = Count(status.head);
+  row[kHead] = Count(status.head);
+  row[kLag] = Count(0);
+  row[kEntries] = Count(status.head);
+  row[kErrors] = Count(0);
+  row[kBytes] = Count(status.bytes_on_disk);
+  row[kDefinition] = Value::Text(status.directory.empty() ? "in memory" : status.directory);
+  if (!status.background_error.empty()) SetFailed(status.background_error, row);
+}
+
+void Describe(const ViewStatus& status, Row& row) {
+  const Seq lag = status.target - status.seq;
+  row[kState] = Value::Text(NameOf(status.state));
+  row[kSeq] = Count(status.seq);
+  row[kHead] = Count(status.target);
+  row[kLag] = Count(lag);
+  row[kEntries] = Count(status.entries);
+  row[kSuperseded] = Count(status.superseded_met);
+  row[kErrors] = Count(status.errors);
+  row[kLastError] = TextOrNull(status.last_error);
+  row[kBytes] = Count(status.bytes_on_disk);
+  row[kRate] = Value::Real(status.rate);
+  if (lag == 0) {
+    row[kEta] = Value::Real(0);
+  } else if (status.rate > 0 && status.state != ViewState::kFailed) {
+    row[kEta] = Value::Real(static_cast<double>(lag) / status.rate);
+  }
+  row[kDefinition] = Value::Text(status.definition.ToDisplay());
+  const Seq done = status.rebuilding ? status.building_seq : status.seq;
+  row[kProgress] = Value::Real(
+      status.target == 0 ? 1 : static_cast<double>(done) / static_cast<double>(status.target));
+}
+
+class StatusReport {
+ public:
+  static constexpr char kSchema[] =
+      "CREATE TABLE x(name TEXT, kind TEXT, state TEXT, seq INTEGER, head INTEGER, lag INTEGER, "
+      "entries INTEGER, superseded INTEGER, errors INTEGER, last_error TEXT, bytes INTEGER, "
+      "rate REAL, eta REAL, definition TEXT, log TEXT, schema TEXT, progress REAL)";
+
+  explicit StatusReport(Connection& connection) : connection_(connection) {}
+
+  Status Begin() {
+    SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection_.ListLogs());
+    for (const TableName& log : logs) SV_RETURN_IF_ERROR(AddLog(log));
+    return Status::Ok();
+  }
+  Status Next() {
+    ++position_;
+    return Status::Ok();
+  }
+  bool Eof() const noexcept { return position_ >= rows_.size(); }
+  ValueView Column(int i) const { return rows_[position_][static_cast<size_t>(i)]; }
+
+ private:
+  // A row for the log and one for each of its views, be it that they have failed with the log.
+  Status AddLog(const TableName& log) {
+    const Result<std::shared_ptr<LogSession>> session = connection_.OpenLog(log);
+    Row row = BeginRow(log.table, "log", log);
+    if (session.ok()) {
+      Describe((*session)->engine()->GetLogStatus(), row);
+    } else {
+      SetFailed(session.status().message(), row);
+    }
+    rows_.push_back(std::move(row));
+
+    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection_.ListViews(log));
+    for (const ViewEntry& entry : views) {
+      Row view_row = BeginRow(entry.name, "view", log);
+      if (session.ok()) {
+        DescribeView(*(*session)->engine(), entry, view_row);
+      } else {
+        SetFailed(session.status().message(), view_row);
+      }
+      rows_.push_back(std::move(view_row));
+    }
+    return Status::Ok();
+  }
+
+  static void DescribeView(Engine& engine, const ViewEntry& entry, Row& row) {
+    const Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
+    if (!view.ok()) return SetFailed(view.status().message(), row);
+    Describe((*view)->GetStatus(), row);
+  }
+
+  Connection& connection_;
+  std::vector<Row> rows_;
+  size_t position_ = 0;
+};
+
+}  // namespace
+
+int RegisterStatusTable(sqlite3* db, std::shared_ptr<Connection> connection) {
+  return sqlite_vtab::Register<ReportTable<StatusReport>>(db, "sv_status", std::move(connection));
+}
+
+}  // namespace streamview

@@ -1,0 +1,36 @@
+// ViewPlan: how a query reads a view: which terms of its WHERE clause select a range of the index,
+// and whether the index already has the order asked for.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/engine.h"
+#include "ext/sqlite_vtab/vtab.hpp"
+
+namespace streamview {
+
+// The index columns of a view, in their order, by their numbers in the table.
+using IndexColumns = std::vector<int>;
+
+struct ViewPlan {
+  std::string terms;  // see PlanView
+  bool reverse = false;
+
+  sqlite_vtab::EncodedPlan Encode() const { return {reverse ? 1 : 0, terms}; }
+  static std::optional<ViewPlan> Decode(int number, std::string_view text);
+
+  // The range that the arguments of xFilter select; nothing where no row can match (a comparison
+  // with NULL is never true). Errors: kNoMemory.
+  Result<std::optional<ViewRange>> MakeRange(sqlite_vtab::Values arguments) const;
+};
+
+// Fills the plan, and all of `info`. `utf8`: the database stores TEXT as UTF-8. If it does not,
+// BINARY orders TEXT differently from the index, which then serves for equality only.
+void PlanView(const IndexColumns& index, bool utf8, sqlite_vtab::IndexInfo& info, ViewPlan& plan);
+
+}  // namespace streamview

@@ -1,0 +1,299 @@
+#include "ext/view_table.h"
+
+#include <utility>
+
+#include "ext/options.h"
+#include "ext/sql_mapper.h"
+#include "ext/values.h"
+
+namespace streamview {
+
+namespace {
+
+using VtabStatus = sqlite_vtab::Status;
+
+// The columns after those of the map.
+enum ExtraColumn { kDocId, kSeq, kDoc, kCommand };
+constexpr const char* kExtraColumns[] = {"doc_id", "seq", "doc"};
+
+bool SameName(const std::string& a, const std::string& b) {
+  return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
+}
+
+IndexColumns MakeIndexColumns(const ViewDefinition& definition) {
+  IndexColumns index;
+  for (uint32_t i = 0; i < definition.key_columns; i++) index.push_back(static_cast<int>(i));
+  index.push_back(static_cast<int>(definition.columns.size()) + kDocId);
+  return index;
+}
+
+// `table` becomes the name of the command column.
+Status CheckColumnNames(const std::vector<std::string>& columns, const std::string& table) {
+  std::vector<std::string> taken(std::begin(kExtraColumns), std::end(kExtraColumns));
+  taken.push_back(table);
+  for (const std::string& column : columns) {
+    for (const std::string& other : taken) {
+      if (!SameName(column, other)) continue;
+      return Status::InvalidArgument(
+          "the column name \"" + column +
+          "\" is taken (each view has doc_id, seq, doc and a column called as itself): rename it "
+          "with AS");
+    }
+    taken.push_back(column);
+  }
+  for (const char* column : kExtraColumns) {
+    if (!SameName(table, column)) continue;
+    return Status::InvalidArgument("a view cannot be called \"" + table +
+                                   "\": that is the name of one of its columns");
+  }
+  return Status::Ok();
+}
+
+Result<ViewDefinition> MakeDefinition(const sqlite_vtab::ConnectArgs<Connection>& args) {
+  SV_ASSIGN_OR_RETURN(ViewDefinition definition, ParseViewOptions(args.options));
+  definition.name = args.table;
+  std::vector<std::string> columns = {"key", "value"};
+  if (definition.kind == MapKind::kSql) {
+    SV_ASSIGN_OR_RETURN(columns, SqlMapColumns(definition.log_name, definition.map));
+  }
+  SV_RETURN_IF_ERROR(CheckColumnNames(columns, definition.name));
+  SV_RETURN_IF_ERROR(SetViewColumns(std::move(columns), definition));
+  return definition;
+}
+
+VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
+                   const std::vector<std::string>& columns) {
+  sqlite3_vtab_config(args.db, SQLITE_VTAB_DIRECTONLY);
+  std::string sql = "CREATE TABLE x(";
+  for (const std::string& column : columns) sql += QuoteIdentifier(column) + ", ";
+  sql += "doc_id, seq INTEGER, doc HIDDEN, " + QuoteIdentifier(args.table) + " HIDDEN)";
+  return VtabError(args.db, sqlite3_declare_vtab(args.db, sql.c_str()));
+}
+
+bool IsUtf8(sqlite3* db) {
+  Result<HostStatement> statement = HostStatement::Prepare(db, "PRAGMA encoding");
+  if (!statement.ok()) return false;
+  const Result<bool> row = statement->Step();
+  return row.ok() && *row && statement->Text(0) == "UTF-8";
+}
+
+}  // namespace
+
+ViewTable::ViewTable(Connection& connection, TableName name, ViewDefinition definition,
+                     Status broken)
+    : SessionTable(connection, name, {name.schema, definition.log_name}),
+      definition_(std::move(definition)),
+      broken_(std::move(broken)),
+      index_(MakeIndexColumns(definition_)),
+      utf8_(IsUtf8(connection.db())) {}
+
+// --- CREATE, DROP, RENAME
+
+VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
+                             std::unique_ptr<ViewTable>& table) {
+  Result<ViewDefinition> definition = MakeDefinition(args);
+  if (!definition.ok()) return ToVtab(definition.status());
+  if (VtabStatus status = Declare(args, definition->columns); !status.ok()) return status;
+  const TableName name{std::string(args.schema), std::string(args.table)};
+  auto view = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), Status::Ok());
+  if (Status status = view->CreateView(); !status.ok()) return ToVtab(status);
+  table = std::move(view);
+  return {};
+}
+
+VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                              std::unique_ptr<ViewTable>& table) {
+  // A definition that has become invalid (another version of SQLite lacks a function, say) must not
+  // keep the table from being dropped.
+  Result<ViewDefinition> definition = MakeDefinition(args);
+  Status broken = definition.status();
+  if (!definition.ok()) {
+    definition = ViewDefinition();
+    if (Result<ViewDefinition> options = ParseViewOptions(args.options); options.ok()) {
+      definition->log_name = options->log_name;
+    }
+    definition->columns = {"key", "value"};
+  }
+  if (VtabStatus status = Declare(args, definition->columns); !status.ok()) return status;
+  const TableName name{std::string(args.schema), std::string(args.table)};
+  table = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), std::move(broken));
+  return {};
+}
+
+Status ViewTable::CreateView() {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SchemaChanges& changes = connection().schema_changes();
+  // DROP and CREATE in one transaction, of what is the same index: it is kept.
+  std::optional<std::string> id =
+      changes.AdoptView(session->identity(), definition_.Fingerprint(), name().table);
+  if (!id) {
+    SV_ASSIGN_OR_RETURN(view_, session->engine()->CreateView(definition_));
+    id = view_->id();
+    changes.ViewCreated(session->identity(), *id);
+  }
+  return LogConfig(connection().db(), log()).PutView(name().table, *id);
+}
+
+VtabStatus ViewTable::Destroy() { return ToVtab(DropView()); }
+
+Status ViewTable::DropView() {
+  LogConfig config(connection().db(), log());
+  // The log may be gone, or have never known the view: then there is nothing to forget.
+  const Result<LogSettings> settings = config.Load();
+  if (!settings.ok()) return Status::Ok();
+  const Result<std::string> id = config.FindView(name().table);
+  if (!id.ok()) return Status::Ok();
+  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SV_RETURN_IF_ERROR(config.RemoveView(name().table));
+  connection().schema_changes().ViewDropped(settings->identity, *id,
+                                            broken_.ok() ? definition_.Fingerprint() : "");
+  return Status::Ok();
+}
+
+VtabStatus ViewTable::Rename(const char* new_name) { return ToVtab(RenameView(new_name)); }
+
+Status ViewTable::RenameView(const std::string& new_name) {
+  SV_RETURN_IF_ERROR(CheckColumnNames(definition_.columns, new_name));
+  LogConfig config(connection().db(), log());
+  SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Load());
+  SV_ASSIGN_OR_RETURN(const std::string id, config.FindView(name().table));
+  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SV_RETURN_IF_ERROR(config.RenameView(name().table, new_name));
+  connection().schema_changes().ViewRenamed(settings.identity, id, new_name);
+  return Status::Ok();
+}
+
+// --- reading
+
+VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  PlanView(index_, utf8_, info, plan);
+  return {};
+}
+
+VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
+  cursor = std::make_unique<Cursor>(*this);
+  return {};
+}
+
+Result<std::shared_ptr<View>> ViewTable::FindView() {
+  if (view_ != nullptr) return view_;
+  SV_RETURN_IF_ERROR(broken_);
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  SV_ASSIGN_OR_RETURN(const std::string id,
+                      LogConfig(connection().db(), log()).FindView(name().table));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<View> view, session->engine()->FindView(id));
+  if (view->definition().Fingerprint() != definition_.Fingerprint()) {
+    return Status::Corruption("the log " + log().table + " has another definition of the view " +
+                              name().table + ": drop and create it");
+  }
+  view_ = std::move(view);
+  return view_;
+}
+
+std::shared_ptr<const ViewTable::Reading> ViewTable::SharedReading() {
+  std::shared_ptr<const Reading> reading = reading_.lock();
+  if (reading == nullptr) return nullptr;
+  const Result<std::shared_ptr<LogSession>> session = Session();
+  const bool current = session.ok() && reading->own_version == (*session)->own_version();
+  return current ? reading : nullptr;
+}
+
+Result<std::shared_ptr<const ViewTable::Reading>> ViewTable::NewReading() {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  const uint64_t own_version = session->own_version();
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<const ViewSnapshot> snapshot,
+                      view->Read(session->RequiredSeq(), session->open_transaction(),
+                                 connection().InterruptibleWait()));
+  session->NoteSeen(snapshot->seq());
+  auto reading = std::make_shared<const Reading>(Reading{std::move(snapshot), own_version});
+  reading_ = reading;
+  return reading;
+}
+
+VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
+  return ToVtab(Read(plan, arguments));
+}
+
+Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
+  cursor_.reset();
+  rowid_ = 1;
+  SV_ASSIGN_OR_RETURN(session_, table_.Session());
+  if (reading_ == nullptr) reading_ = table_.SharedReading();
+  if (reading_ == nullptr) {
+    SV_ASSIGN_OR_RETURN(reading_, table_.NewReading());
+  }
+  SV_ASSIGN_OR_RETURN(const std::optional<ViewRange> range, plan.MakeRange(arguments));
+  if (!range) return Status::Ok();
+  cursor_ = reading_->snapshot->NewCursor(*range);
+  return cursor_->Valid() ? Status::Ok() : cursor_->status();
+}
+
+VtabStatus ViewTable::Cursor::Next() {
+  cursor_->Next();
+  ++rowid_;
+  return cursor_->Valid() ? VtabStatus() : ToVtab(cursor_->status());
+}
+
+VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
+  const auto index = static_cast<size_t>(column);
+  if (index < table_.column_count()) {
+    SetResult(context, cursor_->column(index), SQLITE_TRANSIENT);
+    return {};
+  }
+  switch (index - table_.column_count()) {
+    case kDocId:
+      SetResult(context, cursor_->doc_id(), SQLITE_TRANSIENT);
+      break;
+    case kSeq:
+      sqlite3_result_int64(context, static_cast<sqlite3_int64>(cursor_->seq()));
+      break;
+    case kDoc:
+      return ToVtab(ReadDocument(context));
+    default:  // kCommand is NULL
+      break;
+  }
+  return {};
+}
+
+Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) {
+  SV_ASSIGN_OR_RETURN(const Value document,
+                      session_->engine()->ReadValue(cursor_->seq(), session_->open_transaction()));
+  SetResult(context, document, SQLITE_TRANSIENT);
+  return Status::Ok();
+}
+
+// --- commands
+
+VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
+                             sqlite3_int64* new_rowid) {
+  // What is reported as the new row's number would become last_insert_rowid().
+  *new_rowid = sqlite3_last_insert_rowid(connection().db());
+  sqlite3_value* const command = columns[column_count() + kCommand];
+  if (sqlite3_value_type(command) == SQLITE_NULL) return RefuseWrite("insert into");
+  const Result<ValueView> text = ViewOf(command);
+  if (!text.ok()) return ToVtab(text.status());
+  return ToVtab(RunCommand(text->type() == ValueType::kText ? text->bytes() : ""));
+}
+
+VtabStatus ViewTable::Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {
+  return RefuseWrite("update");
+}
+
+VtabStatus ViewTable::Delete(sqlite3_value*) { return RefuseWrite("delete from"); }
+
+VtabStatus ViewTable::RefuseWrite(const std::string& what) const {
+  return {SQLITE_READONLY, "cannot " + what + " " + name().table + ": a view follows its log; " +
+                               "append to " + log().table + " instead"};
+}
+
+Status ViewTable::RunCommand(std::string_view command) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
+  if (command == "rebuild") return view->Rebuild();
+  if (command == "flush") return view->Flush();
+  return Status::InvalidArgument("unknown command \"" + std::string(command) +
+                                 "\" for a view; there are: rebuild, flush");
+}
+
+}  // namespace streamview

@@ -1,0 +1,102 @@
+// sv_view: a view of a log as a table, docs/reference.md.
+//
+//   <the columns of the map>, doc_id, seq (INTEGER)
+//   hidden: doc, the document itself; <the table's name>, which takes commands
+//
+// Read only. The rowid numbers the rows of one scan; it identifies nothing beyond it.
+//
+// One statement sees one state of the view: a cursor uses the snapshot of those that are open
+// already, unless the connection has appended to the log since. (SQLite opens a statement's cursors
+// when it begins.) When the last one closes, the snapshot is forgotten.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/view/definition.h"
+#include "ext/session_table.h"
+#include "ext/view_plan.h"
+
+namespace streamview {
+
+class ViewTable : public SessionTable {
+ public:
+  using Plan = ViewPlan;
+  class Cursor;
+
+  static sqlite_vtab::Status Create(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                    std::unique_ptr<ViewTable>& table);
+  static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                     std::unique_ptr<ViewTable>& table);
+  // `broken`: why the definition cannot be used; reads will give it as their error.
+  ViewTable(Connection& connection, TableName name, ViewDefinition definition, Status broken);
+
+  sqlite_vtab::Status Destroy();
+  sqlite_vtab::Status Rename(const char* new_name);
+
+  sqlite_vtab::Status BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan);
+  sqlite_vtab::Status Open(std::unique_ptr<Cursor>& cursor);
+
+  sqlite_vtab::Status Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
+                             sqlite3_int64* new_rowid);
+  sqlite_vtab::Status Update(sqlite3_value* old_key, sqlite3_value* new_key,
+                             sqlite_vtab::Values columns);
+  sqlite_vtab::Status Delete(sqlite3_value* key);
+
+ private:
+  // A state of the view, and the session's own_version() that it covers.
+  struct Reading {
+    std::shared_ptr<const ViewSnapshot> snapshot;
+    uint64_t own_version;
+  };
+
+  Status CreateView();
+  Status DropView();
+  Status RenameView(const std::string& new_name);
+  Status RunCommand(std::string_view command);
+  sqlite_vtab::Status RefuseWrite(const std::string& what) const;
+
+  // The engine's view, found where it is not yet.
+  Result<std::shared_ptr<View>> FindView();
+  // The reading that open cursors share, where there is one that covers all that the connection has
+  // appended by now; else null.
+  std::shared_ptr<const Reading> SharedReading();
+  // A new reading, which later cursors will share.
+  Result<std::shared_ptr<const Reading>> NewReading();
+
+  size_t column_count() const { return definition_.columns.size(); }
+
+  const ViewDefinition definition_;
+  const Status broken_;
+  const IndexColumns index_;
+  const bool utf8_;  // the database's encoding
+  std::shared_ptr<View> view_;
+  std::weak_ptr<const Reading> reading_;
+};
+
+class ViewTable::Cursor : public sqlite_vtab::Cursor {
+ public:
+  explicit Cursor(ViewTable& table) : table_(table), reading_(table.SharedReading()) {}
+
+  sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
+  sqlite_vtab::Status Next();
+  bool Eof() const noexcept { return cursor_ == nullptr || !cursor_->Valid(); }
+  sqlite_vtab::Status Column(sqlite3_context* context, int column);
+  sqlite3_int64 Rowid() { return rowid_; }
+
+ private:
+  Status Read(const Plan& plan, sqlite_vtab::Values arguments);
+  Status ReadDocument(sqlite3_context* context);
+
+  ViewTable& table_;
+  std::shared_ptr<LogSession> session_;  // outlives what is read from its engine
+  std::shared_ptr<const Reading> reading_;
+  std::unique_ptr<ViewCursor> cursor_;
+  sqlite3_int64 rowid_ = 0;
+};
+
+}  // namespace streamview

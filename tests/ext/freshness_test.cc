@@ -1,0 +1,304 @@
+// How fresh a read is: read-your-writes, consistency modes, waiting.
+
+#include <atomic>
+#include <thread>
+
+#include "tests/ext/testing/fixture.h"
+
+namespace streamview::testing {
+namespace {
+
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class FreshnessTest : public DatabaseTest {
+ protected:
+  FreshnessTest() { CreateLogAndView(); }
+
+  void AppendCat(Database& db, const std::string& key) {
+    db.Append("events", key, R"({"tags":["cat"]})");
+  }
+  int64_t Cats(Database& db) {
+    return db.Integer("SELECT count(*) FROM view_tags WHERE key = 'cat'");
+  }
+  // A view whose map takes milliseconds for each entry, and `entries` entries for it.
+  void CreateSlowView(int entries) {
+    CreateView("slow",
+               "SELECT 'x' AS key, (WITH RECURSIVE n(i) AS "
+               "(VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT count(*) FROM n) "
+               "AS value FROM events");
+    db_->Run("BEGIN");
+    for (int i = 0; i < entries; ++i) Append(i, "{}");
+    db_->Run("COMMIT");
+  }
+  int64_t SlowRows(Database& db) { return db.Integer("SELECT count(*) FROM slow"); }
+};
+
+TEST_F(FreshnessTest, AReadSeesTheWriteBeforeIt) {
+  for (int i = 1; i <= 300; ++i) {
+    AppendCat(*db_, "doc" + std::to_string(i));
+    ASSERT_EQ(Cats(*db_), i);
+  }
+}
+
+TEST_F(FreshnessTest, ConsistencyIsSessionUnlessSaidOtherwise) {
+  EXPECT_THAT(db_->Query("SELECT sv_consistency()"), ElementsAre("'session'"));
+  EXPECT_THAT(db_->Query("SELECT sv_consistency('latest')"), ElementsAre("'latest'"));
+  EXPECT_THAT(db_->Query("SELECT sv_consistency()"), ElementsAre("'latest'"));
+  const auto other = Connect();
+  EXPECT_THAT(other->Query("SELECT sv_consistency()"), ElementsAre("'session'"));
+}
+
+TEST_F(FreshnessTest, AnUnknownConsistencyIsRefusedAndChangesNothing) {
+  EXPECT_THAT(db_->Try("SELECT sv_consistency('fresh')"),
+              Fails(_, AllOf(HasSubstr("fresh"), HasSubstr("session"), HasSubstr("latest"),
+                             HasSubstr("eventual"))));
+  EXPECT_THAT(db_->Query("SELECT sv_consistency()"), ElementsAre("'session'"));
+}
+
+TEST_F(FreshnessTest, ASessionSeesWhatWasCommittedBeforeIt) {
+  CreateSlowView(50);
+  const auto other = Connect();
+  EXPECT_EQ(SlowRows(*other), 50);
+}
+
+TEST_F(FreshnessTest, ASessionSeesAllThatItsOwnWriteFollows) {
+  const auto other = Connect();
+  EXPECT_EQ(Cats(*other), 0);
+  for (int i = 0; i < 20; ++i) AppendCat(*db_, std::to_string(i));
+  AppendCat(*other, "own");
+  EXPECT_EQ(Cats(*other), 21);
+}
+
+TEST_F(FreshnessTest, ASessionNeverGoesBackInTime) {
+  CreateSlowView(0);
+  const auto other = Connect();
+  EXPECT_EQ(SlowRows(*other), 0);
+  for (int i = 0; i < 50; ++i) Append(i, R"({"tags":["cat"]})");
+  // The log shows all 50 to `other`; from here on its views must, too.
+  EXPECT_EQ(other->Integer("SELECT max(seq) FROM events"), 50);
+  EXPECT_EQ(SlowRows(*other), 50);
+}
+
+TEST_F(FreshnessTest, AViewIsNoOlderThanAnotherViewThatWasRead) {
+  CreateSlowView(0);
+  const auto other = Connect();
+  EXPECT_EQ(SlowRows(*other), 0);
+  for (int i = 0; i < 50; ++i) Append(i, R"({"tags":["cat"]})");
+  const int64_t seen = other->Integer("SELECT ifnull(max(seq), 0) FROM view_tags");
+  EXPECT_GE(SlowRows(*other), seen);
+}
+
+TEST_F(FreshnessTest, LatestSeesWhatOthersHaveCommitted) {
+  const auto other = Connect();
+  other->Run("SELECT sv_consistency('latest')");
+  for (int i = 1; i <= 100; ++i) {
+    AppendCat(*db_, std::to_string(i));
+    ASSERT_EQ(Cats(*other), i);
+  }
+}
+
+TEST_F(FreshnessTest, EventualNeverWaitsAndIsCompleteLater) {
+  db_->Run("SELECT sv_consistency('eventual')");
+  CreateSlowView(200);
+  EXPECT_LE(SlowRows(*db_), 200);
+  db_->Run("SELECT sv_wait(sv_seq())");
+  EXPECT_EQ(SlowRows(*db_), 200);
+}
+
+// The rows of an eventual read are those of some state that the log has been in.
+TEST_F(FreshnessTest, EventualShowsOneStateOfTheLog) {
+  const auto other = Connect();
+  other->Run("SELECT sv_consistency('eventual')");
+  for (int i = 1; i <= 200; ++i) {
+    AppendCat(*db_, "doc" + std::to_string(i % 7));
+    const auto rows = other->QueryRows("SELECT seq FROM view_tags WHERE key = 'cat' ORDER BY seq");
+    for (size_t k = 1; k < rows.size(); ++k) {
+      ASSERT_EQ(std::get<int64_t>(rows[k][0]), std::get<int64_t>(rows[k - 1][0]) + 1)
+          << "a version is missing or shown twice";
+    }
+    ASSERT_LE(rows.size(), 7u);
+  }
+}
+
+TEST_F(FreshnessTest, AStatementSeesOneStateWhileDocumentsChange) {
+  for (int i = 10; i < 60; ++i) AppendCat(*db_, std::to_string(i));
+  const auto other = Connect();
+  Statement scan(*db_, "SELECT doc_id, seq, doc FROM view_tags WHERE key = 'cat'");
+  int64_t rows = 0;
+  while (scan.Step()) {
+    ++rows;
+    EXPECT_EQ(ToLine(scan.row()), ToLine({std::to_string(9 + rows), rows, R"({"tags":["cat"]})"}));
+    other->Append("events", "59", R"({"tags":["cat","dog"]})");
+    other->Append("events", std::to_string(10 + rows), kNull);
+    other->Append("events", std::to_string(100 + rows), R"({"tags":["cat"]})");
+    ASSERT_LE(rows, 50);
+  }
+  EXPECT_EQ(rows, 50);
+}
+
+TEST_F(FreshnessTest, AStatementSeesOneStateWhileItsOwnConnectionAppends) {
+  for (int i = 10; i < 30; ++i) AppendCat(*db_, std::to_string(i));
+  Statement scan(*db_, "SELECT doc_id FROM view_tags WHERE key = 'cat'");
+  int rows = 0;
+  while (scan.Step()) {
+    AppendCat(*db_, std::to_string(50 + ++rows));
+    ASSERT_LE(rows, 20);
+  }
+  EXPECT_EQ(rows, 20);
+  EXPECT_EQ(Cats(*db_), 40);
+}
+
+TEST_F(FreshnessTest, AStatementSeesOneStateWhileItsViewIsDropped) {
+  for (int i = 10; i < 60; ++i) AppendCat(*db_, std::to_string(i));
+  const auto other = Connect();
+  Statement scan(*db_, "SELECT doc_id FROM view_tags WHERE key = 'cat'");
+  ASSERT_TRUE(scan.Step());
+  // A SQLite reader may hold the dropper up; then there is nothing to see.
+  const Outcome dropped = other->Try("DROP TABLE view_tags");
+  int rows = 1;
+  while (scan.Step()) ++rows;
+  EXPECT_EQ(rows, 50) << dropped;
+}
+
+TEST_F(FreshnessTest, AStatementSeesOneStateWhileItsViewIsRebuilt) {
+  for (int i = 10; i < 60; ++i) AppendCat(*db_, std::to_string(i));
+  const auto other = Connect();
+  Statement scan(*db_, "SELECT doc_id FROM view_tags WHERE key = 'cat'");
+  ASSERT_TRUE(scan.Step());
+  other->Try("INSERT INTO view_tags(view_tags) VALUES ('rebuild')");
+  other->Run("SELECT sv_wait(sv_head())");
+  int rows = 1;
+  while (scan.Step()) ++rows;
+  EXPECT_EQ(rows, 50);
+}
+
+TEST_F(FreshnessTest, WaitReturnsTheCheckpoint) {
+  AppendCat(*db_, "a");
+  AppendCat(*db_, "b");
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(sv_seq())"), 2);
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(1, 'view_tags')"), 2);
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(0)"), 2);
+}
+
+TEST_F(FreshnessTest, WaitOfNullIsNull) {
+  EXPECT_THAT(db_->Query("SELECT sv_wait(NULL)"), ElementsAre("NULL"));
+  EXPECT_THAT(db_->Query("SELECT sv_wait(sv_seq())"), ElementsAre("NULL"));
+  EXPECT_THAT(db_->Query("SELECT sv_wait(NULL, 'view_tags', 10)"), ElementsAre("NULL"));
+}
+
+TEST_F(FreshnessTest, WaitCoversEveryView) {
+  CreateSlowView(30);
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(sv_seq())"), 30);
+  db_->Run("SELECT sv_consistency('eventual')");
+  EXPECT_EQ(SlowRows(*db_), 30);
+}
+
+TEST_F(FreshnessTest, WaitPastTheHeadIsAnErrorAtOnce) {
+  AppendCat(*db_, "a");
+  EXPECT_THAT(db_->Try("SELECT sv_wait(2)"), Fails(_, HasSubstr("2")));
+  EXPECT_THAT(db_->Try("SELECT sv_wait(2, 'view_tags')"), Fails(_, HasSubstr("2")));
+}
+
+TEST_F(FreshnessTest, WaitOfNoSequenceNumberIsAnError) {
+  EXPECT_THAT(db_->Try("SELECT sv_wait('soon')"), Fails(_, HasSubstr("soon")));
+  EXPECT_THAT(db_->Try("SELECT sv_wait(-1)"), Fails(_, HasSubstr("-1")));
+}
+
+TEST_F(FreshnessTest, WaitForAnUnknownTableIsAnError) {
+  EXPECT_THAT(db_->Try("SELECT sv_wait(0, 'view_nonesuch')"), Fails(_, HasSubstr("view_nonesuch")));
+}
+
+TEST_F(FreshnessTest, WaitPastItsTimeoutSaysWhoIsWhere) {
+  AppendCat(*db_, "a");
+  EXPECT_THAT(db_->Try("SELECT sv_wait(57, 'view_tags', 20)"),
+              Fails(_, AllOf(HasSubstr("57"), HasSubstr("1"))));
+}
+
+TEST_F(FreshnessTest, WaitPastItsTimeoutOnASlowViewNamesIt) {
+  CreateSlowView(0);
+  db_->Run("SELECT sv_consistency('eventual')");
+  db_->Run("BEGIN");
+  for (int i = 0; i < 5000; ++i) Append(i, "{}");
+  db_->Run("COMMIT");
+  EXPECT_THAT(db_->Try("SELECT sv_wait(5000, 'slow', 20)"),
+              Fails(_, AllOf(HasSubstr("slow is at "), HasSubstr("waiting for 5000"))));
+}
+
+TEST_F(FreshnessTest, WaitWithATimeoutWaitsForTheAppend) {
+  const auto waiter = Connect();
+  std::atomic<int64_t> reached = 0;
+  std::thread thread([&] { reached = waiter->Integer("SELECT sv_wait(3, 'view_tags', 60000)"); });
+  for (int i = 0; i < 3; ++i) AppendCat(*db_, std::to_string(i));
+  thread.join();
+  EXPECT_EQ(reached, 3);
+}
+
+// Runs `sql` on `waiter` and interrupts it from the moment on when it calls the function running(),
+// which gives 0, until it has ended; gives how it ended.
+Outcome Interrupted(Database& waiter, const std::string& sql) {
+  std::atomic<bool> running = false;
+  sqlite3_create_function(
+      waiter.handle(), "running", 0, SQLITE_UTF8, &running,
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        *static_cast<std::atomic<bool>*>(sqlite3_user_data(context)) = true;
+        sqlite3_result_int(context, 0);
+      },
+      nullptr, nullptr);
+  std::atomic<bool> done = false;
+  Outcome outcome;
+  std::thread thread([&] {
+    outcome = waiter.Try(sql);
+    done = true;
+  });
+  while (!done) {
+    if (running) sqlite3_interrupt(waiter.handle());
+    std::this_thread::yield();
+  }
+  thread.join();
+  return outcome;
+}
+
+TEST_F(FreshnessTest, WaitForAnAppendCanBeInterrupted) {
+  const auto waiter = Connect();
+  EXPECT_THAT(Interrupted(*waiter, "SELECT sv_wait(3 + running(), 'view_tags', 600000)"),
+              Fails(SQLITE_INTERRUPT, _));
+  AppendCat(*db_, "a");
+  EXPECT_EQ(Cats(*waiter), 1);
+}
+
+TEST_F(FreshnessTest, WaitForAViewCanBeInterrupted) {
+  CreateSlowView(20000);
+  const auto waiter = Connect();
+  EXPECT_THAT(Interrupted(*waiter, "SELECT sv_wait(sv_head() + running())"),
+              Fails(SQLITE_INTERRUPT, _));
+  EXPECT_EQ(waiter->Integer("SELECT count(*) FROM events"), 20000);
+}
+
+TEST_F(FreshnessTest, AReadThatWaitsCanBeInterrupted) {
+  CreateSlowView(20000);
+  const auto waiter = Connect();
+  EXPECT_THAT(Interrupted(*waiter, "SELECT count(*) FROM slow WHERE key > running()"),
+              Fails(SQLITE_INTERRUPT, _));
+}
+
+TEST_F(FreshnessTest, SeqIsWhatThisConnectionAppended) {
+  AppendCat(*db_, "a");
+  const auto other = Connect();
+  EXPECT_THAT(other->Query("SELECT sv_seq(), sv_head()"), ElementsAre("NULL|1"));
+  AppendCat(*other, "b");
+  EXPECT_THAT(other->Query("SELECT sv_seq(), sv_head()"), ElementsAre("2|2"));
+  EXPECT_THAT(db_->Query("SELECT sv_seq(), sv_head()"), ElementsAre("1|2"));
+}
+
+TEST_F(FreshnessTest, FunctionsOnAnUnknownLogNameIt) {
+  EXPECT_THAT(db_->Try("SELECT sv_seq('nonesuch')"), Fails(_, HasSubstr("nonesuch")));
+  EXPECT_THAT(db_->Try("SELECT sv_head('nonesuch')"), Fails(_, HasSubstr("nonesuch")));
+}
+
+}  // namespace
+}  // namespace streamview::testing

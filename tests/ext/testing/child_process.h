@@ -1,0 +1,58 @@
+// ChildProcess: another process that runs a part of this test program.
+//
+// The part is a function under a name, registered beside the test that needs it:
+//
+//   int Ingest(const std::vector<std::string>& args) { ... }
+//   const ChildProgram kIngest("ingest", Ingest);
+//
+// The child is a new process image (spawn, never a bare fork), so it inherits no threads and no
+// locks. It talks to the test over its standard input and output, line by line.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace streamview::testing {
+
+class ChildProgram {
+ public:
+  using Function = int (*)(const std::vector<std::string>& args);
+  ChildProgram(const std::string& name, Function function);
+};
+
+// Runs the child program that the command line asks for, if it asks for one; returns its exit code.
+// main() calls it first.
+std::optional<int> RunChildProgram(int argc, char** argv);
+
+class ChildProcess {
+ public:
+  ChildProcess(const std::string& program, const std::vector<std::string>& args);
+  // Kills the process where it still runs.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+  // The next line that the child has printed, without its newline. No value at the end of its
+  // output; a last line that has no newline is not given.
+  std::optional<std::string> ReadLine();
+  // Ends the child's standard input.
+  void CloseInput();
+  // kill -9.
+  void Kill();
+  // The exit code, or minus the signal that ended the process.
+  int Wait();
+
+ private:
+  pid_t pid_ = -1;
+  bool waited_ = false;
+  int input_ = -1;   // we write
+  int output_ = -1;  // we read
+  std::string unread_;
+};
+
+}  // namespace streamview::testing

@@ -1,0 +1,70 @@
+-- What SQLite asks of the tables (EXPLAIN QUERY PLAN shows idxNum:idxStr; ext/view_table.h and
+-- ext/log_table.h explain them) and where it sorts by itself.
+
+CREATE VIRTUAL TABLE log USING sv_log;
+CREATE VIRTUAL TABLE v USING sv_view(log = log, emit = '$.t[*]', value = '$.n');
+CREATE VIRTUAL TABLE v2 USING sv_view(log = log, keys = 2,
+  map = (SELECT log.value ->> '$.a' AS a, log.value ->> '$.b' AS b, log.key AS name FROM log));
+.eqp on
+
+.print == a point, a range
+SELECT 0 FROM v WHERE key = 'x';
+SELECT 0 FROM v WHERE key IS 'x';
+SELECT 0 FROM v WHERE key > 'x';
+SELECT 0 FROM v WHERE key >= 'x';
+SELECT 0 FROM v WHERE key < 'x';
+SELECT 0 FROM v WHERE key <= 'x';
+SELECT 0 FROM v WHERE key > 'x' AND key <= 'y';
+SELECT 0 FROM v WHERE key BETWEEN 1 AND 2;
+SELECT 0 FROM v WHERE key IN ('x', 'y');
+
+.print == a document under a key
+SELECT 0 FROM v WHERE key = 'x' AND doc_id = 'd';
+SELECT 0 FROM v WHERE key = 'x' AND doc_id > 'd';
+SELECT 0 FROM v WHERE doc_id = 'd';
+
+.print == order
+SELECT 0 FROM v ORDER BY key;
+SELECT 0 FROM v ORDER BY key DESC;
+SELECT 0 FROM v ORDER BY key, doc_id;
+SELECT 0 FROM v ORDER BY key DESC, doc_id DESC;
+SELECT 0 FROM v WHERE key = 'x' ORDER BY doc_id;
+SELECT 0 FROM v WHERE key = 'x' ORDER BY doc_id DESC;
+SELECT 0 FROM v WHERE key > 'x' ORDER BY key DESC;
+SELECT key, count(*) FROM v GROUP BY key;
+SELECT DISTINCT key FROM v;
+
+.print == sorted by SQLite
+SELECT 0 FROM v ORDER BY key, doc_id DESC;
+SELECT 0 FROM v ORDER BY value;
+SELECT 0 FROM v ORDER BY doc_id;
+SELECT 0 FROM v ORDER BY key COLLATE NOCASE;
+
+.print == filtered by SQLite
+SELECT 0 FROM v WHERE value = 1;
+SELECT 0 FROM v WHERE key = 'X' COLLATE NOCASE;
+SELECT 0 FROM v WHERE key LIKE 'x%';
+
+.print == two key columns
+SELECT 0 FROM v2 WHERE a = 1;
+SELECT 0 FROM v2 WHERE a = 1 AND b = 2;
+SELECT 0 FROM v2 WHERE b = 2 AND a = 1 AND doc_id = 'd';
+SELECT 0 FROM v2 WHERE a = 1 AND b > 2 AND b < 9;
+SELECT 0 FROM v2 WHERE a > 1 AND b = 2;
+SELECT 0 FROM v2 WHERE b = 2;
+SELECT 0 FROM v2 WHERE a = 1 ORDER BY b DESC;
+SELECT 0 FROM v2 ORDER BY a, b;
+SELECT 0 FROM v2 ORDER BY a DESC, b;
+
+.print == a join looks up
+SELECT 0 FROM v AS left JOIN v AS right ON right.key = left.value;
+
+.print == the log
+SELECT 0 FROM log WHERE seq = 1;
+SELECT 0 FROM log WHERE rowid = 1;
+SELECT 0 FROM log WHERE seq > 1;
+SELECT 0 FROM log WHERE seq BETWEEN 1 AND 2;
+SELECT 0 FROM log ORDER BY seq;
+SELECT 0 FROM log ORDER BY seq DESC LIMIT 1;
+SELECT 0 FROM log WHERE key = 'd';
+SELECT 0 FROM log ORDER BY time;
