@@ -103,13 +103,10 @@ Status Registry::MakeRoom(const std::string& directory) {
   }
   Seq head = 0;
   if (info.has_database) {
-    EngineOptions existing;
-    existing.directory = directory;
-    existing.log_id = info.log_id;
-    existing.background = false;
-    SV_ASSIGN_OR_RETURN(const std::unique_ptr<LocalEngine> engine,
-                        LocalEngine::Open(existing, /*create=*/false));
-    head = engine->Head();
+    // Only the store and the log: an engine would tidy up views that it is not told of.
+    SV_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, Store::Open({directory, false}));
+    SV_ASSIGN_OR_RETURN(const std::unique_ptr<Log> log, Log::Open(store.get()));
+    head = log->head();
   }
   if (head == 0) return RemoveLogDirectory(directory);
   return Status::CannotOpen("log directory " + directory + " holds another log, with " +

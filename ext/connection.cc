@@ -153,9 +153,11 @@ bool Connection::IsBeingRemoved(const std::string& directory) const {
 void Connection::ReleaseRemovedLogs() {
   RemovedLogs& removed = RemovedLogs::Instance();
   if (removed.empty()) return;
-  // A session in use elsewhere belongs to a table that is about to be disconnected.
   std::erase_if(sessions_, [&](const auto& entry) {
-    return removed.Contains(entry.first) && entry.second.use_count() == 1;
+    if (!removed.Contains(entry.first)) return false;
+    // Tables may keep the session, where a prepared statement keeps the table.
+    entry.second->Close();
+    return true;
   });
   removed.DeleteUnused();
 }

@@ -52,7 +52,7 @@ Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const c
 
 // --- sv_wait
 
-// What a call of sv_wait waits for: views of one log.
+// What a call of sv_wait waits for: some of the views of one log, or all.
 struct WaitTarget {
   TableName log;
   std::vector<ViewEntry> views;
@@ -77,48 +77,59 @@ Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::s
   return Status::NotFound("no log and no view is called " + *name);
 }
 
-// The log has entry `seq`; with a deadline, as soon as it has it.
-Status WaitForEntry(LogSession& session, const std::string& name, Seq seq,
+// Who is where, for the error past the timeout. A log without views is where its head is.
+Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
+  std::string message;
+  const auto add = [&](const std::string& name, Seq at) {
+    if (at < seq) message += name + " is at " + std::to_string(at) + ", ";
+  };
+  for (const ViewEntry& entry : target.views) {
+    const Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
+    if (view.ok()) add(entry.name, (*view)->GetStatus().seq);
+  }
+  add(target.log.table, engine.Head());
+  return Status::TimedOut(message + "waiting for " + std::to_string(seq));
+}
+
+// Returns once the log has entry `seq`, or at once where there is no deadline.
+Status WaitForEntry(LogSession& session, const WaitTarget& target, Seq seq,
                     const WaitOptions& wait) {
   Engine& engine = *session.engine();
   if (engine.Head() >= seq) return Status::Ok();
   if (session.open_transaction() != nullptr && seq >= session.first_uncommitted()) {
-    return Status::InvalidArgument("entry " + std::to_string(seq) + " of " + name +
+    return Status::InvalidArgument("entry " + std::to_string(seq) + " of " + target.log.table +
                                    " is not committed: this connection's transaction is open");
   }
   if (wait.deadline == WaitOptions::Clock::time_point::max()) {
-    return Status::InvalidArgument(name + " has no entry " + std::to_string(seq) +
+    return Status::InvalidArgument(target.log.table + " has no entry " + std::to_string(seq) +
                                    ": its head is " + std::to_string(engine.Head()) +
                                    " (give a timeout to wait for the append)");
   }
   const Status status = engine.WaitForHead(seq, wait);
-  if (status.code() != StatusCode::kTimedOut) return status;
-  return Status::TimedOut(name + " is at " + std::to_string(engine.Head()) + ", waiting for " +
-                          std::to_string(seq));
+  return status.code() == StatusCode::kTimedOut ? TimedOut(engine, target, seq) : status;
 }
 
-// Returns the checkpoint that all views have reached. Where some cannot, the others are waited for
-// all the same, and the error names those.
-Result<Seq> WaitForViews(Engine& engine, const std::vector<ViewEntry>& views, Seq seq,
+// Returns the checkpoint that all views have reached. Where some have failed, the others are waited
+// for all the same, and the error names the failed ones.
+Result<Seq> WaitForViews(Engine& engine, const WaitTarget& target, Seq seq,
                          const WaitOptions& wait) {
   Seq reached = engine.Head();
-  std::string failed, late;
-  for (const ViewEntry& entry : views) {
-    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, engine.FindView(entry.view_id));
-    const Result<Seq> checkpoint = view->AdvanceTo(seq, wait);
+  std::string failed;
+  for (const ViewEntry& entry : target.views) {
+    Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
+    if (!view.ok()) return view.status().WithContext(entry.name);
+    const Result<Seq> checkpoint = (*view)->AdvanceTo(seq, wait);
     if (checkpoint.ok()) {
       reached = std::min(reached, *checkpoint);
     } else if (checkpoint.status().code() == StatusCode::kFailed) {
-      failed += (failed.empty() ? "" : "; ") + entry.name +
-                " has failed: " + checkpoint.status().message();
+      failed += (failed.empty() ? "" : "\n") + checkpoint.status().message();
     } else if (checkpoint.status().code() == StatusCode::kTimedOut) {
-      late += entry.name + " is at " + std::to_string(view->GetStatus().seq) + ", ";
+      return TimedOut(engine, target, seq);
     } else {
-      return checkpoint.status().WithContext(entry.name);
+      return checkpoint.status();
     }
   }
   if (!failed.empty()) return Status::Failed(failed);
-  if (!late.empty()) return Status::TimedOut(late + "waiting for " + std::to_string(seq));
   return reached;
 }
 
@@ -139,9 +150,8 @@ Result<Value> Wait(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const WaitTarget target, FindTarget(connection, name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(target.log));
   const Seq wanted = static_cast<Seq>(*seq);
-  SV_RETURN_IF_ERROR(WaitForEntry(*session, target.log.table, wanted, wait));
-  SV_ASSIGN_OR_RETURN(const Seq reached,
-                      WaitForViews(*session->engine(), target.views, wanted, wait));
+  SV_RETURN_IF_ERROR(WaitForEntry(*session, target, wanted, wait));
+  SV_ASSIGN_OR_RETURN(const Seq reached, WaitForViews(*session->engine(), target, wanted, wait));
   return Value::Integer(static_cast<int64_t>(reached));
 }
 

@@ -15,6 +15,12 @@ LogSession::LogSession(Connection& connection, TableName log, LogSettings settin
       engine_(std::move(engine)),
       seen_(engine_->Head()) {}
 
+void LogSession::Close() {
+  DismissReaders();
+  EndTransaction();
+  engine_.reset();
+}
+
 const Transaction* LogSession::open_transaction() const {
   return transaction_ != nullptr && transaction_->size() > 0 ? transaction_.get() : nullptr;
 }

@@ -42,7 +42,11 @@ class LogSession {
   LogSession(const LogSession&) = delete;
   LogSession& operator=(const LogSession&) = delete;
 
-  // Never null. Whoever holds cursors or snapshots of the engine holds it too.
+  // Lets go of the engine, for a log that was dropped. What was not committed is lost.
+  void Close();
+  bool closed() const { return engine_ == nullptr; }
+
+  // Null after Close(). Whoever holds cursors or snapshots of the engine holds it too.
   const std::shared_ptr<Engine>& engine() const { return engine_; }
   const LogIdentity& identity() const { return settings_.identity; }
 
@@ -92,7 +96,7 @@ class LogSession {
   Connection& connection_;
   const TableName log_;
   const LogSettings settings_;
-  const std::shared_ptr<Engine> engine_;
+  std::shared_ptr<Engine> engine_;
   Seq seen_;  // begins as the head at first use
   std::optional<Seq> last_committed_own_;
 

@@ -215,6 +215,7 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   Result<std::shared_ptr<LogSession>> session = table_.Session();
   if (!session.ok()) return ToVtab(session.status());
   session_ = *std::move(session);
+  engine_ = session_->engine();
 
   SeqRange range;
   for (size_t i = 0; i < arguments.size(); i++) Narrow(plan.terms[i], arguments[i], range);
@@ -225,8 +226,7 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
 }
 
 void LogTable::Cursor::OpenSources(const LogRange& range) {
-  Engine& engine = *session_->engine();
-  committed_ = engine.ScanLog(range, nullptr);
+  committed_ = engine_->ScanLog(range, nullptr);
   const Transaction* transaction = session_->open_transaction();
   if (transaction == nullptr) return;
   LogRange own_range = range;
@@ -234,7 +234,7 @@ void LogTable::Cursor::OpenSources(const LogRange& range) {
   // What the statement itself appends from here on is not for it to see.
   own_range.last = std::min(range.last, *session_->last_own_seq());
   if (own_range.first > own_range.last) return;
-  own_ = engine.ScanLog(own_range, transaction);
+  own_ = engine_->ScanLog(own_range, transaction);
   session_->AddReader(this);
 }
 

@@ -85,7 +85,8 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransacti
   Entry Current() const;
 
   LogTable& table_;
-  std::shared_ptr<LogSession> session_;  // before the cursors: outlives them
+  std::shared_ptr<LogSession> session_;
+  std::shared_ptr<Engine> engine_;  // before the cursors: outlives them
   bool reverse_ = false;
   Source source_ = Source::kNone;
   std::unique_ptr<LogCursor> committed_;

@@ -41,10 +41,7 @@ class SessionTable : public sqlite_vtab::Table {
  protected:
   SessionTable(Connection& connection, TableName name, TableName log)
       : connection_(connection), name_(std::move(name)), log_(std::move(log)) {}
-  ~SessionTable() {
-    session_.reset();
-    connection_.ReleaseRemovedLogs();
-  }
+  ~SessionTable() { connection_.ReleaseRemovedLogs(); }
 
   Connection& connection() const { return connection_; }
   const TableName& name() const { return name_; }
@@ -54,7 +51,7 @@ class SessionTable : public sqlite_vtab::Table {
   // opened, so that the rest of the database stays usable and the table can be dropped; so the
   // error comes at each use, until the log can be opened.
   Result<std::shared_ptr<LogSession>> Session() {
-    if (session_ == nullptr) {
+    if (session_ == nullptr || session_->closed()) {
       SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_));
     }
     return session_;

@@ -128,8 +128,9 @@ Status ViewTable::CreateView() {
   std::optional<std::string> id =
       changes.AdoptView(session->identity(), definition_.Fingerprint(), name().table);
   if (!id) {
-    SV_ASSIGN_OR_RETURN(view_, session->engine()->CreateView(definition_));
-    id = view_->id();
+    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view,
+                        session->engine()->CreateView(definition_));
+    id = view->id();
     changes.ViewCreated(session->identity(), *id);
   }
   return LogConfig(connection().db(), log()).PutView(name().table, *id);
@@ -177,7 +178,7 @@ VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
 }
 
 Result<std::shared_ptr<View>> ViewTable::FindView() {
-  if (view_ != nullptr) return view_;
+  if (std::shared_ptr<View> view = view_.lock()) return view;
   SV_RETURN_IF_ERROR(broken_);
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   SV_ASSIGN_OR_RETURN(const std::string id,
@@ -187,15 +188,16 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
     return Status::Corruption("the log " + log().table + " has another definition of the view " +
                               name().table + ": drop and create it");
   }
-  view_ = std::move(view);
-  return view_;
+  view_ = view;
+  return view;
 }
 
 std::shared_ptr<const ViewTable::Reading> ViewTable::SharedReading() {
   std::shared_ptr<const Reading> reading = reading_.lock();
   if (reading == nullptr) return nullptr;
   const Result<std::shared_ptr<LogSession>> session = Session();
-  const bool current = session.ok() && reading->own_version == (*session)->own_version();
+  const bool current = session.ok() && reading->engine == (*session)->engine() &&
+                       reading->own_version == (*session)->own_version();
   return current ? reading : nullptr;
 }
 
@@ -207,7 +209,8 @@ Result<std::shared_ptr<const ViewTable::Reading>> ViewTable::NewReading() {
                       view->Read(session->RequiredSeq(), session->open_transaction(),
                                  connection().InterruptibleWait()));
   session->NoteSeen(snapshot->seq());
-  auto reading = std::make_shared<const Reading>(Reading{std::move(snapshot), own_version});
+  auto reading =
+      std::make_shared<const Reading>(Reading{session->engine(), std::move(snapshot), own_version});
   reading_ = reading;
   return reading;
 }
@@ -219,7 +222,6 @@ VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
   cursor_.reset();
   rowid_ = 1;
-  SV_ASSIGN_OR_RETURN(session_, table_.Session());
   if (reading_ == nullptr) reading_ = table_.SharedReading();
   if (reading_ == nullptr) {
     SV_ASSIGN_OR_RETURN(reading_, table_.NewReading());
@@ -257,9 +259,10 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   return {};
 }
 
-Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) {
+Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) const {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, table_.Session());
   SV_ASSIGN_OR_RETURN(const Value document,
-                      session_->engine()->ReadValue(cursor_->seq(), session_->open_transaction()));
+                      reading_->engine->ReadValue(cursor_->seq(), session->open_transaction()));
   SetResult(context, document, SQLITE_TRANSIENT);
   return Status::Ok();
 }

@@ -50,6 +50,7 @@ class ViewTable : public SessionTable {
  private:
   // A state of the view, and the session's own_version() that it covers.
   struct Reading {
+    std::shared_ptr<Engine> engine;  // outlives the snapshot
     std::shared_ptr<const ViewSnapshot> snapshot;
     uint64_t own_version;
   };
@@ -73,8 +74,8 @@ class ViewTable : public SessionTable {
   const ViewDefinition definition_;
   const Status broken_;
   const IndexColumns index_;
-  const bool utf8_;  // the database's encoding
-  std::shared_ptr<View> view_;
+  const bool utf8_;           // the database's encoding
+  std::weak_ptr<View> view_;  // its engine's, which may go first
   std::weak_ptr<const Reading> reading_;
 };
 
@@ -90,11 +91,10 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
-  Status ReadDocument(sqlite3_context* context);
+  Status ReadDocument(sqlite3_context* context) const;
 
   ViewTable& table_;
-  std::shared_ptr<LogSession> session_;  // outlives what is read from its engine
-  std::shared_ptr<const Reading> reading_;
+  std::shared_ptr<const Reading> reading_;  // outlives the cursor
   std::unique_ptr<ViewCursor> cursor_;
   sqlite3_int64 rowid_ = 0;
 };

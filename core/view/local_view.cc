@@ -325,7 +325,7 @@ ViewStatus LocalView::GetStatus() const {
   status.building_seq = next ? next->state()->seq : 0;
   status.entries = index->CountEntries(&status.entries_exact);
   status.superseded_met = index->superseded_met();
-  status.errors = state->errors.size() + (state->failure.ok() ? 0 : 1);
+  status.errors = state->errors.size();
   if (status.last_error.empty()) status.last_error = state->last_error;
   status.bytes_on_disk = index->BytesOnDisk();
   status.rate = next ? next->Rate() : index->Rate();

@@ -212,14 +212,14 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
           passing = std::move(mapped);
           break;
         }
-        if (definition_.on_error == OnError::kStop) {
-          builder.failure = AtEntry(entry, mapped.message());
-          break;
-        }
         std::string stored;
         AppendTypedValue(&stored, DocId(entry));
         builder.errors.emplace_back(entry.seq, stored + mapped.message());
         builder.last_error = mapped.message();
+        if (definition_.on_error == OnError::kStop) {
+          builder.failure = AtEntry(entry, mapped.message());
+          break;
+        }
       }
     }
     upto = entry.seq;

@@ -34,7 +34,7 @@ class ViewIndex {
   struct State {
     Seq seq = 0;
     SeqSet superseded;  // the log entries that no longer count
-    SeqSet errors;      // the counting log entries that the map failed on
+    SeqSet errors;      // the log entries that count and that the map failed on
     std::string last_error;
     Status failure;                                     // where on_error=stop halted it: at seq + 1
     std::shared_ptr<const rocksdb::Snapshot> snapshot;  // the column family at this state

@@ -64,6 +64,7 @@ TEST_F(EngineRegistryTest, AForeignDirectoryIsLeftAlone) {
 
 TEST_F(EngineRegistryTest, AnotherLogsDirectoryIsNotOpenedAndNotOverwritten) {
   Open();
+  const std::string view_id = CreateTags()->id();
   Append(Value(), Value::Integer(1));
   Close();
   const std::string own_id = options_.log_id;
@@ -71,8 +72,9 @@ TEST_F(EngineRegistryTest, AnotherLogsDirectoryIsNotOpenedAndNotOverwritten) {
   EXPECT_THAT(OpenStatus().message(), HasSubstr("holds log " + own_id));
   EXPECT_THAT(CreateStatus().message(), HasSubstr("holds another log, with 1 entries"));
   options_.log_id = own_id;
-  Open();
+  Open({view_id});
   EXPECT_EQ(engine_->Head(), 1u);
+  EXPECT_OK(engine_->FindView(view_id).status());
 }
 
 TEST_F(EngineRegistryTest, AnEmptyLogLeftByACreateThatNeverCommittedMakesRoom) {

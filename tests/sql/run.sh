@@ -4,7 +4,8 @@
 # is sql/data.
 #
 # What the shell prints, errors included, must equal <test>.expected beside <test>.sql. Line numbers
-# in error messages are left out, so that a test can grow without all of its expectations changing.
+# in error messages are left out, so that a test can grow without all of its expectations changing;
+# the directory is printed as <directory>.
 # STREAMVIEW_PRELOAD: a sanitizer's run-time libraries, which have to be in the process before all others.
 set -euo pipefail
 
@@ -21,7 +22,7 @@ extension=$(realpath "$1")
 script=$(realpath "$2")
 expected=${script%.sql}.expected
 
-directory=$(mktemp -d)
+directory=$(realpath "$(mktemp -d)")
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"
 ln -s "$extension" streamview.so
@@ -33,7 +34,8 @@ ln -s "$(realpath "$(dirname "$script")/../../sql/data")" data
 status=0
 LD_PRELOAD=${STREAMVIEW_PRELOAD:-} stdbuf -oL \
   sqlite3 -batch -cmd '.load ./streamview' test.db < "$script" > output 2>&1 || status=$?
-sed -E 's/^((Parse|Runtime) error) near line [0-9]+:/\1:/' output > actual
+sed -E -e 's/^((Parse|Runtime) error) near line [0-9]+:/\1:/' -e "s|$directory|<directory>|g" \
+  output > actual
 ((status < 128)) || echo "sqlite3 ended with status $status" >> actual
 
 if [[ $update ]]; then
