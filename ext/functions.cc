@@ -77,7 +77,7 @@ Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::s
   return Status::NotFound("no log and no view is called " + *name);
 }
 
-// Who is where, for the error past the timeout. A log without views is where its head is.
+// Who is where, for the error past the timeout.
 Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
   std::string message;
   const auto add = [&](const std::string& name, Seq at) {
@@ -91,7 +91,7 @@ Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
   return Status::TimedOut(message + "waiting for " + std::to_string(seq));
 }
 
-// Returns once the log has entry `seq`, or at once where there is no deadline.
+// Returns once the log has entry `seq`; without a deadline it is an error that it has not.
 Status WaitForEntry(LogSession& session, const WaitTarget& target, Seq seq,
                     const WaitOptions& wait) {
   Engine& engine = *session.engine();

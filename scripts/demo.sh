@@ -65,7 +65,7 @@ seconds="((julianday('now') - (SELECT start FROM stopwatch)) * 86400)"
   done
   echo "SELECT ${up_and_clear}printf('%,d documents in %.2f s: %,d documents/s', $documents,"
   echo "  $seconds, $documents / $seconds);"
-  echo ".mode box"
+  echo ".mode box --wrap 80"
 } > $demo/load.sql
 
 # How far the views are, and how long it takes until they are complete.
@@ -78,7 +78,7 @@ seconds="((julianday('now') - (SELECT start FROM stopwatch)) * 86400)"
   done
   echo "SELECT ${up_and_clear}printf('Both views are complete at %,d: %.2f s, %,d documents/s',"
   echo "  sv_wait(sv_seq()), $seconds, $documents / $seconds);"
-  echo ".mode box"
+  echo ".mode box --wrap 80"
 } > $demo/wait.sql
 
 # Every paragraph without commands of the shell is shown before it is run.

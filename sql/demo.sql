@@ -8,13 +8,13 @@
 .separator "\037" "\n"
 CREATE TEMP TABLE input(doc TEXT);
 .import --schema temp build/demo/packages.jsonl input
-.mode box
+.mode box --wrap 80
 
 -- 1. A log: documents are appended, under a key. It lives beside the database, in demo.db-packages/.
 CREATE VIRTUAL TABLE packages USING sv_log;
 
--- 2. Loading Debian's package index, in transactions of 1,000:
--- one JSON document per package, its key is pkg/<name>.
+-- 2. Debian's package index, in transactions of 1,000, one document per package:
+-- INSERT INTO packages(key, value) VALUES ('pkg/<name>', '<JSON>');
 
 .read build/demo/load.sql
 
@@ -29,6 +29,8 @@ CREATE VIRTUAL TABLE tags USING sv_view(
 -- ... and one by a JSON path: which packages name this one as a dependency?
 CREATE VIRTUAL TABLE dependents USING sv_view(
   log = packages, emit = '$.depends[*]', value = '$.section');
+
+-- Both now follow the log in the background. SELECT sv_wait(sv_seq()) returns when they are there:
 
 .read build/demo/wait.sql
 

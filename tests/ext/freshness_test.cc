@@ -17,7 +17,11 @@ using ::testing::IsEmpty;
 
 class FreshnessTest : public DatabaseTest {
  protected:
-  FreshnessTest() { CreateLogAndView(); }
+  FreshnessTest() {
+    // Readers that hold a statement open do not hold up those who commit.
+    db_->Run("PRAGMA journal_mode = WAL");
+    CreateLogAndView();
+  }
 
   void AppendCat(Database& db, const std::string& key) {
     db.Append("events", key, R"({"tags":["cat"]})");
@@ -29,7 +33,7 @@ class FreshnessTest : public DatabaseTest {
   void CreateSlowView(int entries) {
     CreateView("slow",
                "SELECT 'x' AS key, (WITH RECURSIVE n(i) AS "
-               "(VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT count(*) FROM n) "
+               "(VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT max(i) FROM n) "
                "AS value FROM events");
     db_->Run("BEGIN");
     for (int i = 0; i < entries; ++i) Append(i, "{}");
@@ -232,7 +236,7 @@ TEST_F(FreshnessTest, WaitPastItsTimeoutOnASlowViewNamesIt) {
 TEST_F(FreshnessTest, WaitWithATimeoutWaitsForTheAppend) {
   const auto waiter = Connect();
   std::atomic<int64_t> reached = 0;
-  std::thread thread([&] { reached = waiter->Integer("SELECT sv_wait(3, 'view_tags', 60000)"); });
+  std::jthread thread([&] { reached = waiter->Integer("SELECT sv_wait(3, 'view_tags', 60000)"); });
   for (int i = 0; i < 3; ++i) AppendCat(*db_, std::to_string(i));
   thread.join();
   EXPECT_EQ(reached, 3);
@@ -251,7 +255,7 @@ Outcome Interrupted(Database& waiter, const std::string& sql) {
       nullptr, nullptr);
   std::atomic<bool> done = false;
   Outcome outcome;
-  std::thread thread([&] {
+  std::jthread thread([&] {
     outcome = waiter.Try(sql);
     done = true;
   });

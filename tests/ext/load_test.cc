@@ -55,6 +55,7 @@ TEST_F(LoadTest, TheLastConnectionMayCloseFirst) {
   auto other = Connect();
   other->Append("events", "b", R"({"tags":["cat"]})");
   other->Close();
+  db_->Run("SELECT sv_consistency('latest')");
   EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'a'", "'b'"));
 }
 

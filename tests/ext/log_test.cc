@@ -183,6 +183,7 @@ TEST_F(LogTest, InsertFromTheLogItselfReadsWhatWasThereBefore) {
 
 TEST_F(LogTest, AStatementSeesOneStateWhileAnotherConnectionAppends) {
   AppendTen();
+  db_->Run("PRAGMA journal_mode = WAL");
   const auto other = Connect();
   Statement scan(*db_, "SELECT seq FROM events");
   int rows = 0;

@@ -264,6 +264,55 @@ TEST_F(TransactionTest, ASecondWriterOfTheDatabaseGetsBusy) {
   EXPECT_EQ(other->Append("events", "b", 1), 2);
 }
 
+// SQLite itself refuses the COMMIT after the tables have been asked to sync: a reader is in its
+// way.
+TEST_F(TransactionTest, ACommitThatMetBusyCanBeTriedAgain) {
+  db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2)");
+  const auto other = Connect();
+  db_->Run("BEGIN");
+  AppendCat("a");
+  {
+    Statement reader(*other, "SELECT x FROM plain");
+    ASSERT_TRUE(reader.Step());
+    EXPECT_THAT(db_->Try("COMMIT"), Fails(SQLITE_BUSY, _));
+    EXPECT_THAT(db_->Try("COMMIT"), Fails(SQLITE_BUSY, _));
+    EXPECT_THAT(Log(*other), IsEmpty());
+  }
+  db_->Run("COMMIT");
+  EXPECT_THAT(Log(*other), ElementsAre("1|'a'"));
+  EXPECT_THAT(Cats(*db_), ElementsAre("'a'|1"));
+}
+
+TEST_F(TransactionTest, ACommitThatMetBusyCanBeRolledBack) {
+  db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2)");
+  const auto other = Connect();
+  db_->Run("BEGIN");
+  AppendCat("a");
+  {
+    Statement reader(*other, "SELECT x FROM plain");
+    ASSERT_TRUE(reader.Step());
+    EXPECT_THAT(db_->Try("COMMIT"), Fails(SQLITE_BUSY, _));
+  }
+  db_->Run("ROLLBACK");
+  EXPECT_THAT(Log(*db_), IsEmpty());
+  EXPECT_EQ(AppendCat("b"), 1);
+  Reopen();
+  EXPECT_THAT(Log(*db_), ElementsAre("1|'b'"));
+  EXPECT_THAT(Cats(*db_), ElementsAre("'b'|1"));
+}
+
+TEST_F(TransactionTest, AnAppendOutsideATransactionThatMeetsBusyIsUndone) {
+  db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2)");
+  const auto other = Connect();
+  {
+    Statement reader(*other, "SELECT x FROM plain");
+    ASSERT_TRUE(reader.Step());
+    EXPECT_THAT(db_->Try("INSERT INTO events(key, value) VALUES ('a', 1)"), Fails(SQLITE_BUSY, _));
+  }
+  EXPECT_THAT(Log(*db_), IsEmpty());
+  EXPECT_EQ(AppendCat("b"), 1);
+}
+
 TEST_F(TransactionTest, ClosingWithATransactionOpenRollsItBack) {
   auto other = Connect();
   other->Run("BEGIN");
