@@ -77,6 +77,20 @@ class ViewCursor {
   virtual Seq seq() = 0;
 };
 
+// Documents in key order (SQLite's BINARY order).
+class DocCursor {
+ public:
+  virtual ~DocCursor() = default;
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;  // REQUIRES: Valid()
+  virtual Status status() const = 0;
+  // Valid until the next call of Next(). REQUIRES: Valid()
+  virtual ValueView key() = 0;
+  virtual Seq seq() = 0;
+  // The document's entry, read from the log at the first call for it. REQUIRES: Valid()
+  virtual Result<Entry> ReadEntry() = 0;
+};
+
 // One append-only transaction. Appends are buffered in memory and visible to nobody else. The
 // destructor rolls back.
 //
@@ -114,6 +128,22 @@ class ViewSnapshot {
   virtual ~ViewSnapshot() = default;
   virtual Seq seq() const = 0;
   virtual std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const = 0;
+};
+
+// A run of documents by key.
+struct DocRange {
+  std::optional<KeyBound> lower;
+  std::optional<KeyBound> upper;
+  bool reverse = false;
+};
+
+// The live documents after the log entries up to seq(), plus what the reader's own transaction
+// makes of them. Unchanged however long it lives.
+class DocsSnapshot {
+ public:
+  virtual ~DocsSnapshot() = default;
+  virtual Seq seq() const = 0;
+  virtual std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const = 0;
 };
 
 enum class ViewState { kBuilding, kLive, kFailed };
@@ -195,6 +225,19 @@ class Engine {
   virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
   virtual Status FlushLog() = 0;
   virtual LogStatus GetLogStatus() const = 0;
+
+  // --- documents
+  // The documents as of `at_least` or later. REQUIRES: at_least <= Head(). `own` may be null.
+  virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const Transaction* own,
+                                                               const WaitOptions& wait) = 0;
+  // The documents as they were after entry `as_of`, exactly. REQUIRES: as_of <= Head()
+  virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
+                                                                   const WaitOptions& wait) = 0;
+  // The entries of one document, newest first, tombstones included: those of `own` (may be null),
+  // then the committed ones as of now.
+  virtual Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key,
+                                                         const Transaction* own,
+                                                         const WaitOptions& wait) = 0;
 
   // --- views
   // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/random_id.h"
+#include "core/docs/docs_reader.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
 #include "core/storage/rocks.h"
@@ -184,6 +185,26 @@ LogStatus LocalEngine::GetLogStatus() const {
   status.bytes_on_disk = store_->BytesOnDisk(store_->log()) + store_->BytesOnDisk(store_->docs());
   status.background_error = log_->background_error().message();
   return status;
+}
+
+Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocs(Seq at_least,
+                                                                  const Transaction* own,
+                                                                  const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return streamview::ReadDocs(docs_.get(), at_least, static_cast<const LogTransaction*>(own), wait);
+}
+
+Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
+                                                                      const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return streamview::ReadDocsAsOf(docs_.get(), as_of, wait);
+}
+
+Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key,
+                                                            const Transaction* own,
+                                                            const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return streamview::ScanHistory(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
 }
 
 Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition) {

@@ -37,6 +37,13 @@ class LocalEngine final : public Engine {
   Status FlushLog() override;
   LogStatus GetLogStatus() const override;
 
+  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const Transaction* own,
+                                                       const WaitOptions& wait) override;
+  Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
+                                                           const WaitOptions& wait) override;
+  Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key, const Transaction* own,
+                                                 const WaitOptions& wait) override;
+
   Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition) override;
   Result<std::shared_ptr<View>> FindView(const std::string& view_id) override;
   std::vector<std::shared_ptr<View>> ListViews() override;

@@ -64,7 +64,7 @@ Result<std::vector<TableName>> Connection::ListLogs() const {
     SV_ASSIGN_OR_RETURN(
         HostStatement tables,
         HostStatement::Prepare(db_, "SELECT name FROM " + QuoteIdentifier(schema) +
-                                        ".sqlite_schema WHERE type = 'table' AND sql LIKE "
+                                        ".sqlite_schema WHERE type = 'table' AND lower(sql) LIKE "
                                         "'create virtual table%using%sv_log%' ORDER BY name"));
     for (;;) {
       SV_ASSIGN_OR_RETURN(const bool table, tables.Step());

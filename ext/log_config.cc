@@ -104,7 +104,8 @@ Result<LogSettings> LogConfig::Load() const {
       HostStatement::Prepare(db_, "SELECT key, value FROM " + table_ +
                                       " WHERE key IN ('log_id', 'suffix', 'path', 'sync')");
   if (!statement.ok()) {
-    const bool missing = statement.status().code() == StatusCode::kInvalidArgument;
+    // "no such table", or "no such column" in a table of that name that is not ours
+    const bool missing = statement.status().message().starts_with("no such");
     return missing ? no_such_log : statement.status();
   }
   LogSettings settings;

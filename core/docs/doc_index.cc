@@ -28,13 +28,37 @@ std::string DocKey(const ValueView& key) {
   return encoded;
 }
 
-Status ReadSeq(const rocksdb::Slice& bytes, Seq* seq) {
-  std::string_view input = ToView(bytes);
-  if (ReadVarint(&input, seq) && input.empty()) return Status::Ok();
+Status Malformed() {
   return Status::Corruption("the document index holds a malformed sequence number");
 }
 
+Status ReadSeq(const rocksdb::Slice& bytes, Seq* seq) {
+  std::string_view input = ToView(bytes);
+  return ReadVarint(&input, seq) && input.empty() ? Status::Ok() : Malformed();
+}
+
+constexpr uint64_t kTombstoneBit = 1, kRealBit = 2;
+constexpr int kSeqShift = 2;
+
 }  // namespace
+
+DocVersion VersionOf(const Entry& entry) {
+  return {entry.seq, entry.is_tombstone(), entry.key.type() == ValueType::kReal};
+}
+
+void AppendVersion(std::string* dst, const DocVersion& version) {
+  AppendVarint(dst, version.seq << kSeqShift | (version.key_is_real ? kRealBit : 0) |
+                        (version.is_tombstone ? kTombstoneBit : 0));
+}
+
+Status ReadVersion(std::string_view bytes, DocVersion* version) {
+  uint64_t packed;
+  SV_RETURN_IF_ERROR(ReadSeq(ToSlice(bytes), &packed));
+  version->seq = packed >> kSeqShift;
+  version->key_is_real = (packed & kRealBit) != 0;
+  version->is_tombstone = (packed & kTombstoneBit) != 0;
+  return Status::Ok();
+}
 
 Result<std::unique_ptr<DocIndex>> DocIndex::Open(Log* log) {
   std::unique_ptr<DocIndex> index(new DocIndex(log));
@@ -89,27 +113,27 @@ Status DocIndex::AdvanceBatch(Seq seq) {
 
 Status DocIndex::Apply(const EntryBatch& batch) {
   rocksdb::WriteBatch writes;
-  std::unordered_map<std::string, Seq> latest;  // of the documents in this batch
+  std::unordered_map<std::string, DocVersion> latest;  // of the documents in this batch
   std::string value;
   Seq first_superseding = first_superseding_, last_superseding = last_superseding_;
   rocksdb::Status put;
   for (const Entry& entry : batch.entries()) {
     if (!entry.has_document()) continue;
-    auto [it, is_new] = latest.try_emplace(DocKey(entry.key), 0);
+    auto [it, is_new] = latest.try_emplace(DocKey(entry.key));
     if (is_new) SV_RETURN_IF_ERROR(ReadLatest(it->first, &it->second));
-    if (it->second != 0) {
+    if (it->second.seq != 0) {
       value.clear();
-      AppendVarint(&value, it->second);
+      AppendVersion(&value, it->second);
       put = writes.Put(store_->docs(), PreviousKey(entry.seq), value);
       first_superseding = std::min(first_superseding, entry.seq);
       last_superseding = entry.seq;
     }
-    it->second = entry.seq;
+    it->second = VersionOf(entry);
     if (!put.ok()) return FromRocks(put, "writing the document index");
   }
-  for (const auto& [doc_key, seq] : latest) {
+  for (const auto& [doc_key, version] : latest) {
     value.clear();
-    AppendVarint(&value, seq);
+    AppendVersion(&value, version);
     put = writes.Put(store_->docs(), doc_key, value);
     if (!put.ok()) return FromRocks(put, "writing the document index");
   }
@@ -124,14 +148,14 @@ Status DocIndex::Apply(const EntryBatch& batch) {
   return Status::Ok();
 }
 
-Status DocIndex::ReadLatest(const std::string& doc_key, Seq* seq) const {
+Status DocIndex::ReadLatest(const std::string& doc_key, DocVersion* version) const {
   rocksdb::PinnableSlice value;
   const rocksdb::Status read =
       store_->db()->Get(rocksdb::ReadOptions(), store_->docs(), doc_key, &value);
-  *seq = 0;
+  *version = DocVersion();
   if (read.IsNotFound()) return Status::Ok();
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
-  return ReadSeq(value, seq);
+  return ReadVersion(ToView(value), version);
 }
 
 Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const {
@@ -143,31 +167,42 @@ Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession
   std::unique_ptr<rocksdb::Iterator> it(store_->db()->NewIterator(options, store_->docs()));
   for (it->Seek(PreviousKey(after + 1)); it->Valid(); it->Next()) {
     Supersession s{DecodeBigEndian64(it->key().data() + 1), 0};
-    SV_RETURN_IF_ERROR(ReadSeq(it->value(), &s.superseded));
+    DocVersion superseded;
+    SV_RETURN_IF_ERROR(ReadVersion(ToView(it->value()), &superseded));
+    s.superseded = superseded.seq;
     out->push_back(s);
   }
   return FromRocks(it->status(), "reading the document index");
 }
 
-Result<Seq> DocIndex::FindLatest(const ValueView& key, Seq at) const {
-  Seq seq;
-  SV_RETURN_IF_ERROR(ReadLatest(DocKey(key), &seq));
-  // The entries of a document form a chain, newest first.
-  while (seq > at) {
-    SV_ASSIGN_OR_RETURN(seq, FindPrevious(seq));
-  }
-  return seq;
+Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
+  DocVersion version;
+  SV_RETURN_IF_ERROR(ReadLatest(DocKey(key), &version));
+  return AsOf(version, at);
 }
 
-Result<Seq> DocIndex::FindPrevious(Seq seq) const {
+Result<DocVersion> DocIndex::AsOf(DocVersion version, Seq at) const {
+  // The entries of a document form a chain, newest first.
+  while (version.seq > at) {
+    SV_ASSIGN_OR_RETURN(version, FindPrevious(version.seq));
+  }
+  return version;
+}
+
+Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
   rocksdb::PinnableSlice value;
   const rocksdb::Status read =
       store_->db()->Get(rocksdb::ReadOptions(), store_->docs(), PreviousKey(seq), &value);
-  Seq previous = 0;
+  DocVersion previous;
   if (read.IsNotFound()) return previous;
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
-  SV_RETURN_IF_ERROR(ReadSeq(value, &previous));
+  SV_RETURN_IF_ERROR(ReadVersion(ToView(value), &previous));
   return previous;
+}
+
+DocIndex::State DocIndex::TakeState() {
+  MutexLock lock(mutex_);
+  return {checkpoint(), TakeSnapshot(store_->db())};
 }
 
 Status DocIndex::Flush() { return store_->Flush(store_->docs()); }

@@ -28,6 +28,22 @@ struct Supersession {
   Seq superseded;
 };
 
+// One entry of a document, as the index knows it without a look at the log.
+struct DocVersion {
+  Seq seq = 0;  // 0: there is none
+  bool is_tombstone = false;
+  bool key_is_real = false;  // the key, a number, is written as REAL in this entry
+};
+
+// The version that an entry is. REQUIRES: entry.has_document()
+DocVersion VersionOf(const Entry& entry);
+
+// The stored form of a document version (docs/format.md), and where keys begin in the column
+// family.
+void AppendVersion(std::string* dst, const DocVersion& version);
+Status ReadVersion(std::string_view bytes, DocVersion* version);
+inline constexpr std::string_view kFirstDocKey = "\2";
+
 class DocIndex {
  public:
   // `log` must outlive the index. An index that is ahead of the log (the directory lost the log's
@@ -45,19 +61,31 @@ class DocIndex {
   // REQUIRES: upto <= checkpoint()
   Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const;
 
-  // The entry that was the latest one of the document at `at`, tombstones included; 0 where there
-  // was none. REQUIRES: at <= checkpoint()
-  Result<Seq> FindLatest(const ValueView& key, Seq at) const;
-  // The entry that `seq` superseded; 0: none. REQUIRES: seq <= checkpoint()
-  Result<Seq> FindPrevious(Seq seq) const;
+  // The entry that was the latest one of the document at `at`, tombstones included.
+  // REQUIRES: at <= checkpoint()
+  Result<DocVersion> FindLatest(const ValueView& key, Seq at) const;
+  // The entry that `seq` superseded. REQUIRES: seq <= checkpoint()
+  Result<DocVersion> FindPrevious(Seq seq) const;
+  // The first of `version` and those it superseded, one after the other, that is not past `at`.
+  Result<DocVersion> AsOf(DocVersion version, Seq at) const;
+
+  // The index at one checkpoint; `snapshot` shows the column family as it was then.
+  struct State {
+    Seq seq = 0;
+    std::shared_ptr<const rocksdb::Snapshot> snapshot;
+  };
+  State TakeState() EXCLUDES(mutex_);
 
   Status Flush();
+
+  Log* log() const { return log_; }
+  Store* store() const { return store_; }
 
  private:
   explicit DocIndex(Log* log) : log_(log), store_(log->store()) {}
   Status Recover();
   Status Apply(const EntryBatch& batch) REQUIRES(mutex_);
-  Status ReadLatest(const std::string& doc_key, Seq* seq) const;
+  Status ReadLatest(const std::string& doc_key, DocVersion* version) const;
 
   Log* const log_;
   Store* const store_;

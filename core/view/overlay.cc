@@ -37,7 +37,8 @@ Status Overlay::Supersede(const Entry& entry, const DocIndex& docs) {
   AppendKeyColumn(&doc_key, entry.key);
   auto [it, is_new] = latest_.try_emplace(std::move(doc_key), 0);
   if (is_new) {
-    SV_ASSIGN_OR_RETURN(it->second, docs.FindLatest(entry.key, base_));
+    SV_ASSIGN_OR_RETURN(const DocVersion committed, docs.FindLatest(entry.key, base_));
+    it->second = committed.seq;
   }
   if (it->second != 0) superseded_.insert(it->second);
   it->second = entry.seq;

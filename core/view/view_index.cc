@@ -215,7 +215,7 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
         std::string stored;
         AppendTypedValue(&stored, DocId(entry));
         builder.errors.emplace_back(entry.seq, stored + mapped.message());
-        builder.last_error = mapped.message();
+        builder.last_error = AtEntry(entry, mapped.message());
         if (definition_.on_error == OnError::kStop) {
           builder.failure = AtEntry(entry, mapped.message());
           break;

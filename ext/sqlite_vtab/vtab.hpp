@@ -51,8 +51,8 @@
 // Register<T> hands SQLite `kModule<T>`, a constant whose function pointers are static functions of
 // detail::Glue<T>. Each of them runs the class's function inside Guard(), where a Status becomes a
 // result code and a message, std::bad_alloc becomes SQLITE_NOMEM, and any other exception
-// SQLITE_ERROR: no exception ever crosses SQLite's C frames. Table and Cursor begin with SQLite's
-// own structures, so the pointers that SQLite passes around are the objects themselves.
+// SQLITE_ERROR: no exception ever crosses SQLite's C frames. Table and Cursor derive from SQLite's
+// own structures: what SQLite passes around are pointers to these bases.
 
 #pragma once
 

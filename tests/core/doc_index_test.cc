@@ -49,19 +49,19 @@ TEST_F(DocIndexTest, EachEntryOfADocumentSupersedesTheOneBefore) {
   EXPECT_THAT(Supersessions(0, 5), ElementsAre(Pair(3, 1), Pair(5, 3)));
   EXPECT_THAT(Supersessions(3, 5), ElementsAre(Pair(5, 3)));
   EXPECT_THAT(Supersessions(0, 4), ElementsAre(Pair(3, 1)));
-  EXPECT_EQ(Must(docs_->FindPrevious(5)), 3u);
-  EXPECT_EQ(Must(docs_->FindPrevious(1)), 0u);
+  EXPECT_EQ(Must(docs_->FindPrevious(5)).seq, 3u);
+  EXPECT_EQ(Must(docs_->FindPrevious(1)).seq, 0u);
 }
 
 TEST_F(DocIndexTest, FindsTheEntryThatWasTheLatestAtAnyTime) {
   Append({kA, kB, kA});
   Append({kA});
   ASSERT_OK(docs_->AdvanceTo(4, {}));
-  EXPECT_EQ(Must(docs_->FindLatest(kA, 4)), 4u);
-  EXPECT_EQ(Must(docs_->FindLatest(kA, 3)), 3u);
-  EXPECT_EQ(Must(docs_->FindLatest(kA, 2)), 1u);
-  EXPECT_EQ(Must(docs_->FindLatest(kB, 1)), 0u);
-  EXPECT_EQ(Must(docs_->FindLatest(Value::Text("c"), 4)), 0u);
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 4)).seq, 4u);
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 3)).seq, 3u);
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 2)).seq, 1u);
+  EXPECT_EQ(Must(docs_->FindLatest(kB, 1)).seq, 0u);
+  EXPECT_EQ(Must(docs_->FindLatest(Value::Text("c"), 4)).seq, 0u);
 }
 
 TEST_F(DocIndexTest, KeysThatSqliteFindsEqualAreOneDocument) {
@@ -90,7 +90,7 @@ TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
   EXPECT_EQ(docs_->checkpoint(), 0u);
   ASSERT_OK(docs_->AdvanceTo(2, {}));
   EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));
-  EXPECT_EQ(Must(docs_->FindLatest(kA, 2)), 2u);
+  EXPECT_EQ(Must(docs_->FindLatest(kA, 2)).seq, 2u);
 }
 
 }  // namespace
