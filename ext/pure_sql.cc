@@ -58,6 +58,7 @@ PureSql::~PureSql() { sqlite3_close_v2(db_); }
 
 Status PureSql::Configure() {
   SV_RETURN_IF_ERROR(FindForeignFunctions());
+  SV_RETURN_IF_ERROR(FindForeignTables());
   // Sorting and materialising happen in memory, bounded by the limit of steps per entry.
   SV_RETURN_IF_ERROR(ExecuteSql(db_, "PRAGMA temp_store = MEMORY"));
   const int code = RegisterPureDates(db_);
@@ -71,18 +72,36 @@ Status PureSql::Configure() {
   return Status::Ok();
 }
 
-// A function that an automatic extension has added, or put in the place of SQLite's own.
-Status PureSql::FindForeignFunctions() {
-  Result<HostStatement> list =
-      HostStatement::Prepare(db_, "SELECT name FROM pragma_function_list WHERE NOT builtin");
-  // A SQLite built without that pragma cannot tell.
+namespace {
+
+// Adds the first column of a query to `names`. A SQLite built without that pragma cannot tell.
+template <typename Names>
+Status CollectNames(sqlite3* db, const char* sql, Names* names) {
+  Result<HostStatement> list = HostStatement::Prepare(db, sql);
   if (list.status().code() == StatusCode::kInvalidArgument) return Status::Ok();
   SV_RETURN_IF_ERROR(list.status());
   while (true) {
     SV_ASSIGN_OR_RETURN(const bool has_row, list->Step());
     if (!has_row) return Status::Ok();
-    foreign_functions_.insert(std::string(list->Text(0)));
+    names->insert(std::string(list->Text(0)));
   }
+}
+
+}  // namespace
+
+// A function that an automatic extension has added, or put in the place of SQLite's own.
+Status PureSql::FindForeignFunctions() {
+  return CollectNames(db_, "SELECT name FROM pragma_function_list WHERE NOT builtin",
+                      &foreign_functions_);
+}
+
+// Eponymous virtual tables, which exist without CREATE.
+Status PureSql::FindForeignTables() {
+  SV_RETURN_IF_ERROR(CollectNames(db_, "SELECT name FROM pragma_module_list", &foreign_tables_));
+  for (const std::string& own : {table_, std::string("json_each"), std::string("json_tree")}) {
+    foreign_tables_.erase(own);
+  }
+  return Status::Ok();
 }
 
 // SQLite asks the authorizer also for what it does itself to declare a virtual table. So they are
@@ -109,22 +128,30 @@ int PureSql::Authorize(void* self, int action, const char* first, const char* se
 }
 
 Status PureSql::Review(int action, const char* first, const char* second) const {
-  const std::string tables = table_ + ", json_each and json_tree";
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
       return Status::Ok();
-    case SQLITE_READ: {
-      const std::string_view table = first;
-      const bool allowed = table == table_ || table == "json_each" || table == "json_tree";
-      return allowed ? Status::Ok()
-                     : ImpureMap("cannot read " + std::string(first) + ", only " + tables);
-    }
+    case SQLITE_READ:
+      return ReviewRead(first, second);
     case SQLITE_FUNCTION:
       return ReviewFunction(second);
     default:
-      return ImpureMap("can only SELECT, and only from " + tables);
+      return ImpureMap("can only SELECT, and only from " + Tables());
   }
+}
+
+std::string PureSql::Tables() const { return table_ + ", json_each and json_tree"; }
+
+Status PureSql::ReviewRead(const char* table, const char* column) const {
+  const std::string_view name = table;
+  if (name == table_ || name == "json_each" || name == "json_tree") return Status::Ok();
+  // A common table expression of which no column is read, as in `SELECT count(*) FROM tags`, is
+  // asked about by its name alone.
+  const bool exists =
+      foreign_tables_.contains(table) || name.starts_with("sqlite_") || name.starts_with("pragma_");
+  if (*column == '\0' && !exists) return Status::Ok();
+  return ImpureMap("cannot read " + std::string(table) + ", only " + Tables());
 }
 
 Status PureSql::ReviewFunction(const char* name) const {

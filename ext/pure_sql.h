@@ -54,6 +54,7 @@ class PureSql {
 
   Status Configure();
   Status FindForeignFunctions();
+  Status FindForeignTables();
   Status ConnectTables();
   Status ExplainError(int code) const;
 
@@ -61,11 +62,14 @@ class PureSql {
                        const char* database, const char* trigger);
   // OK where the action is allowed.
   Status Review(int action, const char* first, const char* second) const;
+  std::string Tables() const;  // that may be read, for messages
+  Status ReviewRead(const char* table, const char* column) const;
   Status ReviewFunction(const char* name) const;
 
   const std::string table_;
   sqlite3* db_ = nullptr;
   std::set<std::string, IgnoringCase> foreign_functions_;  // not SQLite's own
+  std::set<std::string, IgnoringCase> foreign_tables_;     // that exist without CREATE
   Status refusal_;                                         // the first since Prepare began
 };
 

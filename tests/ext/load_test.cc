@@ -66,6 +66,7 @@ TEST_F(LoadTest, ManyConnectionsOpenAndCloseInAnyOrder) {
     open.push_back(Connect());
     if (i % 2 == 0) open.back()->Append("events", i, R"({"tags":["cat"]})");
   }
+  db_->Run("SELECT sv_consistency('latest')");
   for (size_t i : {3, 0, 2, 0, 1, 0}) {
     open[i]->Close();
     open.erase(open.begin() + i);

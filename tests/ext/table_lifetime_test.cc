@@ -267,6 +267,7 @@ TEST_F(TableLifetimeTest, AViewDroppedByAnotherConnectionIsGone) {
 TEST_F(TableLifetimeTest, TwoConnectionsMayMakeAndDropViewsInTurn) {
   CreateLog();
   const auto other = Connect();
+  other->Run("SELECT sv_consistency('latest')");
   for (int i = 0; i < 10; ++i) {
     AppendCat(i);
     CreateView("view_tags");

@@ -15,6 +15,8 @@ constexpr int kThreads = 6;
 
 class ThreadsTest : public DatabaseTest {
  protected:
+  ThreadsTest() { db_->Run("SELECT sv_consistency('latest')"); }
+
   // Runs `work(thread number, its connection)` in kThreads threads; what they throw fails the test.
   void RunThreads(const std::function<void(int, Database&)>& work) {
     std::vector<std::thread> threads;

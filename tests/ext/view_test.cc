@@ -306,6 +306,15 @@ TEST_F(ViewTest, FlushKeepsTheAnswers) {
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 1);
 }
 
+TEST_F(ViewTest, FlushWhileARebuildEndsIsHarmless) {
+  Append("a", R"({"tags":["cat"]})");
+  for (int i = 0; i < 60; ++i) {
+    db_->Run("INSERT INTO view_tags(view_tags) VALUES ('rebuild')");
+    db_->Run("INSERT INTO view_tags(view_tags) VALUES ('flush')");
+    ASSERT_THAT(Documents("cat"), ElementsAre("'a'"));
+  }
+}
+
 TEST_F(ViewTest, StatusSaysWhereAViewIs) {
   Append("a", R"({"tags":["cat"]})");
   db_->Run("SELECT sv_wait(1)");
