@@ -201,6 +201,8 @@ class View {
   virtual Status Rebuild() = 0;
   // Writes what is in memory to disk, so that a restart need not replay it.
   virtual Status Flush() = 0;
+  // Processes the log up to the head, deletes all superseded entries and compacts the rest.
+  virtual Status Optimize(const WaitOptions& wait) = 0;
   virtual ViewStatus GetStatus() const = 0;
   // Up to `limit` errors of entries with seq > after, that count at the view's present state, in
   // order.

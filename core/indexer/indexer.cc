@@ -17,6 +17,14 @@ constexpr std::chrono::milliseconds kPatience{20};
 // those behind catch up and all share one pass, and yet none waits for a slow one.
 constexpr uint64_t kRoundsOfTheHindmost = 4;
 
+// A reader that is at it lets go after its slice; one that is slow must not hold up the other
+// views.
+WaitOptions ShortWait() {
+  WaitOptions wait;
+  wait.deadline = WaitOptions::Clock::now() + kPatience;
+  return wait;
+}
+
 }  // namespace
 
 Indexer::Indexer(Log* log, DocIndex* docs, ViewSource views)
@@ -80,8 +88,17 @@ bool Indexer::RunRound(bool* ok) {
   }
   for (const std::shared_ptr<LocalView>& view : views) {
     if (!view->SettleRebuild().ok()) *ok = false;
+    for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) {
+      if (index->NeedsRepair()) RepairIndex(index.get(), ok);
+    }
   }
   return worked;
+}
+
+void Indexer::RepairIndex(ViewIndex* index, bool* ok) {
+  if (!index->turn().Take(ShortWait()).ok()) return;  // left for the next time that it is read
+  TurnHolder holder(index->turn());
+  if (!index->Repair().ok()) *ok = false;
 }
 
 bool Indexer::FollowDocuments(Seq head, bool* ok) {
@@ -119,10 +136,7 @@ size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first,
   if (status.ok()) status = docs_->AdvanceTo(batch.last(), WaitOptions());
   for (size_t i = first; i < end && status.ok(); i++) {
     ViewIndex& index = *followers[i].index;
-    // A reader that is at it lets go after its slice; one that is slow must not hold up the others.
-    WaitOptions wait;
-    wait.deadline = WaitOptions::Clock::now() + kPatience;
-    if (!index.turn().Take(wait).ok()) continue;
+    if (!index.turn().Take(ShortWait()).ok()) continue;
     TurnHolder holder(index.turn());
     // One view's trouble is not the others': a reader of that view will be told.
     if (!index.Apply(batch).ok()) *ok = false;

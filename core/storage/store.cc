@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/storage/options.h"
 #include "core/storage/rocks.h"
@@ -71,6 +72,7 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     directory = kMemoryDirectory;
   }
   db_options.create_if_missing = options.create;
+  db_options.listeners.push_back(flush_listener_);
 
   std::vector<std::string> names;
   const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
@@ -83,8 +85,10 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     if (std::find(names.begin(), names.end(), own) == names.end()) names.emplace_back(own);
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const std::string& name : names)
-    descriptors.emplace_back(name, FamilyOptions(name, buffers_));
+  std::map<std::string, std::shared_ptr<DropSlot>> drop_slots;
+  for (const std::string& name : names) {
+    descriptors.emplace_back(name, OptionsOf(name, &drop_slots[name]));
+  }
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -96,8 +100,8 @@ Status Store::OpenDatabase(const StoreOptions& options) {
   MutexLock lock(mutex_);
   names_.insert(names.begin(), names.end());
   for (rocksdb::ColumnFamilyHandle* handle : handles) {
-    auto family = std::make_unique<ColumnFamily>(db, handle);
-    const std::string name = family->name();
+    const std::string name = handle->GetName();
+    auto family = std::make_unique<ColumnFamily>(db, handle, drop_slots[name]);
     if (name == "default") {
       meta_ = std::move(family);
     } else if (name == "log") {
@@ -111,6 +115,17 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     }
   }
   return Status::Ok();
+}
+
+rocksdb::ColumnFamilyOptions Store::OptionsOf(const std::string& family,
+                                              std::shared_ptr<DropSlot>* drop_slot) {
+  rocksdb::ColumnFamilyOptions options = FamilyOptions(family, buffers_);
+  if (family.rfind(kViewFamilyPrefix, 0) == 0) {
+    *drop_slot = std::make_shared<DropSlot>();
+    options.compaction_filter_factory = NewDropFilterFactory(*drop_slot);
+    flush_listener_->Add(family, *drop_slot);
+  }
+  return options;
 }
 
 Store::~Store() {
@@ -139,12 +154,13 @@ Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string&
   const std::string base = kViewFamilyPrefix + view;
   std::string name = base;
   for (int i = 2; names_.count(name) != 0; i++) name = base + "~" + std::to_string(i);
+  std::shared_ptr<DropSlot> drop_slot;
+  const rocksdb::ColumnFamilyOptions options = OptionsOf(name, &drop_slot);
   rocksdb::ColumnFamilyHandle* handle = nullptr;
-  SV_RETURN_IF_ERROR(
-      FromRocks(db_->CreateColumnFamily(FamilyOptions(name, buffers_), name, &handle),
-                "creating column family " + name));
+  SV_RETURN_IF_ERROR(FromRocks(db_->CreateColumnFamily(options, name, &handle),
+                               "creating column family " + name));
   names_.insert(name);
-  return std::make_shared<ColumnFamily>(db_.get(), handle);
+  return std::make_shared<ColumnFamily>(db_.get(), handle, std::move(drop_slot));
 }
 
 Status Store::DropViewFamily(const ColumnFamily& family) {
@@ -172,6 +188,14 @@ Status Store::FlushWal(bool sync) {
 
 Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
   return FromRocks(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName());
+}
+
+Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  return FromRocks(db_->CompactRange(options, family, nullptr, nullptr),
+                   "compacting " + family->GetName());
 }
 
 uint64_t Store::BytesOnDisk(rocksdb::ColumnFamilyHandle* family) const {

@@ -19,6 +19,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/storage/drop_filter.h"
 #include "core/storage/options.h"
 
 namespace streamview {
@@ -29,17 +30,22 @@ inline constexpr char kViewFamilyPrefix[] = "mrview-";
 // dropped. Must be gone before its Store.
 class ColumnFamily {
  public:
-  ColumnFamily(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* handle) : db_(db), handle_(handle) {}
+  ColumnFamily(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* handle,
+               std::shared_ptr<DropSlot> drop_slot)
+      : db_(db), handle_(handle), drop_slot_(std::move(drop_slot)) {}
   ~ColumnFamily();
   ColumnFamily(const ColumnFamily&) = delete;
   ColumnFamily& operator=(const ColumnFamily&) = delete;
 
   rocksdb::ColumnFamilyHandle* handle() const { return handle_; }
+  // Where to say which entries compactions may drop. Null for all but the families of views.
+  DropSlot* drop_slot() const { return drop_slot_.get(); }
   std::string name() const { return handle_->GetName(); }
 
  private:
   rocksdb::DB* const db_;
   rocksdb::ColumnFamilyHandle* const handle_;
+  const std::shared_ptr<DropSlot> drop_slot_;
 };
 
 struct StoreOptions {
@@ -76,14 +82,19 @@ class Store {
   // calls share one fsync.
   Status FlushWal(bool sync);
   Status Flush(rocksdb::ColumnFamilyHandle* family);
+  // Rewrites all of the family's files, without what was deleted or may be dropped.
+  Status Compact(rocksdb::ColumnFamilyHandle* family);
 
   uint64_t BytesOnDisk(rocksdb::ColumnFamilyHandle* family) const;
 
  private:
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
+  rocksdb::ColumnFamilyOptions OptionsOf(const std::string& family,
+                                         std::shared_ptr<DropSlot>* drop_slot);
 
   SharedBuffers buffers_;
+  std::shared_ptr<FlushListener> flush_listener_ = std::make_shared<FlushListener>();
   std::unique_ptr<rocksdb::Env> memory_env_;  // null where the store is on disk
   std::unique_ptr<rocksdb::DB> db_;
   // Closed before db_ is: declared after it.

@@ -145,7 +145,7 @@ Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const 
     SV_ASSIGN_OR_RETURN(overlay, OverlayOf(entries, index, *state, wait));
   }
   return std::shared_ptr<const ViewSnapshot>(
-      std::make_shared<IndexSnapshot>(index, state, std::move(overlay)));
+      std::make_shared<IndexSnapshot>(index, state, std::move(overlay), context_->wake));
 }
 
 Result<std::shared_ptr<const Overlay>> LocalView::OverlayOf(const LogTransaction& own,
@@ -293,6 +293,13 @@ Status LocalView::Flush() {
   SV_RETURN_IF_ERROR(context_->docs->Flush());
   for (const std::shared_ptr<ViewIndex>& index : Indexes()) SV_RETURN_IF_ERROR(index->Flush());
   return Status::Ok();
+}
+
+Status LocalView::Optimize(const WaitOptions& wait) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(context_->log->head(), wait));
+  SV_RETURN_IF_ERROR(index->Sweep(wait));
+  SV_RETURN_IF_ERROR(index->Flush());
+  return index->Compact();
 }
 
 Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) const {

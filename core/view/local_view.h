@@ -53,6 +53,7 @@ class LocalView final : public View {
   Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) override;
   Status Rebuild() override EXCLUDES(admin_mutex_);
   Status Flush() override;
+  Status Optimize(const WaitOptions& wait) override;
   ViewStatus GetStatus() const override;
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const override;
 

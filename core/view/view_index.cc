@@ -26,6 +26,9 @@ constexpr std::chrono::milliseconds kSlice{20};
 // Up to so many entries are counted when status is asked for.
 constexpr uint64_t kMaxCounted = 100'000;
 constexpr std::chrono::seconds kIdle{1};
+constexpr size_t kMaxRepairs = 4096;
+// Above this, states that no reader holds any more are looked for.
+constexpr size_t kManyStates = 64;
 
 std::string ErrorKey(Seq seq) {
   std::string key(1, kErrorPrefix);
@@ -80,6 +83,11 @@ Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
   std::shared_ptr<ViewIndex> index(
       new ViewIndex(log, docs, std::move(family), definition, std::move(mapper)));
   SV_RETURN_IF_ERROR(index->Recover());
+  if (DropSlot* const slot = index->family_->drop_slot()) {
+    slot->Set(index);
+    slot->NoteFlushed(
+        index->state()->snapshot->GetSequenceNumber());  // all of it was found on disk
+  }
   return index;
 }
 
@@ -152,7 +160,108 @@ void ViewIndex::Publish(std::shared_ptr<State> state) {
     run_start_seq_ = state->seq;
   }
   last_advance_ = now;
+  while (!held_.empty() && held_.front().expired()) held_.pop_front();
+  if (held_.size() > kManyStates) {
+    std::erase_if(held_, [](const std::weak_ptr<const State>& held) { return held.expired(); });
+  }
+  held_.push_back(state);
+  if (!candidate_) {
+    candidate_ = std::make_shared<DropPoint>(
+        DropPoint{state->seq, state->superseded, state->snapshot->GetSequenceNumber()});
+  }
   old = std::exchange(state_, std::move(state));
+}
+
+void ViewIndex::PublishAgain() { Publish(std::make_shared<State>(*state())); }
+
+DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
+  std::shared_ptr<const DropPoint> point;
+  {
+    MutexLock lock(mutex_);
+    if (candidate_ && candidate_->written <= flushed) {
+      on_disk_ = std::move(candidate_);
+      candidate_ = nullptr;  // the next state to be published
+    }
+    if (!on_disk_) return DropEntry();
+    for (const std::weak_ptr<const State>& weak : held_) {
+      const std::shared_ptr<const State> held = weak.lock();
+      if (held && held->seq < on_disk_->seq) return DropEntry();
+    }
+    point = on_disk_;
+  }
+  if (point->superseded.empty()) return DropEntry();
+  return [point](std::string_view key, std::string_view value) {
+    Seq seq;
+    return key >= kFirstIndexKey && ReadIndexSeq(value, &seq) && point->superseded.Contains(seq);
+  };
+}
+
+void ViewIndex::QueueRepair(std::vector<std::string> keys) {
+  MutexLock lock(mutex_);
+  for (std::string& key : keys) {
+    if (repairs_.size() >= kMaxRepairs) return;
+    repairs_.push_back(std::move(key));
+  }
+}
+
+bool ViewIndex::NeedsRepair() const {
+  MutexLock lock(mutex_);
+  return !repairs_.empty();
+}
+
+Status ViewIndex::Repair() {
+  std::vector<std::string> keys;
+  {
+    MutexLock lock(mutex_);
+    keys.swap(repairs_);
+  }
+  return DeleteSuperseded(keys);
+}
+
+Status ViewIndex::DeleteSuperseded(const std::vector<std::string>& keys) {
+  if (retired() || keys.empty()) return Status::Ok();
+  const std::shared_ptr<const State> now = state();
+  rocksdb::WriteBatch deletes;
+  rocksdb::PinnableSlice value;
+  for (const std::string& key : keys) {
+    value.Reset();
+    const rocksdb::Status read = db()->Get(rocksdb::ReadOptions(), family_->handle(), key, &value);
+    if (read.IsNotFound()) continue;
+    SV_RETURN_IF_ERROR(FromRocks(read, "reading " + family_->name()));
+    Seq seq;
+    if (!ReadIndexSeq(ToView(value), &seq) || !now->superseded.Contains(seq)) continue;
+    SV_RETURN_IF_ERROR(
+        FromRocks(deletes.Delete(family_->handle(), key), "writing " + family_->name()));
+  }
+  if (deletes.Count() == 0) return Status::Ok();
+  SV_RETURN_IF_ERROR(store_->WriteUnlogged(&deletes));
+  PublishAgain();
+  return Status::Ok();
+}
+
+Status ViewIndex::Sweep(const WaitOptions& wait) {
+  const std::shared_ptr<const State> now = state();
+  if (now->superseded.empty()) return Status::Ok();
+  rocksdb::ReadOptions options;
+  options.snapshot = now->snapshot.get();
+  options.fill_cache = false;
+  std::unique_ptr<rocksdb::Iterator> it(db()->NewIterator(options, family_->handle()));
+  std::vector<std::string> keys;
+  it->Seek(ToSlice(kFirstIndexKey));
+  while (it->Valid()) {
+    for (; it->Valid() && keys.size() < kMaxRepairs; it->Next()) {
+      Seq seq;
+      if (ReadIndexSeq(ToView(it->value()), &seq) && now->superseded.Contains(seq)) {
+        keys.push_back(it->key().ToString());
+      }
+    }
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    SV_RETURN_IF_ERROR(turn_.Take(wait));
+    TurnHolder holder(turn_);
+    SV_RETURN_IF_ERROR(DeleteSuperseded(keys));
+    keys.clear();
+  }
+  return FromRocks(it->status(), "reading " + family_->name());
 }
 
 double ViewIndex::Rate() const {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@
 
 namespace streamview {
 
-class ViewIndex {
+class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
  public:
   // What the index is after the log entries up to seq. Immutable.
   struct State {
@@ -78,6 +79,20 @@ class ViewIndex {
   void Retire() { retired_.store(true, std::memory_order_release); }
   bool retired() const { return retired_.load(std::memory_order_acquire); }
 
+  // --- superseded entries
+  // Tells of entries that a reader found superseded, to be deleted by Repair. More than a bound at
+  // a time are forgotten: whoever meets them next tells again.
+  void QueueRepair(std::vector<std::string> keys) EXCLUDES(mutex_);
+  bool NeedsRepair() const EXCLUDES(mutex_);
+  // Deletes those that are still superseded: a document may have emitted the same key again.
+  // REQUIRES: the caller has the turn.
+  Status Repair();
+  // Deletes all superseded entries, a slice at a time, so that others get the turn in between.
+  Status Sweep(const WaitOptions& wait);
+  // DropPolicy: what a compaction may leave out.
+  DropEntry ForCompaction(uint64_t flushed) override EXCLUDES(mutex_);
+  Status Compact() { return store_->Compact(family_->handle()); }
+
   Status Flush() { return store_->Flush(family_->handle()); }
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const;
 
@@ -90,6 +105,11 @@ class ViewIndex {
 
  private:
   class BatchBuilder;
+  struct DropPoint {
+    Seq seq;
+    SeqSet superseded;
+    uint64_t written;  // RocksDB's sequence number
+  };
 
   ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
             const ViewDefinition& definition, std::unique_ptr<Mapper> mapper);
@@ -98,6 +118,9 @@ class ViewIndex {
   Status Step(Seq seq);
   Status CommitBatch(BatchBuilder* builder, const State& old, Seq upto);
   void Publish(std::shared_ptr<State> state) EXCLUDES(mutex_);
+  // Publishes the present state again, with a snapshot of what was deleted since.
+  void PublishAgain() EXCLUDES(mutex_);
+  Status DeleteSuperseded(const std::vector<std::string>& keys);
 
   Log* const log_;
   DocIndex* const docs_;
@@ -115,6 +138,13 @@ class ViewIndex {
 
   mutable Mutex mutex_;
   std::shared_ptr<const State> state_ GUARDED_BY(mutex_);
+  std::vector<std::string> repairs_ GUARDED_BY(mutex_);
+  // For compactions: states that readers may still hold, oldest first; the latest state that is
+  // known to be on disk; and the next one to become that. What a state supersedes may be dropped
+  // from disk only when the state itself is there, and no reader holds an older one.
+  std::deque<std::weak_ptr<const State>> held_ GUARDED_BY(mutex_);
+  std::shared_ptr<const DropPoint> on_disk_ GUARDED_BY(mutex_);
+  std::shared_ptr<const DropPoint> candidate_ GUARDED_BY(mutex_);
   // The present run of advances, for Rate().
   WaitOptions::Clock::time_point run_start_ GUARDED_BY(mutex_), last_advance_ GUARDED_BY(mutex_);
   Seq run_start_seq_ GUARDED_BY(mutex_) = 0;

@@ -8,6 +8,8 @@ namespace streamview {
 
 namespace {
 
+constexpr size_t kMaxRepairsOfOneCursor = 1024;
+
 // The half-open range of encoded keys that a ViewRange means. An empty upper end: no end.
 struct KeyRange {
   std::string lower, upper;
@@ -105,7 +107,10 @@ class MergingCursor final : public ViewCursor {
     Settle();
   }
   ~MergingCursor() override {
-    if (superseded_met_ > 0) snapshot_->index()->CountSupersededMet(superseded_met_);
+    if (superseded_met_ == 0) return;
+    snapshot_->index()->CountSupersededMet(superseded_met_);
+    snapshot_->index()->QueueRepair(std::move(repairs_));
+    snapshot_->NeedRepair();
   }
 
   bool Valid() const override { return valid_; }
@@ -142,9 +147,16 @@ class MergingCursor final : public ViewCursor {
         valid_ = status_.ok();
         return;
       }
-      if (!at_own_) superseded_met_++;
+      if (!at_own_) NoteSuperseded(seq);
       at_own_ ? own_.Next() : stored_.Next();
     }
+  }
+
+  // What only the own transaction supersedes may come back.
+  void NoteSuperseded(Seq seq) {
+    if (!snapshot_->state().superseded.Contains(seq)) return;
+    superseded_met_++;
+    if (repairs_.size() < kMaxRepairsOfOneCursor) repairs_.emplace_back(stored_.key());
   }
 
   // Where both have the same key, the stored entry is of a version that the own one supersedes.
@@ -162,6 +174,7 @@ class MergingCursor final : public ViewCursor {
   bool at_own_ = false;
   bool valid_ = false;
   uint64_t superseded_met_ = 0;
+  std::vector<std::string> repairs_;
   Status status_;
 };
 

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/engine.h"
@@ -15,9 +16,13 @@ class IndexSnapshot final : public ViewSnapshot,
                             public std::enable_shared_from_this<IndexSnapshot> {
  public:
   // `overlay` may be null.
+  // `wake` is called when the index has got something to repair.
   IndexSnapshot(std::shared_ptr<ViewIndex> index, std::shared_ptr<const ViewIndex::State> state,
-                std::shared_ptr<const Overlay> overlay)
-      : index_(std::move(index)), state_(std::move(state)), overlay_(std::move(overlay)) {}
+                std::shared_ptr<const Overlay> overlay, std::function<void()> wake)
+      : index_(std::move(index)),
+        state_(std::move(state)),
+        overlay_(std::move(overlay)),
+        wake_(std::move(wake)) {}
 
   Seq seq() const override { return state_->seq; }
   std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const override;
@@ -29,11 +34,15 @@ class IndexSnapshot final : public ViewSnapshot,
   bool IsSuperseded(Seq seq) const {
     return state_->superseded.Contains(seq) || (overlay_ && overlay_->Supersedes(seq));
   }
+  void NeedRepair() const {
+    if (wake_) wake_();
+  }
 
  private:
   const std::shared_ptr<ViewIndex> index_;
   const std::shared_ptr<const ViewIndex::State> state_;
   const std::shared_ptr<const Overlay> overlay_;
+  const std::function<void()> wake_;
 };
 
 }  // namespace streamview

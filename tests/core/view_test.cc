@@ -288,6 +288,48 @@ TEST_F(ViewTest, RebuildKeepsTheResultsAndDropsWhatWasSuperseded) {
   EXPECT_THAT(Rows(*tags), ElementsAre("t49/NULL/a"));
 }
 
+TEST_F(ViewTest, SupersededEntriesThatAReaderMeetsAreRemovedInTheBackground) {
+  Open();
+  const auto tags = CreateTags();
+  Put("a", R"({"tags":["p","q"]})");
+  Put("b", R"({"tags":["q","r"]})");
+  ASSERT_OK(tags->AdvanceTo(2, {}).status());
+  Put("a", R"({"tags":["s"]})");
+  Put("b", R"({"tags":["r","t"]})");
+  ASSERT_OK(tags->AdvanceTo(4, {}).status());
+  EXPECT_EQ(tags->GetStatus().entries, 6u);
+  EXPECT_THAT(Rows(*tags), ElementsAre("r/NULL/b", "s/NULL/a", "t/NULL/b"));
+  while (tags->GetStatus().entries > 3) std::this_thread::yield();
+  EXPECT_EQ(tags->GetStatus().superseded_met, 3u);
+  EXPECT_THAT(Rows(*tags), ElementsAre("r/NULL/b", "s/NULL/a", "t/NULL/b"));
+  EXPECT_EQ(tags->GetStatus().superseded_met, 3u);
+}
+
+TEST_F(ViewTest, ARepairSparesAnEntryThatTheDocumentHasEmittedAgain) {
+  options_.background = false;
+  Open();
+  const auto tags = CreateTags();
+  Put("a", R"({"tags":["x"]})");
+  Erase("a");
+  EXPECT_THAT(Rows(*tags), IsEmpty());  // tells of the entry of x
+  Put("a", R"({"tags":["x"]})");
+  EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
+  ASSERT_OK(tags->Optimize({}));
+  EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
+}
+
+TEST_F(ViewTest, OptimizeLeavesNoEntryOfDocumentsThatAreGone) {
+  Open();
+  const auto tags = CreateTags();
+  for (int i = 0; i < 500; i++) Put("doc" + std::to_string(i), R"({"tags":["x","y"]})");
+  ASSERT_OK(tags->AdvanceTo(500, {}).status());
+  const auto before = Must(tags->Read(500, nullptr, {}));
+  for (int i = 0; i < 500; i++) Erase("doc" + std::to_string(i));
+  ASSERT_OK(tags->Optimize({}));
+  EXPECT_EQ(tags->GetStatus().entries, 0u);
+  EXPECT_EQ(RowsOf(*before).size(), 1000u);  // an older snapshot keeps what it saw
+}
+
 TEST_F(ViewTest, WithoutABackgroundThreadReadsAdvanceTheView) {
   options_.background = false;
   Open();

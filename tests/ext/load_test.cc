@@ -102,6 +102,19 @@ TEST_F(LoadTest, SchemaChangeByAnotherConnectionIsSeen) {
   EXPECT_THAT(db_->Query("SELECT key FROM by_place"), ElementsAre("'oahu'"));
 }
 
+TEST_F(LoadTest, AConnectionMayCloseBeforeItsStatements) {
+  CreateLogAndView();
+  for (int i = 0; i < 3; ++i) Append(i, R"({"tags":["cat"]})");
+  auto other = Connect();
+  Statement scan(*other, "SELECT doc_id, doc FROM view_tags");
+  ASSERT_TRUE(scan.Step());
+  other.reset();
+  db_->Close();
+  EXPECT_TRUE(scan.Step());
+  EXPECT_TRUE(scan.Step());
+  EXPECT_FALSE(scan.Step());
+}
+
 TEST_F(LoadTest, VersionIsJsonThatNamesSqlite) {
   EXPECT_EQ(db_->Integer("SELECT json_valid(sv_version())"), 1);
   EXPECT_THAT(db_->Query("SELECT sv_version()"), ElementsAre(HasSubstr(sqlite3_libversion())));

@@ -252,6 +252,72 @@ TEST_F(LogTest, ALogInAnAttachedDatabaseIsKeptBesideThatOne) {
   EXPECT_THAT(other.Query("SELECT value FROM audit"), ElementsAre("1"));
 }
 
+TEST_F(LogTest, LogsAndViewsOfTheSameNameInTwoDatabasesAreApart) {
+  db_->Run("ATTACH '" + (dir_ / "other.db") +
+           "' AS other;"
+           "CREATE VIRTUAL TABLE other.events USING sv_log;"
+           "CREATE VIRTUAL TABLE other.by_n USING sv_view(log = events, emit = '$.n');"
+           "CREATE VIRTUAL TABLE main.by_n USING sv_view(log = events, emit = '$.n')");
+  db_->Append("main.events", "m", R"({"n":"main"})");
+  db_->Append("other.events", "o", R"({"n":"other"})");
+  EXPECT_THAT(db_->Query("SELECT key, doc_id FROM main.by_n"), ElementsAre("'main'|'m'"));
+  EXPECT_THAT(db_->Query("SELECT key, doc_id FROM other.by_n"), ElementsAre("'other'|'o'"));
+}
+
+TEST_F(LogTest, NamesThatNeedQuotingWork) {
+  db_->Run(
+      "CREATE VIRTUAL TABLE \"my 'log\" USING sv_log;"
+      "CREATE VIRTUAL TABLE \"a-view\" USING sv_view(log = \"my 'log\", map = ("
+      "SELECT \"my 'log\".value AS \"the key\" FROM \"my 'log\"))");
+  db_->Append("\"my 'log\"", "a", "v");
+  EXPECT_THAT(db_->Query("SELECT \"the key\", doc_id FROM \"a-view\""), ElementsAre("'v'|'a'"));
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(1, 'a-view')"), 1);
+  Reopen();
+  EXPECT_THAT(db_->Query("SELECT \"the key\" FROM \"a-view\" WHERE \"the key\" = 'v'"),
+              ElementsAre("'v'"));
+}
+
+TEST_F(LogTest, TableNamesAreNotCaseSensitive) {
+  db_->Run("CREATE VIRTUAL TABLE by_n USING sv_view(LOG = EVENTS, emit = '$.n')");
+  db_->Append("Events", "a", R"({"n":1})");
+  EXPECT_THAT(db_->Query("SELECT KEY, DOC_ID FROM BY_N WHERE Key = 1"), ElementsAre("1|'a'"));
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(1, 'BY_N')"), 1);
+  EXPECT_EQ(db_->Integer("SELECT sv_head('EVENTS')"), 1);
+}
+
+TEST_F(LogTest, ADatabaseInUtf16Works) {
+  Database wide(dir_ / "wide.db");
+  wide.Run(
+      "PRAGMA encoding = 'UTF-16';"
+      "CREATE VIRTUAL TABLE events USING sv_log;"
+      "CREATE VIRTUAL TABLE by_n USING sv_view(log = events, emit = '$.n');"
+      "CREATE VIRTUAL TABLE by_sql USING sv_view("
+      "log = events, map = (SELECT value ->> '$.n' AS key FROM events))");
+  wide.Append("events", "schl\xc3\xbcssel", "{\"n\":\"\xf0\x9f\x90\x88\"}");
+  for (const std::string view : {"by_n", "by_sql"}) {
+    EXPECT_EQ(wide.Query("SELECT doc_id FROM " + view + " WHERE key = ?", {"\xf0\x9f\x90\x88"}),
+              (Lines{"'schl\xc3\xbcssel'"}));
+  }
+}
+
+TEST_F(LogTest, AReadOnlyConnectionReadsAndCannotAppend) {
+  db_->Run("CREATE VIRTUAL TABLE by_n USING sv_view(log = events, emit = '$.n')");
+  Append("a", R"({"n":1})");
+  db_->Run("PRAGMA query_only = 1");
+  EXPECT_THAT(db_->Query("SELECT key, doc_id FROM by_n"), ElementsAre("1|'a'"));
+  EXPECT_THAT(db_->Query("SELECT seq FROM events"), ElementsAre("1"));
+  EXPECT_THAT(db_->Try("INSERT INTO events(key, value) VALUES ('b', 1)"),
+              Fails(SQLITE_READONLY, _));
+  EXPECT_EQ(db_->Integer("SELECT sv_head()"), 1);
+}
+
+TEST_F(LogTest, VacuumLeavesTheLogAlone) {
+  Append("a", 1);
+  db_->Run("VACUUM");
+  Append("b", 2);
+  EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'a'", "2|'b'"));
+}
+
 TEST_F(LogTest, EachSyncModeAppends) {
   for (const std::string mode : {"full", "normal", "off"}) {
     db_->Run("CREATE VIRTUAL TABLE log_" + mode + " USING sv_log(sync = '" + mode + "')");

@@ -322,6 +322,58 @@ TEST_F(TransactionTest, ClosingWithATransactionOpenRollsItBack) {
   EXPECT_EQ(AppendCat("a"), 1);
 }
 
+TEST_F(TransactionTest, AnOpenStatementGoesOnAcrossCommit) {
+  for (int i = 0; i < 10; ++i) AppendCat(i);
+  db_->Run("BEGIN");
+  for (int i = 10; i < 20; ++i) AppendCat(i);
+  Statement view(*db_, "SELECT doc_id, doc FROM view_tags WHERE key = 'cat'");
+  Statement log(*db_, "SELECT seq, value FROM events");
+  int64_t rows = 0;
+  while (view.Step() && log.Step()) {
+    EXPECT_EQ(ToLine(view.row()), ToLine({rows, R"({"tags":["cat"]})"}));
+    EXPECT_EQ(ToLine(log.row()), ToLine({rows + 1, R"({"tags":["cat"]})"}));
+    if (++rows == 5) db_->Run("COMMIT");
+    if (rows > 5) AppendCat(100 + rows);
+    ASSERT_LE(rows, 20);
+  }
+  EXPECT_EQ(rows, 20);
+}
+
+// SQLite may end the statements with ABORT; what they still give must not be made up.
+TEST_F(TransactionTest, AnOpenStatementGivesNothingWrongAfterRollback) {
+  for (int i = 0; i < 10; ++i) AppendCat(i);
+  for (const std::string undo : {"ROLLBACK", "ROLLBACK TO s; COMMIT"}) {
+    db_->Run("BEGIN; SAVEPOINT s");
+    for (int i = 10; i < 20; ++i) AppendCat(i);
+    for (const std::string sql :
+         {"SELECT doc_id FROM view_tags WHERE key = 'cat'", "SELECT key FROM events"}) {
+      Statement statement(*db_, sql);
+      ASSERT_TRUE(statement.Step());
+      if (sqlite3_get_autocommit(db_->handle()) == 0) db_->Run(undo);
+      int64_t rows = 1;
+      try {
+        while (statement.Step()) EXPECT_EQ(ToLine(statement.row()), std::to_string(rows++));
+      } catch (const SqlError& e) {
+        EXPECT_EQ(e.code(), SQLITE_ABORT) << e.what();
+      }
+      EXPECT_LE(rows, 20);
+    }
+    EXPECT_EQ(Cats(*db_).size(), 10u);
+  }
+}
+
+TEST_F(TransactionTest, AnInsertFromAViewReadsWhatWasThereBefore) {
+  for (int i = 0; i < 10; ++i) AppendCat(i);
+  db_->Run("BEGIN");
+  AppendCat(10);
+  db_->Run(
+      "INSERT INTO events(key, value) SELECT doc_id + 100, doc FROM view_tags "
+      "WHERE key = 'cat'");
+  EXPECT_EQ(Cats(*db_).size(), 22u);
+  db_->Run("COMMIT");
+  EXPECT_EQ(Cats(*db_).size(), 22u);
+}
+
 TEST_F(TransactionTest, AnAppendThatIsRolledBackIsNotInAViewMadeMeanwhile) {
   db_->Run("BEGIN");
   AppendCat("a");

@@ -180,11 +180,11 @@ bool Database::Eventually(const std::string& sql, const Lines& expected) {
 }
 
 Statement::Statement(Database& database, const std::string& sql, const Params& params)
-    : database_(database), sql_(sql) {
-  const int rc = sqlite3_prepare_v2(database.handle(), sql.c_str(), -1, &statement_, nullptr);
+    : handle_(database.handle()), sql_(sql) {
+  const int rc = sqlite3_prepare_v2(handle_, sql.c_str(), -1, &statement_, nullptr);
   if (rc != SQLITE_OK) {
     Outcome outcome;
-    SetError(database.handle(), rc, &outcome);
+    SetError(handle_, rc, &outcome);
     throw SqlError(outcome, sql);
   }
   BindAll(statement_, params);
@@ -197,7 +197,7 @@ bool Statement::Step() {
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
   Outcome outcome;
-  SetError(database_.handle(), rc, &outcome);
+  SetError(handle_, rc, &outcome);
   throw SqlError(outcome, sql_);
 }
 

@@ -80,7 +80,8 @@ class Database {
   sqlite3* handle_ = nullptr;
 };
 
-// A statement that is stepped through by hand.
+// A statement that is stepped through by hand. It may outlive its Database: as with
+// sqlite3_close_v2, the connection then lasts until the statement is gone.
 class Statement {
  public:
   Statement(Database& database, const std::string& sql, const Params& params = {});
@@ -94,8 +95,8 @@ class Statement {
   void Reset();
 
  private:
-  Database& database_;
-  std::string sql_;
+  sqlite3* const handle_;
+  const std::string sql_;
   sqlite3_stmt* statement_ = nullptr;
 };
 
