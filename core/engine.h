@@ -95,6 +95,9 @@ class DocCursor {
 // destructor rolls back.
 //
 //   Append*/Truncate*  ->  Prepare  ->  Commit | Rollback
+//
+// After Prepare the transaction may still go on (SQLite's COMMIT found the database busy): then it must
+// be prepared again.
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -106,7 +109,7 @@ class Transaction {
                              const WaitOptions& wait) = 0;
   // How many entries the transaction holds.
   virtual size_t size() const = 0;
-  // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size(), not prepared
+  // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size()
   virtual void Truncate(size_t size) = 0;
 
   // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose

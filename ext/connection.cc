@@ -229,13 +229,9 @@ void Connection::Release(int n) {
   schema_changes_.Release(n);
 }
 
-Status Connection::RollbackTo(int n) {
-  Status result;
-  for (const auto& [identity, session] : sessions_) {
-    if (Status status = session->RollbackTo(n); result.ok()) result = std::move(status);
-  }
+void Connection::RollbackTo(int n) {
+  for (const auto& [identity, session] : sessions_) session->RollbackTo(n);
   schema_changes_.RollbackTo(n);
-  return result;
 }
 
 }  // namespace streamview

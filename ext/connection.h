@@ -88,7 +88,7 @@ class Connection {
   Status Rollback();
   void Savepoint(int n);
   void Release(int n);
-  Status RollbackTo(int n);
+  void RollbackTo(int n);
 
  private:
   EngineOptions MakeEngineOptions(const TableName& log, const LogIdentity& identity) const;

@@ -1,6 +1,5 @@
 #include "ext/log_session.h"
 
-#include <cassert>
 #include <utility>
 
 #include "ext/connection.h"
@@ -26,11 +25,6 @@ const Transaction* LogSession::open_transaction() const {
 }
 
 Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
-  SV_RETURN_IF_ERROR(broken_);
-  if (prepared_) {
-    return Status::Busy(
-        "a COMMIT that found the database busy is not finished: repeat it, or ROLLBACK");
-  }
   const bool first = open_transaction() == nullptr;
   if (transaction_ == nullptr) transaction_ = engine_->Begin();
   // Only the first append waits, so only then are the limits of waiting looked up.
@@ -56,18 +50,14 @@ Result<SyncMode> LogSession::ResolveSync() const {
 }
 
 Status LogSession::Sync() {
-  SV_RETURN_IF_ERROR(broken_);
-  if (open_transaction() == nullptr || prepared_) return Status::Ok();
+  if (transaction_ == nullptr) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
-  SV_RETURN_IF_ERROR(transaction_->Prepare(sync));
-  prepared_ = true;
-  return Status::Ok();
+  return transaction_->Prepare(sync);
 }
 
 void LogSession::Commit() {
-  assert(prepared_ || open_transaction() == nullptr);
   DismissReaders();
-  if (prepared_) {
+  if (open_transaction() != nullptr) {
     last_committed_own_ = last_own_seq();
     NoteSeen(*last_committed_own_);
     transaction_->Commit();
@@ -88,8 +78,6 @@ Status LogSession::Rollback() {
 
 void LogSession::EndTransaction() {
   transaction_.reset();
-  prepared_ = false;
-  broken_ = Status::Ok();
   savepoints_.Clear();
 }
 
@@ -99,18 +87,12 @@ void LogSession::Savepoint(int n) {
 
 void LogSession::Release(int n) { savepoints_.Release(n); }
 
-Status LogSession::RollbackTo(int n) {
+void LogSession::RollbackTo(int n) {
   const size_t size = savepoints_.RollbackTo(n);
-  if (transaction_ == nullptr || transaction_->size() <= size) return Status::Ok();
+  if (transaction_ == nullptr || transaction_->size() <= size) return;
   DismissReaders();
-  if (prepared_) {
-    // The engine takes back all that is prepared or nothing, and SQLite wants a part back.
-    broken_ = Status::Busy("ROLLBACK TO after a COMMIT that found the database busy: ROLLBACK");
-    return broken_;
-  }
   transaction_->Truncate(size);
   ++own_version_;
-  return Status::Ok();
 }
 
 void LogSession::DismissReaders() {

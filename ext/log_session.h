@@ -72,7 +72,7 @@ class LogSession {
   Status Rollback();
   void Savepoint(int n);
   void Release(int n);
-  Status RollbackTo(int n);
+  void RollbackTo(int n);
 
   // --- reading
 
@@ -103,9 +103,6 @@ class LogSession {
   // The open transaction, where something was appended.
   std::unique_ptr<Transaction> transaction_;
   Seq first_uncommitted_ = 0;
-  bool prepared_ = false;
-  // Why the transaction can only be rolled back; OK: it can be committed.
-  Status broken_;
   Savepoints savepoints_;
   std::vector<OpenTransactionReader*> readers_;
   uint64_t own_version_ = 0;

@@ -35,7 +35,8 @@ class SessionTable : public sqlite_vtab::Table {
     return {};
   }
   sqlite_vtab::Status RollbackTo(int n) {
-    return session_ ? ToVtab(session_->RollbackTo(n)) : sqlite_vtab::Status();
+    if (session_) session_->RollbackTo(n);
+    return {};
   }
 
  protected:

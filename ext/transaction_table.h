@@ -75,7 +75,10 @@ class TransactionTable : public sqlite_vtab::Table {
     connection_.Release(n);
     return {};
   }
-  sqlite_vtab::Status RollbackTo(int n) { return ToVtab(connection_.RollbackTo(n)); }
+  sqlite_vtab::Status RollbackTo(int n) {
+    connection_.RollbackTo(n);
+    return {};
+  }
 
  private:
   Connection& connection_;

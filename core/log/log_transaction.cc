@@ -32,6 +32,7 @@ Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
   std::string record;
   AppendRecord(&record, log_->NextTime(), key, value);
   records_.push_back(std::move(record));
+  prepared_is_current_ = false;
   return first_ + records_.size() - 1;
 }
 
@@ -39,23 +40,24 @@ void LogTransaction::Truncate(size_t size) {
   assert(size <= records_.size());
   if (size == records_.size()) return;
   records_.resize(size);
+  prepared_is_current_ = false;
   truncations_++;
 }
 
 Status LogTransaction::Prepare(SyncMode sync) {
   SV_RETURN_IF_ERROR(process_.Check());
-  if (prepared_ == records_.size() && prepared_ > 0) return Status::Ok();
+  if (prepared_is_current_) return Status::Ok();
   // A COMMIT failed after it was prepared, and the transaction went on: one batch must hold it all.
   SV_RETURN_IF_ERROR(Unprepare());
-  if (records_.empty()) return Status::Ok();
-  SV_RETURN_IF_ERROR(log_->WriteRecords(first_, records_, sync));
+  if (!records_.empty()) SV_RETURN_IF_ERROR(log_->WriteRecords(first_, records_, sync));
   prepared_ = records_.size();
   prepared_sync_ = sync;
+  prepared_is_current_ = true;
   return Status::Ok();
 }
 
 void LogTransaction::Commit() {
-  assert(prepared_ == records_.size());
+  assert(prepared_is_current_);
   if (prepared_ > 0) log_->Publish(first_ + prepared_ - 1);
   prepared_ = 0;
   Finish();
@@ -76,12 +78,14 @@ Status LogTransaction::Unprepare() {
   if (prepared_ == 0) return Status::Ok();
   const Status status = log_->EraseRecords(first_, prepared_, prepared_sync_);
   prepared_ = 0;
+  prepared_is_current_ = false;
   return status;
 }
 
 void LogTransaction::Finish() {
   records_.clear();
   derived_.clear();
+  prepared_is_current_ = false;
   truncations_++;
   if (has_turn_) {
     has_turn_ = false;

@@ -57,6 +57,7 @@ class LogTransaction final : public Transaction {
   // How many of the records are in the column family; more than none only between Prepare and the
   // end.
   size_t prepared_ = 0;
+  bool prepared_is_current_ = false;  // nothing was appended or truncated since
   SyncMode prepared_sync_ = SyncMode::kOff;
 };
 

@@ -291,15 +291,21 @@ Status LocalView::Drop() {
 Status LocalView::Flush() {
   SV_RETURN_IF_ERROR(context_->process.Check());
   SV_RETURN_IF_ERROR(context_->docs->Flush());
-  for (const std::shared_ptr<ViewIndex>& index : Indexes()) SV_RETURN_IF_ERROR(index->Flush());
+  for (const std::shared_ptr<ViewIndex>& index : Indexes()) {
+    const Status flushed = index->Flush();
+    // One that was replaced in the meantime needs no flush any more.
+    if (!flushed.ok() && !index->retired()) return flushed;
+  }
   return Status::Ok();
 }
 
 Status LocalView::Optimize(const WaitOptions& wait) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(context_->log->head(), wait));
   SV_RETURN_IF_ERROR(index->Sweep(wait));
-  SV_RETURN_IF_ERROR(index->Flush());
-  return index->Compact();
+  Status status = index->Flush();
+  if (status.ok()) status = index->Compact();
+  // Where a rebuild has replaced the index meanwhile, the new one has nothing to clean up.
+  return index->retired() ? Status::Ok() : status;
 }
 
 Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) const {

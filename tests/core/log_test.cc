@@ -90,6 +90,22 @@ TEST_F(LogTest, APreparedTransactionCanGoOnAndBePreparedAgain) {
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
 }
 
+TEST_F(LogTest, APreparedEntryThatIsReplacedIsPreparedAnew) {
+  Open();
+  auto transaction = engine_->Begin();
+  Must(transaction->Append(Value(), Int(1), {}));
+  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
+  transaction->Truncate(0);
+  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
+  Must(transaction->Append(Value(), Int(2), {}));
+  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
+  transaction->Commit();
+  transaction.reset();
+  Close();
+  Open();
+  EXPECT_THAT(Values(), ElementsAre("1=2"));
+}
+
 TEST_F(LogTest, TruncateForgetsTheLaterEntries) {
   Open();
   const auto transaction = engine_->Begin();
