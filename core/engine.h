@@ -96,8 +96,8 @@ class DocCursor {
 //
 //   Append*/Truncate*  ->  Prepare  ->  Commit | Rollback
 //
-// After Prepare the transaction may still go on (SQLite's COMMIT found the database busy): then it must
-// be prepared again.
+// After Prepare the transaction may still go on (SQLite's COMMIT found the database busy): then it
+// must be prepared again.
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -206,6 +206,8 @@ class View {
   virtual Status Flush() = 0;
   // Processes the log up to the head, deletes all superseded entries and compacts the rest.
   virtual Status Optimize(const WaitOptions& wait) = 0;
+  // Maps the log again and compares. kCorruption: the message names the first differences.
+  virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
   virtual ViewStatus GetStatus() const = 0;
   // Up to `limit` errors of entries with seq > after, that count at the view's present state, in
   // order.
@@ -229,6 +231,9 @@ class Engine {
   // Returns once Head() >= seq. Errors: kInterrupted, kTimedOut.
   virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
   virtual Status FlushLog() = 0;
+  // Reads the whole log, and compares it with the document index. kCorruption: the message names
+  // the first differences.
+  virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
   virtual LogStatus GetLogStatus() const = 0;
 
   // --- documents

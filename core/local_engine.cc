@@ -4,6 +4,7 @@
 
 #include "core/base/random_id.h"
 #include "core/docs/docs_reader.h"
+#include "core/docs/log_check.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
 #include "core/storage/rocks.h"
@@ -175,6 +176,11 @@ Status LocalEngine::FlushLog() {
   SV_RETURN_IF_ERROR(store_->FlushWal(/*sync=*/true));
   SV_RETURN_IF_ERROR(store_->Flush(store_->log()));
   return docs_->Flush();
+}
+
+Status LocalEngine::CheckIntegrity(const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return CheckLog(docs_.get(), wait);
 }
 
 LogStatus LocalEngine::GetLogStatus() const {

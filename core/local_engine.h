@@ -35,6 +35,7 @@ class LocalEngine final : public Engine {
   Result<Value> ReadValue(Seq seq, const Transaction* own) override;
   Status WaitForHead(Seq seq, const WaitOptions& wait) override;
   Status FlushLog() override;
+  Status CheckIntegrity(const WaitOptions& wait) override;
   LogStatus GetLogStatus() const override;
 
   Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const Transaction* own,

@@ -349,9 +349,12 @@ VtabStatus LogTable::Delete(sqlite3_value*) {
 
 Status LogTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  if (command == "integrity-check") {
+    return session->engine()->CheckIntegrity(connection().InterruptibleWait());
+  }
   if (command == "flush") return session->engine()->FlushLog();
   return Status::InvalidArgument("unknown command \"" + std::string(command) +
-                                 "\" for a log; there is: flush");
+                                 "\" for a log; there are: integrity-check, flush");
 }
 
 }  // namespace streamview

@@ -295,9 +295,12 @@ Status ViewTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   if (command == "rebuild") return view->Rebuild();
   if (command == "optimize") return view->Optimize(connection().InterruptibleWait());
+  if (command == "integrity-check") {
+    return view->CheckIntegrity(connection().InterruptibleWait());
+  }
   if (command == "flush") return view->Flush();
   return Status::InvalidArgument("unknown command \"" + std::string(command) +
-                                 "\" for a view; there are: rebuild, optimize, flush");
+                                 "\" for a view; there are: rebuild, optimize, integrity-check, flush");
 }
 
 }  // namespace streamview

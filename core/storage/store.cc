@@ -157,8 +157,8 @@ Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string&
   std::shared_ptr<DropSlot> drop_slot;
   const rocksdb::ColumnFamilyOptions options = OptionsOf(name, &drop_slot);
   rocksdb::ColumnFamilyHandle* handle = nullptr;
-  SV_RETURN_IF_ERROR(FromRocks(db_->CreateColumnFamily(options, name, &handle),
-                               "creating column family " + name));
+  SV_RETURN_IF_ERROR(
+      FromRocks(db_->CreateColumnFamily(options, name, &handle), "creating column family " + name));
   names_.insert(name);
   return std::make_shared<ColumnFamily>(db_.get(), handle, std::move(drop_slot));
 }

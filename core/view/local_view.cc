@@ -4,6 +4,7 @@
 
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
+#include "core/view/view_check.h"
 #include "core/view/view_snapshot.h"
 
 namespace streamview {
@@ -306,6 +307,15 @@ Status LocalView::Optimize(const WaitOptions& wait) {
   if (status.ok()) status = index->Compact();
   // Where a rebuild has replaced the index meanwhile, the new one has nothing to clean up.
   return index->retired() ? Status::Ok() : status;
+}
+
+Status LocalView::CheckIntegrity(const WaitOptions& wait) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(context_->log->head(), wait));
+  // A mapper of its own: nobody waits for the check.
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<Mapper> mapper,
+                      context_->mapper_factory(index->definition()));
+  const IndexSnapshot snapshot(index, index->state(), nullptr, nullptr);
+  return CheckView(*context_->log, *context_->docs, snapshot, mapper.get(), wait);
 }
 
 Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) const {

@@ -54,6 +54,7 @@ class LocalView final : public View {
   Status Rebuild() override EXCLUDES(admin_mutex_);
   Status Flush() override;
   Status Optimize(const WaitOptions& wait) override;
+  Status CheckIntegrity(const WaitOptions& wait) override;
   ViewStatus GetStatus() const override;
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const override;
 

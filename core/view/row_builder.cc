@@ -9,10 +9,29 @@
 
 namespace streamview {
 
-void RowBuilder::BeginEntry(Seq seq, const ValueView& doc_id, bool is_event) {
-  seq_ = seq;
-  doc_id_ = doc_id;
-  is_event_ = is_event;
+ValueView DocId(const Entry& entry) {
+  return entry.has_document() ? entry.key : ValueView::Integer(static_cast<int64_t>(entry.seq));
+}
+
+Result<bool> RowBuilder::MapEntry(Mapper* mapper, const Entry& entry, std::string* why) {
+  BeginEntry(entry);
+  const Status mapped = mapper->Map(entry, *this);
+  if (mapped.ok()) {
+    EndEntry();
+    return true;
+  }
+  DropEntry();
+  if (mapped.code() == StatusCode::kNoMemory || mapped.code() == StatusCode::kInterrupted) {
+    return mapped;
+  }
+  if (why != nullptr) *why = mapped.message();
+  return false;
+}
+
+void RowBuilder::BeginEntry(const Entry& entry) {
+  seq_ = entry.seq;
+  doc_id_ = DocId(entry);
+  is_event_ = !entry.has_document();
   entry_begin_ = arena_.size();
   emissions_.clear();
 }

@@ -12,15 +12,18 @@
 
 namespace streamview {
 
+// What a view calls the document of an entry: its key, or for an event without key its number.
+ValueView DocId(const Entry& entry);
+
 class RowBuilder final : public Emitter {
  public:
   explicit RowBuilder(const ViewDefinition& definition)
       : columns_(definition.columns.size()), key_columns_(definition.key_columns) {}
 
-  // Between them come the Emits of one entry; DropEntry forgets them. `doc_id` must stay valid.
-  void BeginEntry(Seq seq, const ValueView& doc_id, bool is_event);
-  void EndEntry();
-  void DropEntry();
+  // Adds the rows that `mapper` emits for an entry, which is no tombstone, or none where it fails:
+  // then false, with *why (may be null) saying so. Errors: those that say nothing about the entry
+  // (no memory, interrupted), so that mapping it again later may succeed.
+  Result<bool> MapEntry(Mapper* mapper, const Entry& entry, std::string* why = nullptr);
 
   // Errors: kConstraint (a limit of mapper.h).
   Status Emit(std::span<const ValueView> row) override;
@@ -39,6 +42,9 @@ class RowBuilder final : public Emitter {
     size_t key, key_size, value, value_size;
     uint64_t ordinal;
   };
+  void BeginEntry(const Entry& entry);
+  void EndEntry();
+  void DropEntry();
   std::string_view At(size_t offset, size_t size) const { return {arena_.data() + offset, size}; }
   void NumberEqualKeys();
 

@@ -42,17 +42,8 @@ std::string VarintBytes(uint64_t v) {
   return bytes;
 }
 
-ValueView DocId(const Entry& entry) {
-  return entry.has_document() ? entry.key : ValueView::Integer(static_cast<int64_t>(entry.seq));
-}
-
 std::string AtEntry(const Entry& entry, const std::string& message) {
   return "entry " + std::to_string(entry.seq) + " (" + ToDisplay(DocId(entry)) + "): " + message;
-}
-
-// Errors that say nothing about the entry: mapping it again later may succeed.
-bool IsPassing(const Status& status) {
-  return status.code() == StatusCode::kNoMemory || status.code() == StatusCode::kInterrupted;
 }
 
 }  // namespace
@@ -61,6 +52,17 @@ bool IsPassing(const Status& status) {
 class ViewIndex::BatchBuilder {
  public:
   explicit BatchBuilder(const ViewDefinition& definition) : rows(definition) {}
+
+  // Notes that the map failed on an entry. Returns false where the index halts there.
+  bool AddError(const Entry& entry, const std::string& why, OnError on_error) {
+    std::string stored;
+    AppendTypedValue(&stored, DocId(entry));
+    errors.emplace_back(entry.seq, stored + why);
+    last_error = AtEntry(entry, why);
+    if (on_error == OnError::kStop) failure = last_error;
+    return on_error == OnError::kSkip;
+  }
+
   RowBuilder rows;
   std::vector<std::pair<Seq, std::string>> errors;  // the entry; doc_id and message as stored
   std::string last_error;
@@ -311,25 +313,13 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
   for (size_t i = old->seq + 1 - batch.first(); i < batch.entries().size(); i++) {
     const Entry& entry = batch.entries()[i];
     if (!entry.is_tombstone() && !obsolete_.Contains(entry.seq)) {
-      builder.rows.BeginEntry(entry.seq, DocId(entry), !entry.has_document());
-      Status mapped = mapper_->Map(entry, builder.rows);
-      if (mapped.ok()) {
-        builder.rows.EndEntry();
-      } else {
-        builder.rows.DropEntry();
-        if (IsPassing(mapped)) {
-          passing = std::move(mapped);
-          break;
-        }
-        std::string stored;
-        AppendTypedValue(&stored, DocId(entry));
-        builder.errors.emplace_back(entry.seq, stored + mapped.message());
-        builder.last_error = AtEntry(entry, mapped.message());
-        if (definition_.on_error == OnError::kStop) {
-          builder.failure = AtEntry(entry, mapped.message());
-          break;
-        }
+      std::string why;
+      const Result<bool> mapped = builder.rows.MapEntry(mapper_.get(), entry, &why);
+      if (!mapped.ok()) {
+        passing = mapped.status();
+        break;
       }
+      if (!*mapped && !builder.AddError(entry, why, definition_.on_error)) break;
     }
     upto = entry.seq;
     if (WaitOptions::Clock::now() > slice_end) break;
@@ -392,12 +382,9 @@ Status ViewIndex::MapEntry(const Entry& entry,
                            std::vector<std::pair<std::string, std::string>>* rows) {
   if (entry.is_tombstone()) return Status::Ok();
   RowBuilder builder(definition_);
-  builder.BeginEntry(entry.seq, DocId(entry), !entry.has_document());
-  const Status mapped = mapper_->Map(entry, builder);
-  if (!mapped.ok()) {
-    return IsPassing(mapped) ? mapped : Status::Failed(AtEntry(entry, mapped.message()));
-  }
-  builder.EndEntry();
+  std::string why;
+  SV_ASSIGN_OR_RETURN(const bool mapped, builder.MapEntry(mapper_.get(), entry, &why));
+  if (!mapped) return Status::Failed(AtEntry(entry, why));
   builder.ForEachSorted(
       [&](Seq, std::string_view key, std::string_view value) { rows->emplace_back(key, value); });
   return Status::Ok();

@@ -20,12 +20,12 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/base/seq_set.h"
 #include "core/base/status.h"
 #include "core/base/turn.h"
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
 #include "core/storage/store.h"
-#include "core/view/seq_set.h"
 
 namespace streamview {
 

@@ -1,4 +1,4 @@
-#include "core/view/seq_set.h"
+#include "core/base/seq_set.h"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "core/codec/index_entry.h"
+#include "core/codec/key_codec.h"
+#include "core/docs/log_check.h"
 #include "core/log/log_transaction.h"
 #include "core/view/json_path_mapper.h"
+#include "core/view/view_check.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -95,6 +99,88 @@ TEST_F(ViewIndexTest, ReopeningRestoresCheckpointSupersededSetAndErrors) {
   EXPECT_TRUE(index_->state()->superseded.Contains(1));
   EXPECT_FALSE(index_->state()->superseded.Contains(2));
   EXPECT_TRUE(index_->state()->errors.Contains(3));
+}
+
+class ViewCheckTest : public ViewIndexTest {
+ protected:
+  void SetUp() override {
+    ViewIndexTest::SetUp();
+    Put("a", R"({"tags":["x","y"]})");
+    Put("a", R"({"tags":["y"]})");
+    Put("b", R"({"tags":["z"]})");
+    Put("c", "no json");
+    Put("d", R"({"tags":[]})");
+  }
+  std::string Check() {
+    // Published anew, so that the check sees what the test has damaged.
+    const std::shared_ptr<ColumnFamily> family = index_->family();
+    index_.reset();
+    index_ = OpenIndex(family);
+    const auto mapper = Must(NewJsonPathMapper(Definition()));
+    const IndexSnapshot snapshot(index_, index_->state(), nullptr, nullptr);
+    return CheckView(*log_, *docs_, snapshot, mapper.get(), {}).message();
+  }
+  std::string FirstKey() {
+    std::unique_ptr<rocksdb::Iterator> it(
+        store_->db()->NewIterator({}, index_->family()->handle()));
+    it->SeekToLast();
+    return it->key().ToString();
+  }
+};
+
+TEST_F(ViewCheckTest, ASoundViewHasNoFindings) { EXPECT_EQ(Check(), ""); }
+
+TEST_F(ViewCheckTest, AMissingRowIsNamed) {
+  ASSERT_TRUE(store_->db()->Delete({}, index_->family()->handle(), FirstKey()).ok());
+  EXPECT_THAT(Check(), ::testing::HasSubstr("lacks row ('z', document 'b') of entry 3"));
+}
+
+TEST_F(ViewCheckTest, ARowThatNoEntryEmitsIsNamed) {
+  std::string key, value;
+  const ValueView columns[] = {ValueView::Text("q")}, others[] = {ValueView::Null()};
+  AppendIndexKey(&key, columns, ValueView::Text("b"), false, 0);
+  AppendIndexValue(&value, 3, columns, ValueView::Text("b"), others);
+  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), key, value).ok());
+  EXPECT_THAT(Check(), ::testing::HasSubstr("has row ('q', document 'b'), which entry 3"));
+}
+
+TEST_F(ViewCheckTest, AChangedRowIsNamed) {
+  std::string value;
+  const ValueView columns[] = {ValueView::Text("z")}, others[] = {ValueView::Integer(7)};
+  AppendIndexValue(&value, 3, columns, ValueView::Text("b"), others);
+  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), FirstKey(), value).ok());
+  EXPECT_THAT(Check(), ::testing::HasSubstr("other values in row ('z', document 'b')"));
+}
+
+TEST_F(ViewCheckTest, AMissingErrorIsNamed) {
+  ASSERT_TRUE(store_->db()->DeleteRange({}, index_->family()->handle(), "\1", "\2").ok());
+  EXPECT_THAT(Check(), ::testing::HasSubstr("entry 4 is no recorded error"));
+}
+
+TEST_F(ViewCheckTest, ASoundLogHasNoFindings) { EXPECT_OK(CheckLog(docs_.get(), {})); }
+
+TEST_F(ViewCheckTest, AMissingLogEntryIsNamed) {
+  ASSERT_OK(log_->EraseRecords(3, 1, SyncMode::kOff));
+  EXPECT_THAT(CheckLog(docs_.get(), {}).message(), ::testing::HasSubstr("lacks entry 3"));
+}
+
+TEST_F(ViewCheckTest, ADocumentIndexThatDisagreesWithTheLogIsNamed) {
+  std::string key, value;
+  AppendKeyColumn(&key, ValueView::Text("a"));
+  AppendVersion(&value, {1, false, false});
+  ASSERT_TRUE(store_->db()->Put({}, store_->docs(), key, value).ok());
+  const std::string message = CheckLog(docs_.get(), {}).message();
+  EXPECT_THAT(message, ::testing::HasSubstr("entry 1 of document 'a' is the latest one, and yet"));
+  EXPECT_THAT(message, ::testing::HasSubstr("entry 2 of document 'a' is neither the latest"));
+}
+
+TEST_F(ViewCheckTest, ADocumentWithoutEntryIsNamed) {
+  std::string key, value;
+  AppendKeyColumn(&key, ValueView::Text("ghost"));
+  AppendVersion(&value, {2, false, false});
+  ASSERT_TRUE(store_->db()->Put({}, store_->docs(), key, value).ok());
+  EXPECT_THAT(CheckLog(docs_.get(), {}).message(),
+              ::testing::HasSubstr("entry 2, which is of another document"));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "core/view/mapper.h"
+#include "core/base/entry.h"
 
 namespace streamview {
 
