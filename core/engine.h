@@ -75,6 +75,8 @@ class ViewCursor {
   // The key of the document; for an event without key, its seq as INTEGER.
   virtual ValueView doc_id() = 0;
   virtual Seq seq() = 0;
+  // A number of its own for each row of the view, the same in every scan that shows the row.
+  virtual int64_t row_id() = 0;
 };
 
 // Documents in key order (SQLite's BINARY order).

@@ -221,7 +221,6 @@ VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
   cursor_.reset();
-  rowid_ = 1;
   if (reading_ == nullptr) reading_ = table_.SharedReading();
   if (reading_ == nullptr) {
     SV_ASSIGN_OR_RETURN(reading_, table_.NewReading());
@@ -234,7 +233,6 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
 
 VtabStatus ViewTable::Cursor::Next() {
   cursor_->Next();
-  ++rowid_;
   return cursor_->Valid() ? VtabStatus() : ToVtab(cursor_->status());
 }
 

@@ -3,7 +3,8 @@
 //   <the columns of the map>, doc_id, seq (INTEGER)
 //   hidden: doc, the document itself; <the table's name>, which takes commands
 //
-// Read only. The rowid numbers the rows of one scan; it identifies nothing beyond it.
+// Read only. The rowid is the same in every scan that shows the row: SQLite tells by it which rows it has
+// seen already where it goes through several ranges for one OR.
 //
 // One statement sees one state of the view: a cursor uses the snapshot of those that are open
 // already, unless the connection has appended to the log since. (SQLite opens a statement's cursors
@@ -87,7 +88,7 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   sqlite_vtab::Status Next();
   bool Eof() const noexcept { return cursor_ == nullptr || !cursor_->Valid(); }
   sqlite_vtab::Status Column(sqlite3_context* context, int column);
-  sqlite3_int64 Rowid() { return rowid_; }
+  sqlite3_int64 Rowid() { return cursor_->row_id(); }
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
@@ -96,7 +97,6 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   ViewTable& table_;
   std::shared_ptr<const Reading> reading_;  // outlives the cursor
   std::unique_ptr<ViewCursor> cursor_;
-  sqlite3_int64 rowid_ = 0;
 };
 
 }  // namespace streamview

@@ -32,14 +32,16 @@ void AppendIndexKeySuffix(std::string* dst, const ValueView& doc_id, bool is_eve
   AppendVarint(dst, ordinal);
 }
 
-void AppendIndexValue(std::string* dst, Seq seq, std::span<const ValueView> key_columns,
-                      const ValueView& doc_id, std::span<const ValueView> other_columns) {
+void AppendIndexValue(std::string* dst, Seq seq, uint64_t row,
+                      std::span<const ValueView> key_columns, const ValueView& doc_id,
+                      std::span<const ValueView> other_columns) {
   assert(!key_columns.empty() && key_columns.size() <= kMaxKeyColumns);
   uint64_t real_mask = 0;
   for (size_t i = 0; i < key_columns.size(); ++i)
     real_mask |= uint64_t{IsReal(key_columns[i])} << i;
   real_mask |= uint64_t{IsReal(doc_id)} << key_columns.size();
   AppendVarint(dst, seq);
+  AppendVarint(dst, row);
   AppendVarint(dst, real_mask);
   for (const ValueView& column : other_columns) AppendTypedValue(dst, column);
 }
@@ -62,6 +64,7 @@ Status IndexEntryDecoder::Reset(std::string_view key, std::string_view value) {
 // Both return what is wrong, or nullptr.
 const char* IndexEntryDecoder::DecodeValue(std::string_view value, uint64_t* real_mask) {
   if (!ReadVarint(&value, &seq_)) return "bad sequence number";
+  if (!ReadVarint(&value, &row_)) return "bad row number";
   if (!ReadVarint(&value, real_mask)) return "bad mask of REAL columns";
   if (*real_mask >> (key_columns_ + 1) != 0) return "mask of REAL columns names too many";
   for (size_t i = key_columns_; i < columns_.size(); ++i) {

@@ -37,9 +37,11 @@ void AppendIndexKey(std::string* dst, std::span<const ValueView> key_columns,
 // The part of the key that follows the key columns.
 void AppendIndexKeySuffix(std::string* dst, const ValueView& doc_id, bool is_event,
                           uint64_t ordinal);
-// REQUIRES: key_columns as for the entry's key.
-void AppendIndexValue(std::string* dst, Seq seq, std::span<const ValueView> key_columns,
-                      const ValueView& doc_id, std::span<const ValueView> other_columns);
+// `row` numbers the rows that the log entry `seq` emitted, whatever their keys: (seq, row) is one
+// row of the view. REQUIRES: key_columns as for the entry's key.
+void AppendIndexValue(std::string* dst, Seq seq, uint64_t row,
+                      std::span<const ValueView> key_columns, const ValueView& doc_id,
+                      std::span<const ValueView> other_columns);
 
 // Only the sequence number of an index value. False where there is none.
 [[nodiscard]] bool ReadIndexSeq(std::string_view value, Seq* seq);
@@ -59,6 +61,7 @@ class IndexEntryDecoder {
   ValueView column(size_t i) const { return columns_[i]; }  // REQUIRES: i < columns
   ValueView doc_id() const { return doc_id_; }
   Seq seq() const { return seq_; }
+  uint64_t row() const { return row_; }
   bool is_event() const { return is_event_; }
   uint64_t ordinal() const { return ordinal_; }
 
@@ -71,6 +74,7 @@ class IndexEntryDecoder {
   std::vector<std::string> scratch_;  // per key column, then doc_id: bytes that had to be unescaped
   ValueView doc_id_;
   Seq seq_ = 0;
+  uint64_t row_ = 0;
   uint64_t ordinal_ = 0;
   bool is_event_ = false;
 };

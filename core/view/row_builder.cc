@@ -54,7 +54,8 @@ Status RowBuilder::Emit(std::span<const ValueView> row) {
   for (const ValueView& column : key_columns) AppendKeyColumn(&arena_, column);
   e.key_size = arena_.size() - e.key;
   e.value = arena_.size();
-  AppendIndexValue(&arena_, seq_, key_columns, doc_id_, row.subspan(key_columns_));
+  AppendIndexValue(&arena_, seq_, emissions_.size(), key_columns, doc_id_,
+                   row.subspan(key_columns_));
   e.value_size = arena_.size() - e.value;
   if (arena_.size() - entry_begin_ > kMaxEmittedBytesPerEntry) {
     return Status::Constraint("the map emits more than " +

@@ -8,6 +8,8 @@ namespace streamview {
 
 namespace {
 
+// Of a row's id, for its number within the log entry; the rest is the entry's.
+constexpr int kRowBits = 17;
 constexpr size_t kMaxRepairsOfOneCursor = 1024;
 
 // The half-open range of encoded keys that a ViewRange means. An empty upper end: no end.
@@ -118,6 +120,10 @@ class MergingCursor final : public ViewCursor {
   ValueView column(size_t i) override { return decoder_.column(i); }
   ValueView doc_id() override { return decoder_.doc_id(); }
   Seq seq() override { return decoder_.seq(); }
+  int64_t row_id() override {
+    static_assert(kMaxEmissionsPerEntry <= 1 << kRowBits);
+    return static_cast<int64_t>(decoder_.seq() << kRowBits | decoder_.row());
+  }
 
   void Next() override {
     at_own_ ? own_.Next() : stored_.Next();
@@ -187,6 +193,7 @@ class EmptyCursor final : public ViewCursor {
   ValueView column(size_t) override { return ValueView::Null(); }
   ValueView doc_id() override { return ValueView::Null(); }
   Seq seq() override { return 0; }
+  int64_t row_id() override { return 0; }
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ struct Row {
   bool is_event = false;
   uint64_t ordinal = 0;
   Seq seq = 1;
+  uint64_t row = 0;
 
   std::string Key() const {
     std::string key;
@@ -30,7 +31,7 @@ struct Row {
   }
   std::string Value() const {
     std::string value;
-    AppendIndexValue(&value, seq, key_columns, doc_id, other_columns);
+    AppendIndexValue(&value, seq, row, key_columns, doc_id, other_columns);
     return value;
   }
 };
@@ -48,7 +49,7 @@ Row DocumentRow() {
 TEST(IndexEntryTest, BytesOfADocumentsRowAreThoseOfTheFormat) {
   EXPECT_EQ(Hex(DocumentRow().Key()),
             "20 63 61 74 00 20 61 73 73 65 74 2f 62 6c 61 63 6b 63 61 74 00 00 00");
-  EXPECT_EQ(Hex(DocumentRow().Value()), "07 00 03 06 68 61 77 61 69 69");
+  EXPECT_EQ(Hex(DocumentRow().Value()), "07 00 00 03 06 68 61 77 61 69 69");
 }
 
 TEST(IndexEntryTest, BytesOfAnEventsRowAreThoseOfTheFormat) {
@@ -58,9 +59,10 @@ TEST(IndexEntryTest, BytesOfAnEventsRowAreThoseOfTheFormat) {
   row.doc_id = ValueView::Integer(300);
   row.is_event = true;
   row.ordinal = 1;
+  row.row = 1;
   row.seq = 300;
   EXPECT_EQ(Hex(row.Key()), "10 c0 00 00 00 00 00 00 00 10 c0 72 c0 00 00 00 00 00 01 01");
-  EXPECT_EQ(Hex(row.Value()), "f1 3c 01 00");
+  EXPECT_EQ(Hex(row.Value()), "f1 3c 01 01 00");
 }
 
 TEST(IndexEntryTest, KeyIsItsColumnsAndItsSuffix) {
@@ -167,7 +169,7 @@ TEST(IndexEntryTest, EveryTruncationAndExtensionIsCorruption) {
 TEST(IndexEntryTest, MaskOfMoreColumnsThanThereAreIsCorruption) {
   const std::string key = DocumentRow().Key();
   IndexEntryDecoder decoder(1, 1);
-  EXPECT_EQ(decoder.Reset(key, Bytes("07 04")).message(),
+  EXPECT_EQ(decoder.Reset(key, Bytes("07 00 04")).message(),
             "index entry: mask of REAL columns names too many");
 }
 

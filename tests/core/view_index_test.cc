@@ -139,7 +139,7 @@ TEST_F(ViewCheckTest, ARowThatNoEntryEmitsIsNamed) {
   std::string key, value;
   const ValueView columns[] = {ValueView::Text("q")}, others[] = {ValueView::Null()};
   AppendIndexKey(&key, columns, ValueView::Text("b"), false, 0);
-  AppendIndexValue(&value, 3, columns, ValueView::Text("b"), others);
+  AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
   ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), key, value).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("has row ('q', document 'b'), which entry 3"));
 }
@@ -147,7 +147,7 @@ TEST_F(ViewCheckTest, ARowThatNoEntryEmitsIsNamed) {
 TEST_F(ViewCheckTest, AChangedRowIsNamed) {
   std::string value;
   const ValueView columns[] = {ValueView::Text("z")}, others[] = {ValueView::Integer(7)};
-  AppendIndexValue(&value, 3, columns, ValueView::Text("b"), others);
+  AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
   ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), FirstKey(), value).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("other values in row ('z', document 'b')"));
 }
