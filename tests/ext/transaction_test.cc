@@ -283,6 +283,24 @@ TEST_F(TransactionTest, ACommitThatMetBusyCanBeTriedAgain) {
   EXPECT_THAT(Cats(*db_), ElementsAre("'a'|1"));
 }
 
+TEST_F(TransactionTest, ATransactionGoesOnAfterACommitThatMetBusy) {
+  db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2)");
+  const auto other = Connect();
+  db_->Run("BEGIN");
+  AppendCat("a");
+  {
+    Statement reader(*other, "SELECT x FROM plain");
+    ASSERT_TRUE(reader.Step());
+    EXPECT_THAT(db_->Try("COMMIT"), Fails(SQLITE_BUSY, _));
+  }
+  AppendCat("b");
+  db_->Run("SAVEPOINT s");
+  AppendCat("c");
+  db_->Run("ROLLBACK TO s; COMMIT");
+  EXPECT_THAT(Log(*other), ElementsAre("1|'a'", "2|'b'"));
+  EXPECT_THAT(Cats(*db_), ElementsAre("'a'|1", "'b'|2"));
+}
+
 TEST_F(TransactionTest, ACommitThatMetBusyCanBeRolledBack) {
   db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2)");
   const auto other = Connect();

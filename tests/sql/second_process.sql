@@ -8,9 +8,9 @@ INSERT INTO log(key, value) VALUES ('d', '{"t":["a"]}');
 .shell echo $PPID > holder
 
 .print == from a second process
-.shell echo 'SELECT * FROM log;' | sqlite3 -cmd '.load ./streamview' test.db 2>&1 | sed "s/$(cat holder)/<pid of the holder>/g; s/ near line [0-9]*//"
-.shell echo 'INSERT INTO log(value) VALUES (1);' | sqlite3 -cmd '.load ./streamview' test.db 2>&1 | sed "s/$(cat holder)/<pid of the holder>/g; s/ near line [0-9]*//"
-.shell echo 'SELECT count(*) FROM tags;' | sqlite3 -cmd '.load ./streamview' test.db 2>&1 | sed "s/$(cat holder)/<pid of the holder>/g; s/ near line [0-9]*//"
+.shell echo 'SELECT * FROM log;' | sqlite3 -cmd '.load ./streamview' test.db 2>&1 | env -u LD_PRELOAD sed "s/$(cat holder)/<pid of the holder>/g; s/ near line [0-9]*//"
+.shell echo 'INSERT INTO log(value) VALUES (1);' | sqlite3 -cmd '.load ./streamview' test.db 2>&1 | env -u LD_PRELOAD sed "s/$(cat holder)/<pid of the holder>/g; s/ near line [0-9]*//"
+.shell echo 'SELECT count(*) FROM tags;' | sqlite3 -cmd '.load ./streamview' test.db 2>&1 | env -u LD_PRELOAD sed "s/$(cat holder)/<pid of the holder>/g; s/ near line [0-9]*//"
 .shell echo 'INSERT INTO ordinary VALUES (1); SELECT * FROM ordinary;' | sqlite3 -cmd '.load ./streamview' test.db
 .shell echo 'SELECT count(*) FROM ordinary; PRAGMA integrity_check;' | sqlite3 test.db
 
