@@ -104,6 +104,10 @@ class Transaction {
  public:
   virtual ~Transaction() = default;
 
+  // Waits for the writer's turn of the log, as the first Append does: from then on to the end of
+  // the transaction nobody else appends, and what is read of the engine's head is the latest. Does
+  // nothing where the transaction has the turn. Errors: as Append.
+  virtual Status TakeTurn(const WaitOptions& wait) = 0;
   // Returns the sequence number that the entry will have. The first one waits for the writer's turn
   // of the log, as `wait` allows (kBusy past the deadline). Errors: kConstraint (key or value too
   // large; the transaction is as it was), kBusy, kInterrupted, and the engine's background error.
@@ -245,6 +249,10 @@ class Engine {
   // The documents as they were after entry `as_of`, exactly. REQUIRES: as_of <= Head()
   virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
                                                                    const WaitOptions& wait) = 0;
+  // The entry that is the live document of `key` now, in `own` (may be null) or else committed; 0
+  // where there is no such document.
+  virtual Result<Seq> FindDocument(const ValueView& key, const Transaction* own,
+                                   const WaitOptions& wait) = 0;
   // The entries of one document, newest first, tombstones included: those of `own` (may be null),
   // then the committed ones as of now.
   virtual Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key,

@@ -25,6 +25,8 @@ class Registry {
 
   Result<std::shared_ptr<Engine>> Create(const EngineOptions& options) EXCLUDES(mutex_);
   Result<std::shared_ptr<Engine>> Open(const EngineOptions& options) EXCLUDES(mutex_);
+  Status Claim(const std::string& directory, const std::string& log_id, bool claimed)
+      EXCLUDES(mutex_);
   Status Destroy(const std::string& directory, const std::string& log_id) EXCLUDES(mutex_);
 
  private:
@@ -90,7 +92,7 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   return engine;
 }
 
-// Lets a directory be made into a new log: removes what a CREATE that never committed has left.
+// Lets a directory be made into a new log: removes one that nobody claims.
 Status Registry::MakeRoom(const std::string& directory) {
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
   if (info.kind == DirectoryKind::kMissing || info.kind == DirectoryKind::kEmpty) {
@@ -101,17 +103,9 @@ Status Registry::MakeRoom(const std::string& directory) {
                               " exists and holds files that are not streamview's; move it away, or "
                               "give the log another one with path=");
   }
-  Seq head = 0;
-  if (info.has_database) {
-    // Only the store and the log: an engine would tidy up views that it is not told of.
-    SV_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, Store::Open({directory, false}));
-    SV_ASSIGN_OR_RETURN(const std::unique_ptr<Log> log, Log::Open(store.get()));
-    head = log->head();
-  }
-  if (head == 0) return RemoveLogDirectory(directory);
-  return Status::CannotOpen("log directory " + directory + " holds another log, with " +
-                            std::to_string(head) +
-                            " entries; move it away, or give the log another one with path=");
+  if (!info.claimed) return RemoveLogDirectory(directory);
+  return Status::CannotOpen("log directory " + directory + " holds another log (" + info.log_id +
+                            "); move it away, or give the log another one with path=");
 }
 
 Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
@@ -159,7 +153,18 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
                               ", and the database expects log " + options.log_id);
   }
-  return Start(options, /*create=*/false);
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, Start(options, /*create=*/false));
+  if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
+  return engine;
+}
+
+Status Registry::Claim(const std::string& directory, const std::string& log_id, bool claimed) {
+  if (directory.empty()) return Status::Ok();
+  SV_RETURN_IF_ERROR(process_.Check());
+  MutexLock lock(mutex_);
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
+  if (info.kind != DirectoryKind::kLog || info.log_id != log_id) return Status::Ok();
+  return SetClaimed(directory, claimed);
 }
 
 Status Registry::Destroy(const std::string& directory, const std::string& log_id) {
@@ -187,6 +192,10 @@ Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options) {
 
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options) {
   return Registry::Get().Open(options);
+}
+
+Status ClaimLog(const std::string& directory, const std::string& log_id, bool claimed) {
+  return Registry::Get().Claim(directory, log_id, claimed);
 }
 
 Status DestroyLog(const std::string& directory, const std::string& log_id) {

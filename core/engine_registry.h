@@ -29,9 +29,9 @@ struct EngineOptions {
 // A random id for a new log: 32 hexadecimal digits.
 std::string NewLogId();
 
-// Makes an empty log on disk (or in memory) and opens it. On error the directory is as it was.
-// Errors: kCannotOpen, with a message that says why: it holds another log or foreign files, or
-// cannot be written.
+// Makes an empty log on disk (or in memory), unclaimed, and opens it. On error the directory is as
+// it was. Errors: kCannotOpen, with a message that says why: it holds another log or foreign files,
+// or cannot be written.
 Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 
 // Opens an existing log, or returns the engine that this process has already open (then log_id must
@@ -39,6 +39,12 @@ Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 // id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
 // child). A log in memory that no one holds any more is kCannotOpen.
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options);
+
+// Whether a committed transaction of a database has the log. A log that is not claimed, left by a
+// process that died around the COMMIT of a CREATE or DROP, is replaced by the next CreateEngine in
+// its directory; any other is not. OpenEngine claims it. Does nothing for a log in memory, and
+// where the directory does not hold `log_id`.
+Status ClaimLog(const std::string& directory, const std::string& log_id, bool claimed);
 
 // Deletes a log directory. Nothing is deleted unless it holds the log `log_id` and nobody has it
 // open (kBusy).

@@ -206,6 +206,12 @@ Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
   return streamview::ReadDocsAsOf(docs_.get(), as_of, wait);
 }
 
+Result<Seq> LocalEngine::FindDocument(const ValueView& key, const Transaction* own,
+                                      const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return streamview::FindDocument(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
+}
+
 Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key,
                                                             const Transaction* own,
                                                             const WaitOptions& wait) {

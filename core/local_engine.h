@@ -42,6 +42,8 @@ class LocalEngine final : public Engine {
                                                        const WaitOptions& wait) override;
   Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
                                                            const WaitOptions& wait) override;
+  Result<Seq> FindDocument(const ValueView& key, const Transaction* own,
+                           const WaitOptions& wait) override;
   Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key, const Transaction* own,
                                                  const WaitOptions& wait) override;
 

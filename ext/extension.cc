@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <new>
 
 #include "ext/connection.h"
@@ -65,7 +66,9 @@ int Load(sqlite3* db, char** message) {
 
 extern "C" __attribute__((visibility("default"))) int sqlite3_streamview_init(
     sqlite3* db, char** message, const sqlite3_api_routines* api) {
-  SQLITE_EXTENSION_INIT2(api);
+  // Once: the engine's threads read the pointer, and all connections of a process give the same.
+  static std::once_flag initialized;
+  std::call_once(initialized, [api] { SQLITE_EXTENSION_INIT2(api); });
   try {
     return streamview::Load(db, message);
   } catch (const std::bad_alloc&) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/engine_registry.h"
+
 namespace streamview {
 
 SchemaChanges::SchemaChanges(EngineFinder find_engine, LogRemover remove_log)
@@ -12,6 +14,9 @@ void SchemaChanges::LogCreated(const LogIdentity& log) {
 }
 
 void SchemaChanges::LogDropped(const LogIdentity& log) {
+  // Should the process die between the commit and the removal, nobody needs the directory. Where
+  // this fails it only stays in the way of another log.
+  (void)ClaimLog(log.directory, log.log_id, false);
   changes_.push_back({Kind::kLogDropped, log, "", ""});
 }
 
@@ -71,11 +76,13 @@ bool SchemaChanges::IsAdoptedAfter(size_t index) const {
 }
 
 void SchemaChanges::Commit() {
-  // A failure leaves a view or a name too many, which the next opening of the log, or the next
-  // rename, puts right.
+  // A failure leaves a log unclaimed, or a view or a name too many: the next opening of the log, or
+  // the next rename, puts that right.
   for (size_t i = 0; i < changes_.size(); i++) {
     const Change& change = changes_[i];
-    if (change.kind == Kind::kViewRenamed) {
+    if (change.kind == Kind::kLogCreated) {
+      (void)ClaimLog(change.log.directory, change.log.log_id, true);
+    } else if (change.kind == Kind::kViewRenamed) {
       if (auto engine = find_engine_(change.log)) {
         (void)engine->RenameView(change.view_id, change.text);
       }
@@ -104,6 +111,9 @@ void SchemaChanges::RollbackTo(int n) {
 
 void SchemaChanges::Undo(const Change& change) {
   if (change.kind == Kind::kLogCreated) remove_log_(change.log);
+  if (change.kind == Kind::kLogDropped) {
+    (void)ClaimLog(change.log.directory, change.log.log_id, true);
+  }
   if (change.kind == Kind::kViewCreated) DropView(change);
 }
 

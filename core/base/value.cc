@@ -1,13 +1,35 @@
 #include "core/base/value.h"
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
 namespace streamview {
 
 namespace {
+
 constexpr size_t kMaxDisplayBytes = 60;
+
+template <typename T>
+int CompareOf(const T& a, const T& b) {
+  return a < b ? -1 : b < a ? 1 : 0;
 }
+
+int CompareWithReal(int64_t a, double b) {
+  constexpr double kTwoTo63 = 9223372036854775808.0;
+  if (b >= kTwoTo63) return -1;
+  if (b < -kTwoTo63) return 1;
+  const double whole = std::floor(b);
+  const int order = CompareOf(a, static_cast<int64_t>(whole));
+  return order != 0 ? order : CompareOf(whole, b);
+}
+
+// INTEGER and REAL share a place in the order of types.
+int Place(ValueType type) {
+  return type == ValueType::kReal ? static_cast<int>(ValueType::kInteger) : static_cast<int>(type);
+}
+
+}  // namespace
 
 bool Identical(const ValueView& a, const ValueView& b) {
   if (a.type() != b.type()) return false;
@@ -21,6 +43,17 @@ bool Identical(const ValueView& a, const ValueView& b) {
     default:
       return a.bytes() == b.bytes();
   }
+}
+
+int Compare(const ValueView& a, const ValueView& b) {
+  if (Place(a.type()) != Place(b.type())) return CompareOf(Place(a.type()), Place(b.type()));
+  if (a.is_null()) return 0;
+  if (!a.is_number()) return a.bytes().compare(b.bytes());
+  const bool a_real = a.type() == ValueType::kReal, b_real = b.type() == ValueType::kReal;
+  if (a_real && b_real) return CompareOf(a.real(), b.real());
+  if (b_real) return CompareWithReal(a.integer(), b.real());
+  if (a_real) return -CompareWithReal(b.integer(), a.real());
+  return CompareOf(a.integer(), b.integer());
 }
 
 std::string ToDisplay(const ValueView& value) {

@@ -15,7 +15,8 @@ Status DocOverlay::Extend(const LogTransaction& own) {
     if (!entry.has_document()) continue;
     std::string key;
     AppendKeyColumn(&key, entry.key);
-    versions_[std::move(key)] = VersionOf(entry);
+    documents_[std::move(key)] = {VersionOf(entry),
+                                  std::make_shared<const std::string>(own.RecordAt(covered_))};
   }
   return Status::Ok();
 }

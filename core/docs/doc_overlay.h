@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "core/docs/doc_index.h"
@@ -12,8 +13,16 @@ namespace streamview {
 
 class DocOverlay {
  public:
-  // The latest entry of each document that the transaction has touched, by encoded key.
-  const std::map<std::string, DocVersion>& versions() const { return versions_; }
+  // The latest entry of a document in the transaction. A reader may outlive the transaction, so the
+  // record is a copy of its own.
+  struct Document {
+    DocVersion version;
+    std::shared_ptr<const std::string> record;
+  };
+  using Documents = std::map<std::string, Document>;
+
+  // The documents that the transaction has touched, deleted ones included, by encoded key.
+  const Documents& documents() const { return documents_; }
 
   bool Covers(const LogTransaction& own) const {
     return truncations_ == own.truncations() && covered_ == own.size();
@@ -24,7 +33,7 @@ class DocOverlay {
  private:
   uint64_t truncations_ = 0;
   size_t covered_ = 0;
-  std::map<std::string, DocVersion> versions_;
+  Documents documents_;
 };
 
 }  // namespace streamview

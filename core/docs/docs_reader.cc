@@ -11,54 +11,39 @@ namespace streamview {
 
 namespace {
 
-// Reads entries by number, committed or of the own transaction, and holds the bytes of the last
-// one.
+// Reads committed entries by number, and holds the bytes of the last one.
 class EntryLoader {
  public:
-  EntryLoader(const Log& log, const LogTransaction* own)
-      : log_(log), own_(own != nullptr && own->size() > 0 ? own : nullptr) {}
+  explicit EntryLoader(const Log& log) : log_(log) {}
 
   Status Load(Seq seq, Entry* entry) {
-    if (own_ != nullptr && seq >= own_->first()) {
-      // A copy: the transaction's records move as it grows.
-      own_record_ = own_->RecordAt(seq - own_->first());
-      return DecodeRecord(own_record_, seq, entry);
-    }
     SV_RETURN_IF_ERROR(log_.ReadRecord(seq, &record_));
     return DecodeRecord(ToView(record_), seq, entry);
   }
 
  private:
   const Log& log_;
-  const LogTransaction* const own_;
   rocksdb::PinnableSlice record_;
-  std::string own_record_;
 };
 
 class SnapshotOfDocs final : public DocsSnapshot,
                              public std::enable_shared_from_this<SnapshotOfDocs> {
  public:
-  SnapshotOfDocs(DocIndex* docs, DocIndex::State state, Seq as_of, const LogTransaction* own,
+  SnapshotOfDocs(DocIndex* docs, DocIndex::State state, Seq as_of,
                  std::shared_ptr<const DocOverlay> overlay)
-      : docs_(docs),
-        state_(std::move(state)),
-        as_of_(as_of),
-        own_(own),
-        overlay_(std::move(overlay)) {}
+      : docs_(docs), state_(std::move(state)), as_of_(as_of), overlay_(std::move(overlay)) {}
 
   Seq seq() const override { return as_of_; }
   std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const override;
 
   DocIndex* docs() const { return docs_; }
   const DocIndex::State& state() const { return state_; }
-  const LogTransaction* own() const { return own_; }
   const DocOverlay* overlay() const { return overlay_.get(); }
 
  private:
   DocIndex* const docs_;
   const DocIndex::State state_;
   const Seq as_of_;  // <= state_.seq
-  const LogTransaction* const own_;
   const std::shared_ptr<const DocOverlay> overlay_;
 };
 
@@ -91,7 +76,7 @@ class MergedDocCursor final : public DocCursor {
         keys_(Encode(range)),
         lower_(keys_.lower),
         upper_(keys_.upper),
-        loader_(*snapshot_->docs()->log(), snapshot_->own()) {
+        loader_(*snapshot_->docs()->log()) {
     if (!keys_.upper.empty() && keys_.upper <= keys_.lower) return;
     OpenStored();
     OpenOwn();
@@ -105,7 +90,8 @@ class MergedDocCursor final : public DocCursor {
 
   Result<Entry> ReadEntry() override {
     if (!loaded_) {
-      SV_RETURN_IF_ERROR(loader_.Load(version_.seq, &entry_));
+      SV_RETURN_IF_ERROR(at_own_ ? DecodeRecord(*Own()->second.record, version_.seq, &entry_)
+                                 : loader_.Load(version_.seq, &entry_));
       loaded_ = true;
     }
     return entry_;
@@ -117,7 +103,7 @@ class MergedDocCursor final : public DocCursor {
   }
 
  private:
-  using OwnIterator = std::map<std::string, DocVersion>::const_iterator;
+  using OwnIterator = DocOverlay::Documents::const_iterator;
 
   void OpenStored() {
     rocksdb::ReadOptions options;
@@ -135,9 +121,9 @@ class MergedDocCursor final : public DocCursor {
 
   void OpenOwn() {
     if (snapshot_->overlay() == nullptr) return;
-    const auto& versions = snapshot_->overlay()->versions();
-    own_begin_ = versions.lower_bound(keys_.lower);
-    own_end_ = keys_.upper.empty() ? versions.end() : versions.lower_bound(keys_.upper);
+    const DocOverlay::Documents& documents = snapshot_->overlay()->documents();
+    own_begin_ = documents.lower_bound(keys_.lower);
+    own_end_ = keys_.upper.empty() ? documents.end() : documents.lower_bound(keys_.upper);
   }
 
   OwnIterator Own() const { return reverse_ ? std::prev(own_end_) : own_begin_; }
@@ -190,7 +176,7 @@ class MergedDocCursor final : public DocCursor {
 
   Status LoadVersion() {
     if (at_own_) {
-      version_ = Own()->second;
+      version_ = Own()->second.version;
       return Status::Ok();
     }
     SV_RETURN_IF_ERROR(ReadVersion(ToView(stored_->value()), &version_));
@@ -224,12 +210,14 @@ std::unique_ptr<DocCursor> SnapshotOfDocs::NewCursor(const DocRange& range) cons
 // The entries of one document, newest first.
 class HistoryCursor final : public LogCursor {
  public:
-  HistoryCursor(DocIndex* docs, const LogTransaction* own, std::vector<Seq> own_seqs,
-                DocVersion committed)
-      : docs_(docs),
-        own_seqs_(std::move(own_seqs)),
-        committed_(committed),
-        loader_(*docs->log(), own) {
+  struct OwnEntry {
+    Seq seq;
+    std::string record;
+  };
+
+  // `own`: in the order of the log.
+  HistoryCursor(DocIndex* docs, std::vector<OwnEntry> own, DocVersion committed)
+      : docs_(docs), own_(std::move(own)), committed_(committed), loader_(*docs->log()) {
     Settle();
   }
 
@@ -238,8 +226,8 @@ class HistoryCursor final : public LogCursor {
   const Entry& entry() const override { return entry_; }
 
   void Next() override {
-    if (!own_seqs_.empty()) {
-      own_seqs_.pop_back();
+    if (!own_.empty()) {
+      own_.pop_back();
     } else {
       Result<DocVersion> previous = docs_->FindPrevious(committed_.seq);
       status_ = previous.status();
@@ -251,14 +239,19 @@ class HistoryCursor final : public LogCursor {
  private:
   void Settle() {
     valid_ = false;
-    const Seq seq = own_seqs_.empty() ? committed_.seq : own_seqs_.back();
-    if (!status_.ok() || seq == 0) return;
-    status_ = loader_.Load(seq, &entry_);
+    if (!status_.ok()) return;
+    if (!own_.empty()) {
+      status_ = DecodeRecord(own_.back().record, own_.back().seq, &entry_);
+    } else if (committed_.seq != 0) {
+      status_ = loader_.Load(committed_.seq, &entry_);
+    } else {
+      return;
+    }
     valid_ = status_.ok();
   }
 
   DocIndex* const docs_;
-  std::vector<Seq> own_seqs_;  // ascending: the newest is the last
+  std::vector<OwnEntry> own_;  // what is left of it: the present one is the last
   DocVersion committed_;
   EntryLoader loader_;
   Entry entry_;
@@ -296,14 +289,32 @@ Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_leas
   DocIndex::State state = docs->TakeState();
   const Seq seq = state.seq;
   return std::shared_ptr<const DocsSnapshot>(
-      std::make_shared<SnapshotOfDocs>(docs, std::move(state), seq, own, std::move(overlay)));
+      std::make_shared<SnapshotOfDocs>(docs, std::move(state), seq, std::move(overlay)));
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(DocIndex* docs, Seq as_of,
                                                          const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(docs->AdvanceTo(as_of, wait));
   return std::shared_ptr<const DocsSnapshot>(
-      std::make_shared<SnapshotOfDocs>(docs, docs->TakeState(), as_of, nullptr, nullptr));
+      std::make_shared<SnapshotOfDocs>(docs, docs->TakeState(), as_of, nullptr));
+}
+
+Result<Seq> FindDocument(DocIndex* docs, const ValueView& key, const LogTransaction* own,
+                         const WaitOptions& wait) {
+  DocVersion version;
+  if (own != nullptr && own->size() > 0) {
+    SV_ASSIGN_OR_RETURN(const std::shared_ptr<const DocOverlay> overlay, OverlayOf(docs, *own));
+    std::string encoded;
+    AppendKeyColumn(&encoded, key);
+    const auto found = overlay->documents().find(encoded);
+    if (found != overlay->documents().end()) version = found->second.version;
+  }
+  if (version.seq == 0) {
+    const Seq head = docs->log()->head();
+    SV_RETURN_IF_ERROR(docs->AdvanceTo(head, wait));
+    SV_ASSIGN_OR_RETURN(version, docs->FindLatest(key, head));
+  }
+  return version.is_tombstone ? 0 : version.seq;
 }
 
 Result<std::unique_ptr<LogCursor>> ScanHistory(DocIndex* docs, const ValueView& key,
@@ -311,7 +322,7 @@ Result<std::unique_ptr<LogCursor>> ScanHistory(DocIndex* docs, const ValueView& 
   const Seq head = docs->log()->head();
   SV_RETURN_IF_ERROR(docs->AdvanceTo(head, wait));
   SV_ASSIGN_OR_RETURN(const DocVersion committed, docs->FindLatest(key, head));
-  std::vector<Seq> own_seqs;
+  std::vector<HistoryCursor::OwnEntry> own_entries;
   std::string wanted, encoded;
   AppendKeyColumn(&wanted, key);
   for (size_t i = 0; own != nullptr && i < own->size(); i++) {
@@ -320,10 +331,10 @@ Result<std::unique_ptr<LogCursor>> ScanHistory(DocIndex* docs, const ValueView& 
     if (!entry.has_document()) continue;
     encoded.clear();
     AppendKeyColumn(&encoded, entry.key);
-    if (encoded == wanted) own_seqs.push_back(entry.seq);
+    if (encoded == wanted) own_entries.push_back({entry.seq, own->RecordAt(i)});
   }
   return std::unique_ptr<LogCursor>(
-      std::make_unique<HistoryCursor>(docs, own, std::move(own_seqs), committed));
+      std::make_unique<HistoryCursor>(docs, std::move(own_entries), committed));
 }
 
 }  // namespace streamview

@@ -12,6 +12,20 @@ LogTransaction::~LogTransaction() {
   (void)Rollback();
 }
 
+Status LogTransaction::TakeTurn(const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  if (has_turn_) return Status::Ok();
+  SV_RETURN_IF_ERROR(log_->background_error());
+  const Status taken = log_->writer_turn().Take(wait);
+  if (taken.code() == StatusCode::kTimedOut) {
+    return Status::Busy("another transaction is writing to the log");
+  }
+  SV_RETURN_IF_ERROR(taken);
+  has_turn_ = true;
+  first_ = log_->head() + 1;
+  return Status::Ok();
+}
+
 Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
                                    const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
@@ -19,16 +33,7 @@ Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
     return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
                               " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
   }
-  if (!has_turn_) {
-    SV_RETURN_IF_ERROR(log_->background_error());
-    const Status taken = log_->writer_turn().Take(wait);
-    if (taken.code() == StatusCode::kTimedOut) {
-      return Status::Busy("another transaction is writing to the log");
-    }
-    SV_RETURN_IF_ERROR(taken);
-    has_turn_ = true;
-    first_ = log_->head() + 1;
-  }
+  SV_RETURN_IF_ERROR(TakeTurn(wait));
   std::string record;
   AppendRecord(&record, log_->NextTime(), key, value);
   records_.push_back(std::move(record));

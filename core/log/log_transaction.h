@@ -22,6 +22,7 @@ class LogTransaction final : public Transaction {
   LogTransaction(Log* log, const ProcessMark& process) : log_(log), process_(process) {}
   ~LogTransaction() override;
 
+  Status TakeTurn(const WaitOptions& wait) override;
   Result<Seq> Append(const ValueView& key, const ValueView& value,
                      const WaitOptions& wait) override;
   size_t size() const override { return records_.size(); }

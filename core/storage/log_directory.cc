@@ -19,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMarkerName[] = "STREAMVIEW";
+constexpr char kNewMarkerName[] = "STREAMVIEW.new";
+constexpr char kUnclaimedName[] = "UNCLAIMED";
 constexpr char kMarkerTitle[] = "streamview log directory";
 constexpr int kFormat = 1;
 
@@ -52,7 +54,7 @@ Status WriteMarker(const std::string& directory, const std::string& log_id) {
   std::ostringstream text;
   text << kMarkerTitle << "\nformat=" << kFormat << "\nid=" << log_id << "\n";
   const std::string bytes = text.str();
-  const std::string path = MarkerPath(directory), temporary = path + ".new";
+  const std::string path = MarkerPath(directory), temporary = fs::path(directory) / kNewMarkerName;
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return CannotOpen(directory, "cannot write to it: " + ErrnoText());
   const bool written =
@@ -66,6 +68,16 @@ Status WriteMarker(const std::string& directory, const std::string& log_id) {
   return Status::Ok();
 }
 
+// Whether there is nothing in the directory, or only what a MakeLogDirectory that was cut short
+// left.
+bool IsEmptyDirectory(const std::string& directory, std::error_code* error) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, *error)) {
+    const std::string name = entry.path().filename();
+    if (name != kNewMarkerName && name != kUnclaimedName) return false;
+  }
+  return !*error;
+}
+
 }  // namespace
 
 Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
@@ -76,7 +88,7 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   if (error) return CannotOpen(directory, error.message());
   if (status.type() != fs::file_type::directory) return CannotOpen(directory, "it is no directory");
 
-  const bool empty = fs::is_empty(directory, error);
+  const bool empty = IsEmptyDirectory(directory, &error);
   if (error) return CannotOpen(directory, error.message());
   if (empty) {
     info.kind = DirectoryKind::kEmpty;
@@ -91,6 +103,7 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   info.kind = DirectoryKind::kLog;
   SV_RETURN_IF_ERROR(ParseMarker(directory, &info.log_id));
   info.has_database = fs::exists(fs::path(directory) / "CURRENT", error);
+  info.claimed = !fs::exists(fs::path(directory) / kUnclaimedName, error);
   return info;
 }
 
@@ -98,9 +111,26 @@ Status MakeLogDirectory(const std::string& directory, const std::string& log_id)
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
   if (error) return CannotOpen(directory, "cannot create it: " + error.message());
-  const Status marked = WriteMarker(directory, log_id);
-  if (!marked.ok() && made) fs::remove(directory, error);
-  return marked;
+  Status status = SetClaimed(directory, false);
+  if (status.ok()) status = WriteMarker(directory, log_id);
+  if (!status.ok()) {
+    fs::remove(fs::path(directory) / kUnclaimedName, error);
+    if (made) fs::remove(directory, error);
+  }
+  return status;
+}
+
+Status SetClaimed(const std::string& directory, bool claimed) {
+  const fs::path path = fs::path(directory) / kUnclaimedName;
+  if (claimed) {
+    std::error_code error;
+    fs::remove(path, error);
+    return error ? CannotOpen(directory, error.message()) : Status::Ok();
+  }
+  std::ofstream file(path);
+  file << "No committed transaction is known to have this log: it may be deleted.\n";
+  file.close();
+  return file ? Status::Ok() : CannotOpen(directory, "cannot write to it: " + ErrnoText());
 }
 
 Status RemoveLogDirectory(const std::string& directory) {
@@ -113,6 +143,7 @@ Status RemoveLogDirectory(const std::string& directory) {
   }
   std::error_code error;
   fs::remove(MarkerPath(directory), error);
+  fs::remove(fs::path(directory) / kUnclaimedName, error);
   // Fails where files of others are left, which is as it should be.
   fs::remove(directory, error);
   return Status::Ok();

@@ -67,20 +67,40 @@ TEST_F(EngineRegistryTest, AnotherLogsDirectoryIsNotOpenedAndNotOverwritten) {
   const std::string view_id = CreateTags()->id();
   Append(Value(), Value::Integer(1));
   Close();
+  ASSERT_OK(ClaimLog(directory(), options_.log_id, true));
   const std::string own_id = options_.log_id;
   options_.log_id = NewLogId();
   EXPECT_THAT(OpenStatus().message(), HasSubstr("holds log " + own_id));
-  EXPECT_THAT(CreateStatus().message(), HasSubstr("holds another log, with 1 entries"));
+  EXPECT_THAT(CreateStatus().message(), HasSubstr("holds another log (" + own_id));
   options_.log_id = own_id;
   Open({view_id});
   EXPECT_EQ(engine_->Head(), 1u);
   EXPECT_OK(engine_->FindView(view_id).status());
 }
 
-TEST_F(EngineRegistryTest, AnEmptyLogLeftByACreateThatNeverCommittedMakesRoom) {
+TEST_F(EngineRegistryTest, ALogThatNobodyClaimsMakesRoom) {
   Open();
+  Append(Value(), Value::Integer(1));
   Close();
   options_.log_id = NewLogId();
+  EXPECT_OK(CreateStatus());
+}
+
+TEST_F(EngineRegistryTest, OpeningClaimsALogAndADropUnclaimsIt) {
+  Open();
+  Close();
+  Open();
+  Close();
+  const std::string own_id = std::exchange(options_.log_id, NewLogId());
+  EXPECT_EQ(CreateStatus().code(), StatusCode::kCannotOpen);
+  ASSERT_OK(ClaimLog(directory(), own_id, false));
+  EXPECT_OK(CreateStatus());
+}
+
+TEST_F(EngineRegistryTest, WhatACreateThatWasCutShortLeavesMakesRoom) {
+  std::filesystem::create_directory(directory());
+  std::ofstream(directory() + "/UNCLAIMED");
+  std::ofstream(directory() + "/STREAMVIEW.new") << "stream";
   EXPECT_OK(CreateStatus());
 }
 

@@ -1,0 +1,54 @@
+// RangeScan: the rows of several ranges of one snapshot, one range after the other.
+
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/base/status.h"
+
+namespace streamview {
+
+// `Snapshot` is ViewSnapshot or DocsSnapshot, `Range` what its NewCursor takes.
+template <typename Snapshot, typename Range>
+class RangeScan {
+ public:
+  using CursorPtr =
+      decltype(std::declval<const Snapshot&>().NewCursor(std::declval<const Range&>()));
+
+  // Goes to the first row. `snapshot` must outlive the scan.
+  Status Begin(const Snapshot* snapshot, std::vector<Range> ranges) {
+    snapshot_ = snapshot;
+    ranges_ = std::move(ranges);
+    next_ = 0;
+    cursor_.reset();
+    return Settle();
+  }
+  Status Next() {
+    cursor_->Next();
+    return Settle();
+  }
+
+  bool Valid() const { return cursor_ != nullptr && cursor_->Valid(); }
+  // REQUIRES: Valid()
+  auto* operator->() const { return cursor_.get(); }
+
+ private:
+  Status Settle() {
+    while (!Valid()) {
+      if (cursor_ != nullptr) SV_RETURN_IF_ERROR(cursor_->status());
+      cursor_.reset();
+      if (next_ == ranges_.size()) break;
+      cursor_ = snapshot_->NewCursor(ranges_[next_++]);
+    }
+    return Status::Ok();
+  }
+
+  const Snapshot* snapshot_ = nullptr;
+  std::vector<Range> ranges_;
+  size_t next_ = 0;
+  CursorPtr cursor_;
+};
+
+}  // namespace streamview
