@@ -165,8 +165,7 @@ struct ViewStatus {
   Seq seq = 0;                  // processed up to here
   Seq target = 0;               // the head of the log
   Seq building_seq = 0;         // how far the index being built is, where rebuilding
-  uint64_t entries = 0;         // physical index entries, superseded ones included
-  bool entries_exact = false;   // counted, or (where there are very many) estimated
+  uint64_t entries = 0;         // physical, superseded ones included; beyond 100,000 an estimate
   uint64_t superseded_met = 0;  // superseded entries that readers came upon since opening
   uint64_t errors = 0;          // entries that the map failed on and that still count
   std::string last_error;
@@ -203,6 +202,8 @@ class View {
                                                            const WaitOptions& wait) = 0;
   // Processes the log up to `seq`, or finds it done; returns the checkpoint. Errors: as Read.
   virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
+  // How far it is now.
+  virtual Seq checkpoint() const = 0;
 
   // Starts to build a second index from the whole log in the background; the present one answers
   // until the new one has caught up. Revives a failed view. Where a rebuild is under way it starts
@@ -263,10 +264,11 @@ class Engine {
   // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper
   // comes from the engine's MapperFactory. Errors: those of the factory. Names need not be unique:
   // a redefinition in one transaction has two for a while.
-  virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition) = 0;
+  // `view_id`: where the database knows the view by an id that the log has lost; empty: a new one.
+  virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,
+                                                   const std::string& view_id = "") = 0;
   // kNotFound where no view has this id.
   virtual Result<std::shared_ptr<View>> FindView(const std::string& view_id) = 0;
-  virtual std::vector<std::shared_ptr<View>> ListViews() = 0;
   // Gives the view another name: for messages and status.
   virtual Status RenameView(const std::string& view_id, const std::string& name) = 0;
   // Removes the view and its data. Readers that hold a snapshot keep it. kNotFound: no such view.

@@ -84,11 +84,12 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
   SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened, LocalEngine::Open(adapted, create));
   const std::string key = KeyOf(options);
+  std::weak_ptr<Engine>& entry = engines_[key];
   std::shared_ptr<Engine> engine(opened.release(), [this, key](Engine* closing) {
     delete closing;
     Erase(key);
   });
-  engines_[key] = engine;
+  entry = engine;
   return engine;
 }
 
@@ -126,11 +127,13 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
 
 Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   SV_RETURN_IF_ERROR(process_.Check());
+  // Declared before the lock: the last reference to an engine must not go while it is held.
+  std::shared_ptr<Engine> engine;
   MutexLock lock(mutex_);
   const std::string key = KeyOf(options);
   AwaitClosed(key);
   if (const auto it = engines_.find(key); it != engines_.end()) {
-    std::shared_ptr<Engine> engine = it->second.lock();
+    engine = it->second.lock();
     // The last reference may go between AwaitClosed and here.
     if (!engine) return Status::Busy("the log is just being closed");
     if (engine->id() == options.log_id) return engine;
@@ -153,7 +156,7 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
                               ", and the database expects log " + options.log_id);
   }
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, Start(options, /*create=*/false));
+  SV_ASSIGN_OR_RETURN(engine, Start(options, /*create=*/false));
   if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
   return engine;
 }

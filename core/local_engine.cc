@@ -103,16 +103,13 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
   std::map<std::string, std::shared_ptr<ColumnFamily>> families;
   for (std::shared_ptr<ColumnFamily>& family : store_->TakeViewFamilies()) {
     std::string name = family->name();
-    SV_ASSIGN_OR_RETURN(const Seq checkpoint, ViewIndex::ReadCheckpoint(store_.get(), *family));
-    // Ahead of the log: the directory lost the log's end, and other entries will take those
-    // numbers.
-    if (checkpoint > log_->head()) {
+    const Result<bool> usable = CheckFamily(*family);
+    SV_RETURN_IF_ERROR(usable.status());
+    if (*usable) {
+      families.emplace(std::move(name), std::move(family));
+    } else {
       SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
-      continue;
     }
-    // The indexes' superseded sets come from the document index: it must be no less far.
-    SV_RETURN_IF_ERROR(docs_->AdvanceTo(checkpoint, WaitOptions()));
-    families.emplace(std::move(name), std::move(family));
   }
   const auto take = [&families](const std::string& name) {
     std::shared_ptr<ColumnFamily> family;
@@ -126,7 +123,7 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
       SV_RETURN_IF_ERROR(catalog_->Remove(entry.view_id));
       continue;
     }
-    SV_RETURN_IF_ERROR(RestoreView(entry, take(entry.family), take(entry.building_family)));
+    RestoreView(entry, take(entry.family), take(entry.building_family));
   }
   for (const auto& [name, family] : families) {
     SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
@@ -134,9 +131,22 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
   return Status::Ok();
 }
 
+// Whether what an index says of itself can be built on. One that is damaged, or ahead of the log (the
+// directory lost the log's end, and other entries will take those numbers), is made anew from the log.
+Result<bool> LocalEngine::CheckFamily(const ColumnFamily& family) {
+  const Result<ViewIndex::Coverage> coverage = ViewIndex::ReadCoverage(store_.get(), family);
+  if (coverage.status().code() == StatusCode::kCorruption) return false;
+  SV_RETURN_IF_ERROR(coverage.status());
+  const Seq needed = std::max(coverage->checkpoint, coverage->readable_from);
+  if (needed > log_->head()) return false;
+  // The indexes' superseded sets come from the document index: it must be no less far.
+  SV_RETURN_IF_ERROR(docs_->AdvanceTo(needed, WaitOptions()));
+  return true;
+}
+
 // A view that cannot be opened is reported to whoever asks for it; the log and the others go on.
-Status LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
-                                std::shared_ptr<ColumnFamily> building) {
+void LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
+                              std::shared_ptr<ColumnFamily> building) {
   Result<std::shared_ptr<LocalView>> view =
       LocalView::Open(&context_, entry, std::move(family), std::move(building));
   MutexLock lock(mutex_);
@@ -145,7 +155,6 @@ Status LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<Colum
   } else {
     broken_views_[entry.view_id] = view.status().WithContext("view " + entry.definition.name);
   }
-  return Status::Ok();
 }
 
 std::unique_ptr<Transaction> LocalEngine::Begin() {
@@ -219,14 +228,20 @@ Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key
   return streamview::ScanHistory(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
 }
 
-Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition) {
+Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition,
+                                                      const std::string& view_id) {
   SV_RETURN_IF_ERROR(process_.Check());
-  const std::string view_id = RandomId(8);
+  MutexLock creation(creation_mutex_);
+  if (!view_id.empty()) {
+    Result<std::shared_ptr<View>> existing = FindView(view_id);
+    if (existing.status().code() != StatusCode::kNotFound) return existing;
+  }
+  const std::string id = view_id.empty() ? RandomId(8) : view_id;
   SV_ASSIGN_OR_RETURN(std::shared_ptr<LocalView> view,
-                      LocalView::Create(&context_, view_id, definition));
+                      LocalView::Create(&context_, id, definition));
   {
     MutexLock lock(mutex_);
-    views_[view_id] = view;
+    views_[id] = view;
   }
   indexer_->Wake();
   return std::shared_ptr<View>(std::move(view));
@@ -246,12 +261,6 @@ std::vector<std::shared_ptr<LocalView>> LocalEngine::LocalViews() const {
   MutexLock lock(mutex_);
   std::vector<std::shared_ptr<LocalView>> views;
   for (const auto& [id, view] : views_) views.push_back(view);
-  return views;
-}
-
-std::vector<std::shared_ptr<View>> LocalEngine::ListViews() {
-  std::vector<std::shared_ptr<View>> views;
-  for (std::shared_ptr<LocalView>& view : LocalViews()) views.push_back(std::move(view));
   return views;
 }
 

@@ -47,9 +47,9 @@ class LocalEngine final : public Engine {
   Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key, const Transaction* own,
                                                  const WaitOptions& wait) override;
 
-  Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition) override;
+  Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,
+                                           const std::string& view_id) override;
   Result<std::shared_ptr<View>> FindView(const std::string& view_id) override;
-  std::vector<std::shared_ptr<View>> ListViews() override;
   Status RenameView(const std::string& view_id, const std::string& name) override;
   Status DropView(const std::string& view_id) override;
 
@@ -57,8 +57,9 @@ class LocalEngine final : public Engine {
   explicit LocalEngine(const EngineOptions& options);
   Status CheckIdentity(bool create);
   Status RestoreViews(const std::vector<std::string>& known_ids) EXCLUDES(mutex_);
-  Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
-                     std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
+  Result<bool> CheckFamily(const ColumnFamily& family);
+  void RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
+                   std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
   std::vector<std::shared_ptr<LocalView>> LocalViews() const EXCLUDES(mutex_);
 
   const std::string id_;
@@ -70,6 +71,7 @@ class LocalEngine final : public Engine {
   std::unique_ptr<DocIndex> docs_;
   std::unique_ptr<Catalog> catalog_;
   ViewContext context_;
+  Mutex creation_mutex_;  // one CreateView at a time
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<LocalView>> views_ GUARDED_BY(mutex_);  // by id
   // Views that the catalog has and that could not be opened, and why.

@@ -6,8 +6,10 @@
 #include <new>
 
 #include "ext/connection.h"
+#include "ext/docs_table.h"
 #include "ext/errors_table.h"
 #include "ext/functions.h"
+#include "ext/history_table.h"
 #include "ext/log_table.h"
 #include "ext/sqlite_vtab/vtab.hpp"
 #include "ext/status_table.h"
@@ -37,6 +39,8 @@ int RegisterAll(sqlite3* db) {
   int rc = sqlite_vtab::Register<TransactionTable>(db, "sv_transaction", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<LogTable>(db, "sv_log", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<ViewTable>(db, "sv_view", connection);
+  if (rc == SQLITE_OK) rc = sqlite_vtab::Register<DocsTable>(db, "sv_docs", connection);
+  if (rc == SQLITE_OK) rc = RegisterHistoryTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterStatusTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterErrorsTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterFunctions(db, connection);

@@ -85,7 +85,7 @@ Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
   };
   for (const ViewEntry& entry : target.views) {
     const Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
-    if (view.ok()) add(entry.name, (*view)->GetStatus().seq);
+    if (view.ok()) add(entry.name, (*view)->checkpoint());
   }
   add(target.log.table, engine.Head());
   return Status::TimedOut(message + "waiting for " + std::to_string(seq));

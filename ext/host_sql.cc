@@ -63,4 +63,11 @@ Result<int64_t> QueryInteger(sqlite3* db, std::string_view sql, int64_t fallback
   return row ? statement.Integer(0) : fallback;
 }
 
+bool StoresUtf8(sqlite3* db) {
+  Result<HostStatement> statement = HostStatement::Prepare(db, "PRAGMA encoding");
+  if (!statement.ok()) return false;
+  const Result<bool> row = statement->Step();
+  return row.ok() && *row && statement->Text(0) == "UTF-8";
+}
+
 }  // namespace streamview

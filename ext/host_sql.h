@@ -57,4 +57,7 @@ Status ExecuteSql(sqlite3* db, std::string_view sql,
 // The integer that a statement (a PRAGMA, say) gives; `fallback` where it gives no row.
 Result<int64_t> QueryInteger(sqlite3* db, std::string_view sql, int64_t fallback);
 
+// Whether the database stores TEXT as UTF-8. If not, BINARY orders it by its UTF-16 bytes.
+bool StoresUtf8(sqlite3* db);
+
 }  // namespace streamview

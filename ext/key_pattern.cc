@@ -56,9 +56,7 @@ KeyStretch BlobsWith(const std::string& prefix) {
 }
 
 // 12, -1.5, 1e+20, Inf, -Inf
-bool CanBeginNumber(char c) {
-  return (c >= '0' && c <= '9') || c == '-' || c == 'I' || c == 'i';
-}
+bool CanBeginNumber(char c) { return (c >= '0' && c <= '9') || c == '-' || c == 'I' || c == 'i'; }
 
 }  // namespace
 
@@ -70,8 +68,8 @@ Result<std::optional<KeyPattern>> KeyPattern::Make(PatternKind kind, sqlite3_val
   }
   // As SQLite reads it: up to the first NUL.
   std::string prefix(text == nullptr ? "" : reinterpret_cast<const char*>(text));
-  prefix.resize(std::min(prefix.size(), prefix.find_first_of(kind == PatternKind::kGlob ? "*?["
-                                                                                        : "%_")));
+  prefix.resize(
+      std::min(prefix.size(), prefix.find_first_of(kind == PatternKind::kGlob ? "*?[" : "%_")));
   return std::optional<KeyPattern>(KeyPattern{kind, std::move(prefix)});
 }
 
@@ -97,11 +95,11 @@ bool KeyPattern::Implies(const ValueView& bound, bool upper) const {
 
 bool IsBuiltinPattern(sqlite3* db, PatternKind kind) {
   const std::string name = kind == PatternKind::kGlob ? "glob" : "like";
-  const Result<int64_t> replaced = QueryInteger(
-      db,
-      "SELECT count(*) FROM pragma_function_list WHERE name = '" + name +
-          "' AND narg = 2 AND NOT builtin",
-      /*fallback=*/1);
+  const Result<int64_t> replaced =
+      QueryInteger(db,
+                   "SELECT count(*) FROM pragma_function_list WHERE name = '" + name +
+                       "' AND narg = 2 AND NOT builtin",
+                   /*fallback=*/1);
   return replaced.ok() && *replaced == 0;
 }
 

@@ -24,13 +24,18 @@ const Transaction* LogSession::open_transaction() const {
   return transaction_ != nullptr && transaction_->size() > 0 ? transaction_.get() : nullptr;
 }
 
-Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
-  const bool first = open_transaction() == nullptr;
+Status LogSession::TakeTurn() {
+  if (has_turn_) return Status::Ok();
   if (transaction_ == nullptr) transaction_ = engine_->Begin();
-  // Only the first append waits, so only then are the limits of waiting looked up.
-  SV_ASSIGN_OR_RETURN(
-      const Seq seq,
-      transaction_->Append(key, value, first ? connection_.WriterWait() : WaitOptions()));
+  SV_RETURN_IF_ERROR(transaction_->TakeTurn(connection_.WriterWait()));
+  has_turn_ = true;
+  return Status::Ok();
+}
+
+Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
+  SV_RETURN_IF_ERROR(TakeTurn());
+  const bool first = open_transaction() == nullptr;
+  SV_ASSIGN_OR_RETURN(const Seq seq, transaction_->Append(key, value, WaitOptions()));
   if (first) first_uncommitted_ = seq;
   ++own_version_;
   return seq;
@@ -52,11 +57,12 @@ Result<SyncMode> LogSession::ResolveSync() const {
 Status LogSession::Sync() {
   if (transaction_ == nullptr) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
-  return transaction_->Prepare(sync);
+  SV_RETURN_IF_ERROR(transaction_->Prepare(sync));
+  DismissReaders();  // here, since it may run out of memory, and Commit must not
+  return Status::Ok();
 }
 
 void LogSession::Commit() {
-  DismissReaders();
   if (open_transaction() != nullptr) {
     last_committed_own_ = last_own_seq();
     NoteSeen(*last_committed_own_);
@@ -78,6 +84,7 @@ Status LogSession::Rollback() {
 
 void LogSession::EndTransaction() {
   transaction_.reset();
+  has_turn_ = false;
   savepoints_.Clear();
 }
 

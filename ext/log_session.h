@@ -52,9 +52,12 @@ class LogSession {
 
   // --- writing
 
+  // Begins the transaction where there is none, and waits for the writer's turn of the log as long
+  // as PRAGMA busy_timeout says: nobody else appends until the transaction ends, so what is read
+  // of the engine's head from then on is the latest. Errors: as engine's Transaction::TakeTurn.
+  Status TakeTurn();
   // Appends to the open transaction, which the first append begins; returns the entry's number.
-  // Waits for the writer's turn as long as PRAGMA busy_timeout says. Errors: as
-  // engine's Transaction::Append.
+  // Takes the writer's turn. Errors: as engine's Transaction::Append.
   Result<Seq> Append(const ValueView& key, const ValueView& value);
 
   // The transaction's entries so far; null where it has none.
@@ -100,8 +103,9 @@ class LogSession {
   Seq seen_;  // begins as the head at first use
   std::optional<Seq> last_committed_own_;
 
-  // The open transaction, where something was appended.
+  // The open transaction, where something was appended or is about to be.
   std::unique_ptr<Transaction> transaction_;
+  bool has_turn_ = false;
   Seq first_uncommitted_ = 0;
   Savepoints savepoints_;
   std::vector<OpenTransactionReader*> readers_;

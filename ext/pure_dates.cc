@@ -90,7 +90,7 @@ void CallDateFunction(sqlite3_context* context, int argc, sqlite3_value** argv) 
     auto* function = static_cast<DateFunction*>(sqlite3_user_data(context));
     const Status status = function->Call(context, argc, argv);
     if (!status.ok()) SetResultError(context, status);
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     sqlite3_result_error_nomem(context);
   }
 }

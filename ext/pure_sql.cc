@@ -121,7 +121,7 @@ int PureSql::Authorize(void* self, int action, const char* first, const char* se
     Status review = sql->Review(action, OrEmpty(first), OrEmpty(second));
     if (review.ok()) return SQLITE_OK;
     if (sql->refusal_.ok()) sql->refusal_ = std::move(review);
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     // Refused all the same, with SQLite's own message.
   }
   return SQLITE_DENY;

@@ -158,6 +158,12 @@ class SqlMapper final : public Mapper {
   Status Run(const Entry* entry, OnRow on_row) {
     sqlite3_stmt* statement = statement_.get();
     source_->entry = entry;
+    // Also when on_row throws: the next entry must not go on with this one's rows.
+    const auto end_run = [this](sqlite3_stmt* s) {
+      sqlite3_reset(s);
+      source_->entry = nullptr;
+    };
+    const std::unique_ptr<sqlite3_stmt, decltype(end_run)> run(statement, end_run);
     out_of_steps_ = false;
     // SQLite counts steps on from run to run; from 0, every run is cut off at the same one.
     sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, /*resetFlg=*/1);
@@ -168,10 +174,7 @@ class SqlMapper final : public Mapper {
       status = code == SQLITE_ROW ? CheckPure() : StepError(code);
       if (status.ok()) status = on_row();
     }
-    if (status.ok()) status = CheckPure();
-    sqlite3_reset(statement);
-    source_->entry = nullptr;
-    return status;
+    return status.ok() ? CheckPure() : status;
   }
 
   Status EmitRow(Emitter& emitter) {

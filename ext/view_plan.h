@@ -1,5 +1,5 @@
-// ViewPlan: how a query reads a view: which terms of its WHERE clause select a range of the index,
-// and whether the index already has the order asked for.
+// ViewPlan: how a query reads an ordered index, of a view or of the documents: which terms of its
+// WHERE clause select ranges of the index, and whether the index already has the order asked for.
 
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace streamview {
 
-// The index columns of a view, in their order, by their numbers in the table.
+// The index columns, in their order, by their numbers in the table.
 using IndexColumns = std::vector<int>;
 
 struct ViewPlan {
@@ -24,13 +24,14 @@ struct ViewPlan {
   sqlite_vtab::EncodedPlan Encode() const { return {reverse ? 1 : 0, terms}; }
   static std::optional<ViewPlan> Decode(int number, std::string_view text);
 
-  // The range that the arguments of xFilter select; nothing where no row can match (a comparison
-  // with NULL is never true). Errors: kNoMemory.
-  Result<std::optional<ViewRange>> MakeRange(sqlite_vtab::Values arguments) const;
+  // The ranges that the arguments of xFilter select: disjoint, in the order in which they are to be
+  // read; none where no row can match (a comparison with NULL is never true). Errors: kNoMemory.
+  Result<std::vector<ViewRange>> MakeRanges(sqlite_vtab::Values arguments) const;
 };
 
-// Fills the plan, and all of `info`. `utf8`: the database stores TEXT as UTF-8. If it does not,
-// BINARY orders TEXT differently from the index, which then serves for equality only.
-void PlanView(const IndexColumns& index, bool utf8, sqlite_vtab::IndexInfo& info, ViewPlan& plan);
+// Fills the plan, and all of `info`. `utf8`: the database `db` stores TEXT as UTF-8. If it does not,
+// BINARY orders TEXT differently from the index, which then serves for equality and patterns only.
+void PlanView(const IndexColumns& index, sqlite3* db, bool utf8, sqlite_vtab::IndexInfo& info,
+              ViewPlan& plan);
 
 }  // namespace streamview

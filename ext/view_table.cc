@@ -70,13 +70,6 @@ VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
   return VtabError(args.db, sqlite3_declare_vtab(args.db, sql.c_str()));
 }
 
-bool IsUtf8(sqlite3* db) {
-  Result<HostStatement> statement = HostStatement::Prepare(db, "PRAGMA encoding");
-  if (!statement.ok()) return false;
-  const Result<bool> row = statement->Step();
-  return row.ok() && *row && statement->Text(0) == "UTF-8";
-}
-
 }  // namespace
 
 ViewTable::ViewTable(Connection& connection, TableName name, ViewDefinition definition,
@@ -85,7 +78,7 @@ ViewTable::ViewTable(Connection& connection, TableName name, ViewDefinition defi
       definition_(std::move(definition)),
       broken_(std::move(broken)),
       index_(MakeIndexColumns(definition_)),
-      utf8_(IsUtf8(connection.db())) {}
+      utf8_(StoresUtf8(connection.db())) {}
 
 // --- CREATE, DROP, RENAME
 
@@ -145,6 +138,7 @@ Status ViewTable::DropView() {
   if (!settings.ok()) return Status::Ok();
   const Result<std::string> id = config.FindView(name().table);
   if (!id.ok()) return Status::Ok();
+  (void)Session();  // where the log can be opened, so that the commit removes the index there
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RemoveView(name().table));
   connection().schema_changes().ViewDropped(settings->identity, *id,
@@ -159,6 +153,7 @@ Status ViewTable::RenameView(const std::string& new_name) {
   LogConfig config(connection().db(), log());
   SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Load());
   SV_ASSIGN_OR_RETURN(const std::string id, config.FindView(name().table));
+  (void)Session();  // where the log can be opened, so that the commit renames the view there
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RenameView(name().table, new_name));
   connection().schema_changes().ViewRenamed(settings.identity, id, new_name);
@@ -168,11 +163,18 @@ Status ViewTable::RenameView(const std::string& new_name) {
 // --- reading
 
 VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
-  PlanView(index_, utf8_, info, plan);
+  PlanView(index_, connection().db(), utf8_, info, plan);
   return {};
 }
 
 VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
+  // A statement opens its cursors before it reads: what an older statement still reads is too old for
+  // this one, where the connection has seen more since.
+  const std::shared_ptr<const Reading> shared = reading_.lock();
+  if (shared != nullptr) {
+    const Result<std::shared_ptr<LogSession>> session = Session();
+    if (session.ok() && shared->snapshot->seq() < (*session)->RequiredSeq()) reading_.reset();
+  }
   cursor = std::make_unique<Cursor>(*this);
   return {};
 }
@@ -183,7 +185,14 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   SV_ASSIGN_OR_RETURN(const std::string id,
                       LogConfig(connection().db(), log()).FindView(name().table));
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<View> view, session->engine()->FindView(id));
+  Result<std::shared_ptr<View>> found = session->engine()->FindView(id);
+  // The engine was opened by a connection that did not know of the view (one in an old read transaction)
+  // or from an older directory: what the database says counts, and the index can be made again.
+  if (found.status().code() == StatusCode::kNotFound) {
+    found = session->engine()->CreateView(definition_, id);
+  }
+  SV_RETURN_IF_ERROR(found.status());
+  const std::shared_ptr<View> view = *std::move(found);
   if (view->definition().Fingerprint() != definition_.Fingerprint()) {
     return Status::Corruption("the log " + log().table + " has another definition of the view " +
                               name().table + ": drop and create it");
@@ -220,34 +229,28 @@ VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 }
 
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
-  cursor_.reset();
   if (reading_ == nullptr) reading_ = table_.SharedReading();
   if (reading_ == nullptr) {
     SV_ASSIGN_OR_RETURN(reading_, table_.NewReading());
   }
-  SV_ASSIGN_OR_RETURN(const std::optional<ViewRange> range, plan.MakeRange(arguments));
-  if (!range) return Status::Ok();
-  cursor_ = reading_->snapshot->NewCursor(*range);
-  return cursor_->Valid() ? Status::Ok() : cursor_->status();
+  SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
+  return scan_.Begin(reading_->snapshot.get(), std::move(ranges));
 }
 
-VtabStatus ViewTable::Cursor::Next() {
-  cursor_->Next();
-  return cursor_->Valid() ? VtabStatus() : ToVtab(cursor_->status());
-}
+VtabStatus ViewTable::Cursor::Next() { return ToVtab(scan_.Next()); }
 
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);
   if (index < table_.column_count()) {
-    SetResult(context, cursor_->column(index), SQLITE_TRANSIENT);
+    SetResult(context, scan_->column(index), SQLITE_TRANSIENT);
     return {};
   }
   switch (index - table_.column_count()) {
     case kDocId:
-      SetResult(context, cursor_->doc_id(), SQLITE_TRANSIENT);
+      SetResult(context, scan_->doc_id(), SQLITE_TRANSIENT);
       break;
     case kSeq:
-      sqlite3_result_int64(context, static_cast<sqlite3_int64>(cursor_->seq()));
+      sqlite3_result_int64(context, static_cast<sqlite3_int64>(scan_->seq()));
       break;
     case kDoc:
       return ToVtab(ReadDocument(context));
@@ -260,7 +263,7 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
 Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) const {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, table_.Session());
   SV_ASSIGN_OR_RETURN(const Value document,
-                      reading_->engine->ReadValue(cursor_->seq(), session->open_transaction()));
+                      reading_->engine->ReadValue(scan_->seq(), session->open_transaction()));
   SetResult(context, document, SQLITE_TRANSIENT);
   return Status::Ok();
 }
@@ -297,8 +300,9 @@ Status ViewTable::RunCommand(std::string_view command) {
     return view->CheckIntegrity(connection().InterruptibleWait());
   }
   if (command == "flush") return view->Flush();
-  return Status::InvalidArgument("unknown command \"" + std::string(command) +
-                                 "\" for a view; there are: rebuild, optimize, integrity-check, flush");
+  return Status::InvalidArgument(
+      "unknown command \"" + std::string(command) +
+      "\" for a view; there are: rebuild, optimize, integrity-check, flush");
 }
 
 }  // namespace streamview

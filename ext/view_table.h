@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/view/definition.h"
+#include "ext/range_scan.h"
 #include "ext/session_table.h"
 #include "ext/view_plan.h"
 
@@ -86,17 +87,17 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
-  bool Eof() const noexcept { return cursor_ == nullptr || !cursor_->Valid(); }
+  bool Eof() const noexcept { return !scan_.Valid(); }
   sqlite_vtab::Status Column(sqlite3_context* context, int column);
-  sqlite3_int64 Rowid() { return cursor_->row_id(); }
+  sqlite3_int64 Rowid() { return scan_->row_id(); }
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status ReadDocument(sqlite3_context* context) const;
 
   ViewTable& table_;
-  std::shared_ptr<const Reading> reading_;  // outlives the cursor
-  std::unique_ptr<ViewCursor> cursor_;
+  std::shared_ptr<const Reading> reading_;  // outlives the scan
+  RangeScan<ViewSnapshot, ViewRange> scan_;
 };
 
 }  // namespace streamview

@@ -16,7 +16,6 @@
 #define CAPABILITY(x) SV_ATTRIBUTE_(capability(x))
 #define SCOPED_CAPABILITY SV_ATTRIBUTE_(scoped_lockable)
 #define GUARDED_BY(x) SV_ATTRIBUTE_(guarded_by(x))
-#define PT_GUARDED_BY(x) SV_ATTRIBUTE_(pt_guarded_by(x))
 #define REQUIRES(...) SV_ATTRIBUTE_(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) SV_ATTRIBUTE_(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) SV_ATTRIBUTE_(acquire_capability(__VA_ARGS__))

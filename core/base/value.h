@@ -43,7 +43,9 @@ class ValueView {
   // REQUIRES: the type asked for is the type().
   constexpr int64_t integer() const { return integer_; }
   constexpr double real() const { return real_; }
-  constexpr std::string_view bytes() const { return bytes_; }  // kText and kBlob
+  constexpr std::string_view bytes() const {
+    return bytes_;
+  }  // empty for others than TEXT and BLOB
 
  private:
   constexpr ValueView(ValueType type, std::string_view bytes) : type_(type), bytes_(bytes) {}

@@ -175,6 +175,22 @@ Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession
   return FromRocks(it->status(), "reading the document index");
 }
 
+Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
+  constexpr Seq kStep = 1 << 16;  // at a time: a block of the set
+  std::vector<Supersession> list;
+  std::vector<Seq> seqs;
+  while (after < upto) {
+    const Seq end = std::min(upto, after + kStep);
+    list.clear();
+    SV_RETURN_IF_ERROR(ListSupersessions(after, end, &list));
+    seqs.clear();
+    for (const Supersession& s : list) seqs.push_back(s.superseded);
+    if (!seqs.empty()) *set = set->With(seqs);
+    after = end;
+  }
+  return Status::Ok();
+}
+
 Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
   DocVersion version;
   SV_RETURN_IF_ERROR(ReadLatest(DocKey(key), &version));

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/base/seq_set.h"
 #include "core/base/status.h"
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
@@ -61,6 +62,9 @@ class DocIndex {
   // REQUIRES: upto <= checkpoint()
   Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const;
 
+  // Adds to `set` the entries that those in (after, upto] superseded. REQUIRES: as above
+  Status AddSuperseded(Seq after, Seq upto, SeqSet* set) const;
+
   // The entry that was the latest one of the document at `at`, tombstones included.
   // REQUIRES: at <= checkpoint()
   Result<DocVersion> FindLatest(const ValueView& key, Seq at) const;
@@ -91,7 +95,7 @@ class DocIndex {
   Store* const store_;
   Mutex mutex_;  // one advance at a time
   std::atomic<Seq> checkpoint_{0};
-  // No entry up to here superseded another: a log of distinct documents is never searched.
+  // No entry outside of these superseded another: a log of distinct documents is never searched.
   std::atomic<Seq> first_superseding_{UINT64_MAX};
   std::atomic<Seq> last_superseding_{0};
 };

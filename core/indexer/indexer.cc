@@ -57,8 +57,12 @@ bool Indexer::stopping() {
 
 void Indexer::Run() {
   while (!stopping()) {
-    bool ok = true;
-    const bool worked = RunRound(&ok);
+    bool ok = true, worked = false;
+    try {
+      worked = RunRound(&ok);
+    } catch (...) {
+      ok = false;  // no memory: what was not committed is done again later
+    }
     if (!ok || !worked) Sleep(!ok);
   }
 }
@@ -87,7 +91,8 @@ bool Indexer::RunRound(bool* ok) {
     worked = true;
   }
   for (const std::shared_ptr<LocalView>& view : views) {
-    if (!view->SettleRebuild().ok()) *ok = false;
+    const Status settled = view->SettleRebuild();
+    if (!settled.ok()) Note(view->Indexes().back().get(), settled, ok);
     for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) {
       if (index->NeedsRepair()) RepairIndex(index.get(), ok);
     }
@@ -95,10 +100,16 @@ bool Indexer::RunRound(bool* ok) {
   return worked;
 }
 
+// Trouble shows in sv_status until the next attempt goes well.
+void Indexer::Note(ViewIndex* index, const Status& status, bool* ok) {
+  index->NoteBackground(status);
+  if (!status.ok()) *ok = false;
+}
+
 void Indexer::RepairIndex(ViewIndex* index, bool* ok) {
   if (!index->turn().Take(ShortWait()).ok()) return;  // left for the next time that it is read
   TurnHolder holder(index->turn());
-  if (!index->Repair().ok()) *ok = false;
+  Note(index, index->Repair(), ok);
 }
 
 bool Indexer::FollowDocuments(Seq head, bool* ok) {
@@ -138,10 +149,11 @@ size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first,
     ViewIndex& index = *followers[i].index;
     if (!index.turn().Take(ShortWait()).ok()) continue;
     TurnHolder holder(index.turn());
-    // One view's trouble is not the others': a reader of that view will be told.
-    if (!index.Apply(batch).ok()) *ok = false;
+    Note(&index, index.Apply(batch), ok);  // one view's trouble is not the others'
   }
-  if (!status.ok()) *ok = false;
+  if (!status.ok()) {
+    for (size_t i = first; i < end; i++) Note(followers[i].index.get(), status, ok);
+  }
   return end - first;
 }
 

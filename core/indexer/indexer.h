@@ -43,6 +43,7 @@ class Indexer {
   // of it failed.
   bool RunRound(bool* ok);
   bool FollowDocuments(Seq head, bool* ok);
+  static void Note(ViewIndex* index, const Status& status, bool* ok);
   void RepairIndex(ViewIndex* index, bool* ok);
   std::vector<Follower> Behind(const std::vector<std::shared_ptr<LocalView>>& views,
                                Seq head) const;

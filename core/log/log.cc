@@ -75,12 +75,12 @@ Status Log::WriteRecords(Seq first, const std::vector<std::string>& records, Syn
     SV_RETURN_IF_ERROR(
         FromRocks(batch.Put(store_->log(), LogKey(first + i), records[i]), "writing the log"));
   }
-  SV_RETURN_IF_ERROR(store_->WriteLogged(&batch));
-  const Status persisted = Persist(sync);
-  if (persisted.ok()) return persisted;
-  // The records are in memory, perhaps on disk. They must not come back as part of the log.
+  Status written = store_->WriteLogged(&batch);
+  if (written.ok()) written = Persist(sync);
+  if (written.ok()) return written;
+  // They may be in memory, or on disk, or in part. They must not come back as part of the log.
   const Status erased = EraseRecords(first, records.size(), SyncMode::kNormal);
-  return erased.ok() ? persisted : erased;
+  return erased.ok() ? written : erased;
 }
 
 Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {

@@ -1,5 +1,6 @@
 #include "core/log/log_transaction.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/codec/record.h"
@@ -81,7 +82,8 @@ Status LogTransaction::EntryAt(size_t i, Entry* entry) const {
 
 Status LogTransaction::Unprepare() {
   if (prepared_ == 0) return Status::Ok();
-  const Status status = log_->EraseRecords(first_, prepared_, prepared_sync_);
+  const Status status =
+      log_->EraseRecords(first_, prepared_, std::max(prepared_sync_, SyncMode::kNormal));
   prepared_ = 0;
   prepared_is_current_ = false;
   return status;

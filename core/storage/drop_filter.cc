@@ -25,9 +25,13 @@ class DropFilterFactory final : public rocksdb::CompactionFilterFactory {
   const char* Name() const override { return "streamview.DropFilterFactory"; }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context&) override {
-    DropEntry drop = slot_->ForCompaction();
-    if (!drop) return nullptr;
-    return std::make_unique<DropFilter>(std::move(drop));
+    try {
+      DropEntry drop = slot_->ForCompaction();
+      if (drop) return std::make_unique<DropFilter>(std::move(drop));
+    } catch (...) {
+      // No memory: a compaction that drops nothing will do.
+    }
+    return nullptr;
   }
 
  private:

@@ -28,6 +28,7 @@ void NeverStall(rocksdb::ColumnFamilyOptions* options) {
   options->level0_stop_writes_trigger = std::numeric_limits<int>::max();
   options->soft_pending_compaction_bytes_limit = 0;
   options->hard_pending_compaction_bytes_limit = 0;
+  options->max_write_buffer_number = 64;
 }
 
 }  // namespace
@@ -72,13 +73,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
     options.write_buffer_size = 16 * kMiB;
     options.max_write_buffer_number = 3;
     options.bottommost_compression = rocksdb::kZSTD;
-  } else if (name == "docs") {
+  } else if (name == "docs" || name.rfind(kViewFamilyPrefix, 0) == 0) {
     options.write_buffer_size = 16 * kMiB;
-    options.max_write_buffer_number = 4;
-    NeverStall(&options);
-  } else if (name.rfind(kViewFamilyPrefix, 0) == 0) {
-    options.write_buffer_size = 16 * kMiB;
-    options.max_write_buffer_number = 4;
     NeverStall(&options);
   } else {
     options.write_buffer_size = kMiB;

@@ -47,8 +47,7 @@ Result<std::vector<CatalogEntry>> Catalog::Load() const {
   for (it->Seek(kViewPrefix); it->Valid() && it->key().starts_with(kViewPrefix); it->Next()) {
     CatalogEntry entry;
     entry.view_id = it->key().ToString().substr(sizeof(kViewPrefix) - 1);
-    SV_RETURN_IF_ERROR(DecodeEntry(ToView(it->value()), &entry));
-    entries.push_back(std::move(entry));
+    if (DecodeEntry(ToView(it->value()), &entry).ok()) entries.push_back(std::move(entry));
   }
   SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading the catalog"));
   return entries;

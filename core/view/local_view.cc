@@ -41,7 +41,9 @@ Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
     SV_ASSIGN_OR_RETURN(current_index, view->NewIndex());
   }
   if (building) {
-    SV_ASSIGN_OR_RETURN(building_index, view->OpenBuilding(std::move(building)));
+    SV_ASSIGN_OR_RETURN(building_index, view->OpenIndex(std::move(building)));
+  } else if (!entry.building_family.empty()) {
+    SV_ASSIGN_OR_RETURN(building_index, view->NewBuilding());
   }
   {
     MutexLock lock(view->mutex_);
@@ -70,16 +72,9 @@ Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {
   return index;
 }
 
-Result<std::shared_ptr<ViewIndex>> LocalView::OpenBuilding(std::shared_ptr<ColumnFamily> family) {
-  Result<std::shared_ptr<ViewIndex>> index = family ? OpenIndex(std::move(family)) : NewIndex();
-  if (!index.ok()) return index;
-  const Seq as_of = context_->docs->checkpoint();
-  std::vector<Supersession> supersessions;
-  SV_RETURN_IF_ERROR(context_->docs->ListSupersessions(0, as_of, &supersessions));
-  std::vector<Seq> obsolete;
-  obsolete.reserve(supersessions.size());
-  for (const Supersession& s : supersessions) obsolete.push_back(s.superseded);
-  (*index)->SkipObsolete(SeqSet().With(obsolete), as_of);
+Result<std::shared_ptr<ViewIndex>> LocalView::NewBuilding() {
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, NewIndex());
+  SV_RETURN_IF_ERROR(index->SkipObsolete());
   return index;
 }
 
@@ -118,7 +113,7 @@ Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions
     const Status failure = index->state()->failure;
     if (failure.ok() && index->state()->seq >= seq) return index;
     if (index->retired() && index != current()) continue;
-    if (index->retired()) return Status::NotFound("view " + definition().name + " was dropped");
+    if (index->retired()) return WasDropped();
 
     // Failed: only a rebuild can help, and the reader does it where one is under way.
     const std::shared_ptr<ViewIndex> next = building();
@@ -158,15 +153,11 @@ Result<std::shared_ptr<const Overlay>> LocalView::OverlayOf(const LogTransaction
   if (overlay && overlay->Covers(own, state.seq)) return std::shared_ptr<const Overlay>(overlay);
   kept.reset();
   if (!overlay) {
-    overlay = std::make_shared<Overlay>();
+    overlay = std::make_shared<Overlay>(index);
   } else if (overlay.use_count() > 1) {
     overlay = std::make_shared<Overlay>(*overlay);  // an open cursor still reads it
   }
-  SV_RETURN_IF_ERROR(index->turn().Take(wait));
-  {
-    TurnHolder holder(index->turn());
-    SV_RETURN_IF_ERROR(overlay->Extend(own, index.get(), *context_->docs, state.seq));
-  }
+  SV_RETURN_IF_ERROR(overlay->Extend(own, *context_->docs, state.seq, wait));
   kept = overlay;
   return std::shared_ptr<const Overlay>(overlay);
 }
@@ -175,10 +166,11 @@ Status LocalView::Rebuild() {
   SV_RETURN_IF_ERROR(context_->process.Check());
   {
     MutexLock admin(admin_mutex_);
+    SV_RETURN_IF_ERROR(CheckNotDropped());
     SV_RETURN_IF_ERROR(DiscardBuilding());
     // As of the head: what later entries have superseded by then need not be mapped again.
     SV_RETURN_IF_ERROR(context_->docs->AdvanceTo(context_->log->head(), WaitOptions()));
-    SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, OpenBuilding(nullptr));
+    SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, NewBuilding());
     {
       MutexLock lock(mutex_);
       building_ = std::move(index);
@@ -199,7 +191,7 @@ Status LocalView::Rebuild() {
 Status LocalView::SettleRebuild() {
   MutexLock admin(admin_mutex_);
   const std::shared_ptr<ViewIndex> next = building();
-  if (!next) return Status::Ok();
+  if (!next || dropped_) return Status::Ok();
   const std::shared_ptr<ViewIndex> present = current();
   const Status failure = next->state()->failure;
   if (!failure.ok() && present->state()->failure.ok()) {
@@ -211,7 +203,10 @@ Status LocalView::SettleRebuild() {
     return DiscardBuilding();
   }
   if (!failure.ok()) return ReplaceCurrent(next);
-  if (next->state()->seq + kBatchEntries < context_->log->head()) return Status::Ok();
+  const Seq seq = next->state()->seq;
+  if (seq < next->readable_from() || seq + kBatchEntries < context_->log->head()) {
+    return Status::Ok();
+  }
   // A crash after the switch must find it on disk: the index that it replaces will be gone.
   SV_RETURN_IF_ERROR(next->Flush());
   return ReplaceCurrent(next);
@@ -223,8 +218,7 @@ Status LocalView::ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) {
   SV_RETURN_IF_ERROR(present->turn().Take(WaitOptions()));
   {
     TurnHolder holder(present->turn());
-    const Seq needed = std::max(present->state()->seq, next->readable_from());
-    SV_RETURN_IF_ERROR(next->AdvanceTo(needed, WaitOptions()));
+    SV_RETURN_IF_ERROR(next->AdvanceTo(present->state()->seq, WaitOptions()));
     {
       MutexLock lock(mutex_);
       current_ = next;
@@ -270,8 +264,15 @@ Status LocalView::SaveEntry() {
   return context_->catalog->Put(entry);
 }
 
+Status LocalView::WasDropped() const {
+  return Status::NotFound("view " + definition().name + " was dropped");
+}
+
+Status LocalView::CheckNotDropped() const { return dropped_ ? WasDropped() : Status::Ok(); }
+
 Status LocalView::Rename(const std::string& name) {
   MutexLock admin(admin_mutex_);
+  SV_RETURN_IF_ERROR(CheckNotDropped());
   {
     MutexLock lock(mutex_);
     definition_.name = name;
@@ -281,6 +282,7 @@ Status LocalView::Rename(const std::string& name) {
 
 Status LocalView::Drop() {
   MutexLock admin(admin_mutex_);
+  dropped_ = true;
   // First the catalog: a family without entry is removed at the next open, not the reverse.
   SV_RETURN_IF_ERROR(context_->catalog->Remove(id_));
   for (const std::shared_ptr<ViewIndex>& index : Indexes()) {
@@ -346,9 +348,14 @@ ViewStatus LocalView::GetStatus() const {
   }
   status.rebuilding = next != nullptr;
   status.building_seq = next ? next->state()->seq : 0;
-  status.entries = index->CountEntries(&status.entries_exact);
+  status.entries = index->CountEntries();
   status.superseded_met = index->superseded_met();
   status.errors = state->errors.size();
+  for (const ViewIndex* i : {next.get(), index.get()}) {
+    if (i != nullptr && status.last_error.empty()) {
+      status.last_error = i->background_status().message();
+    }
+  }
   if (status.last_error.empty()) status.last_error = state->last_error;
   status.bytes_on_disk = index->BytesOnDisk();
   status.rate = next ? next->Rate() : index->Rate();

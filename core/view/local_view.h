@@ -51,6 +51,7 @@ class LocalView final : public View {
   Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
                                                    const WaitOptions& wait) override;
   Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) override;
+  Seq checkpoint() const override { return current()->state()->seq; }
   Status Rebuild() override EXCLUDES(admin_mutex_);
   Status Flush() override;
   Status Optimize(const WaitOptions& wait) override;
@@ -72,7 +73,9 @@ class LocalView final : public View {
 
   Result<std::shared_ptr<ViewIndex>> OpenIndex(std::shared_ptr<ColumnFamily> family);
   Result<std::shared_ptr<ViewIndex>> NewIndex();
-  Result<std::shared_ptr<ViewIndex>> OpenBuilding(std::shared_ptr<ColumnFamily> family);
+  Result<std::shared_ptr<ViewIndex>> NewBuilding();
+  Status WasDropped() const;
+  Status CheckNotDropped() const REQUIRES(admin_mutex_);
   Status SaveEntry() REQUIRES(admin_mutex_);
   Status DiscardBuilding() REQUIRES(admin_mutex_);
   Status ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) REQUIRES(admin_mutex_);
@@ -89,6 +92,7 @@ class LocalView final : public View {
   const ViewContext* const context_;
   const std::string id_;
   Mutex admin_mutex_;  // one change of the set of indexes at a time
+  bool dropped_ GUARDED_BY(admin_mutex_) = false;
   mutable Mutex mutex_;
   ViewDefinition definition_ GUARDED_BY(mutex_);  // but for the name, constant
   std::shared_ptr<ViewIndex> current_ GUARDED_BY(mutex_);

@@ -8,27 +8,37 @@ bool Overlay::Covers(const LogTransaction& own, Seq base) const {
   return truncations_ == own.truncations() && covered_ == own.size() && base_ == base;
 }
 
-Status Overlay::Extend(const LogTransaction& own, ViewIndex* index, const DocIndex& docs,
-                       Seq base) {
+Status Overlay::Extend(const LogTransaction& own, const DocIndex& docs, Seq base,
+                       const WaitOptions& wait) {
   if (truncations_ != own.truncations() || base_ != base) {
-    *this = Overlay();
+    *this = Overlay(std::move(index_));
     truncations_ = own.truncations();
     base_ = base;
   }
-  std::vector<std::pair<std::string, std::string>> rows;
-  for (; covered_ < own.size(); covered_++) {
-    Entry entry;
-    SV_RETURN_IF_ERROR(own.EntryAt(covered_, &entry));
-    if (entry.has_document()) SV_RETURN_IF_ERROR(Supersede(entry, docs));
-    rows.clear();
-    const Status mapped = index->MapEntry(entry, &rows);
-    // With on_error=skip a document that cannot be mapped is recorded once it is committed.
-    if (mapped.code() == StatusCode::kFailed && index->definition().on_error == OnError::kSkip) {
-      continue;
+  while (covered_ < own.size()) {
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    SV_RETURN_IF_ERROR(index_->turn().Take(wait));
+    TurnHolder holder(index_->turn());
+    const auto slice_end = WaitOptions::Clock::now() + WaitOptions::kPollInterval;
+    while (covered_ < own.size() && WaitOptions::Clock::now() < slice_end) {
+      SV_RETURN_IF_ERROR(MapNext(own, docs));
     }
-    SV_RETURN_IF_ERROR(mapped);
-    for (auto& [key, value] : rows) rows_[std::move(key)] = std::move(value);
   }
+  return Status::Ok();
+}
+
+Status Overlay::MapNext(const LogTransaction& own, const DocIndex& docs) {
+  Entry entry;
+  SV_RETURN_IF_ERROR(own.EntryAt(covered_, &entry));
+  if (entry.has_document()) SV_RETURN_IF_ERROR(Supersede(entry, docs));
+  std::vector<std::pair<std::string, std::string>> rows;
+  const Status mapped = index_->MapEntry(entry, &rows);
+  // With on_error=skip a document that cannot be mapped is recorded once it is committed.
+  const bool skipped = mapped.code() == StatusCode::kFailed &&
+                       index_->definition().on_error == OnError::kSkip;
+  if (!skipped) SV_RETURN_IF_ERROR(mapped);
+  for (auto& [key, value] : rows) rows_[std::move(key)] = std::move(value);
+  covered_++;
   return Status::Ok();
 }
 

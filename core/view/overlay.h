@@ -17,6 +17,9 @@ namespace streamview {
 
 class Overlay {
  public:
+  // On `index`, which it keeps alive: overlays are found again by its address.
+  explicit Overlay(std::shared_ptr<ViewIndex> index) : index_(std::move(index)) {}
+
   // Index entries as the view would store them, superseded ones included.
   const std::map<std::string, std::string>& rows() const { return rows_; }
   // Log entries, committed or of the transaction, that the transaction supersedes.
@@ -25,12 +28,14 @@ class Overlay {
   // Whether it covers exactly the present entries of `own`, over the view at `base`.
   bool Covers(const LogTransaction& own, Seq base) const;
   // Maps the entries of `own` that are not covered yet; starts anew where entries were taken back
-  // or the view has moved. REQUIRES: the caller has index->turn(); base <= docs.checkpoint().
-  Status Extend(const LogTransaction& own, ViewIndex* index, const DocIndex& docs, Seq base);
+  // or the view has moved. Takes the index's turn. REQUIRES: base <= docs.checkpoint().
+  Status Extend(const LogTransaction& own, const DocIndex& docs, Seq base, const WaitOptions& wait);
 
  private:
+  Status MapNext(const LogTransaction& own, const DocIndex& docs);
   Status Supersede(const Entry& entry, const DocIndex& docs);
 
+  std::shared_ptr<ViewIndex> index_;
   uint64_t truncations_ = 0;
   size_t covered_ = 0;
   Seq base_ = 0;

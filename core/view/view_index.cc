@@ -17,7 +17,9 @@ namespace {
 // The key spaces of a view's column family (docs/format.md).
 constexpr char kCheckpointKey[] = "\0checkpoint";
 constexpr char kFailureKey[] = "\0failure";
+constexpr char kReadableFromKey[] = "\0readable_from";
 const rocksdb::Slice kCheckpoint(kCheckpointKey, sizeof(kCheckpointKey) - 1);
+const rocksdb::Slice kReadableFrom(kReadableFromKey, sizeof(kReadableFromKey) - 1);
 const rocksdb::Slice kFailure(kFailureKey, sizeof(kFailureKey) - 1);
 constexpr char kErrorPrefix = '\1';
 
@@ -93,10 +95,13 @@ Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
   return index;
 }
 
-Result<Seq> ViewIndex::ReadCheckpoint(Store* store, const ColumnFamily& family) {
+namespace {
+
+// The sequence number under a key of the metadata; 0 where there is none.
+Result<Seq> ReadMetadata(Store* store, const ColumnFamily& family, const rocksdb::Slice& key) {
   rocksdb::PinnableSlice bytes;
   const rocksdb::Status read =
-      store->db()->Get(rocksdb::ReadOptions(), family.handle(), kCheckpoint, &bytes);
+      store->db()->Get(rocksdb::ReadOptions(), family.handle(), key, &bytes);
   Seq seq = 0;
   if (read.IsNotFound()) return seq;
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the checkpoint of " + family.name()));
@@ -107,15 +112,22 @@ Result<Seq> ViewIndex::ReadCheckpoint(Store* store, const ColumnFamily& family) 
   return seq;
 }
 
+}  // namespace
+
+Result<ViewIndex::Coverage> ViewIndex::ReadCoverage(Store* store, const ColumnFamily& family) {
+  Coverage coverage;
+  SV_ASSIGN_OR_RETURN(coverage.checkpoint, ReadMetadata(store, family, kCheckpoint));
+  SV_ASSIGN_OR_RETURN(coverage.readable_from, ReadMetadata(store, family, kReadableFrom));
+  return coverage;
+}
+
 Status ViewIndex::Recover() {
   auto state = std::make_shared<State>();
-  SV_ASSIGN_OR_RETURN(state->seq, ReadCheckpoint(store_, *family_));
-  std::vector<Supersession> supersessions;
-  SV_RETURN_IF_ERROR(docs_->ListSupersessions(0, state->seq, &supersessions));
-  std::vector<Seq> superseded;
-  superseded.reserve(supersessions.size());
-  for (const Supersession& s : supersessions) superseded.push_back(s.superseded);
-  state->superseded = SeqSet().With(superseded);
+  SV_ASSIGN_OR_RETURN(const Coverage coverage, ReadCoverage(store_, *family_));
+  state->seq = coverage.checkpoint;
+  readable_from_ = coverage.readable_from;
+  SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, readable_from_, &obsolete_));
+  SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, state->seq, &state->superseded));
   SV_RETURN_IF_ERROR(RecoverErrors(state.get()));
   Publish(std::move(state));
   return Status::Ok();
@@ -153,15 +165,16 @@ std::shared_ptr<const ViewIndex::State> ViewIndex::state() const {
 
 void ViewIndex::Publish(std::shared_ptr<State> state) {
   state->snapshot = TakeSnapshot(db());
-  std::shared_ptr<const State>
-      old;  // released after the lock: it may be the last one of its snapshot
+  std::shared_ptr<const State> old;  // released after the lock: it may be the last of its snapshot
   const auto now = WaitOptions::Clock::now();
   MutexLock lock(mutex_);
-  if (now - last_advance_ > kIdle) {
-    run_start_ = now;
-    run_start_seq_ = state->seq;
+  if (!state_ || state->seq > state_->seq) {
+    if (now - last_advance_ > kIdle) {
+      run_start_ = now;
+      run_start_seq_ = state->seq;
+    }
+    last_advance_ = now;
   }
-  last_advance_ = now;
   while (!held_.empty() && held_.front().expired()) held_.pop_front();
   if (held_.size() > kManyStates) {
     std::erase_if(held_, [](const std::weak_ptr<const State>& held) { return held.expired(); });
@@ -178,6 +191,8 @@ void ViewIndex::PublishAgain() { Publish(std::make_shared<State>(*state())); }
 
 DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
   std::shared_ptr<const DropPoint> point;
+  // Let go after the lock: one may be the last reference to its snapshot.
+  std::vector<std::shared_ptr<const State>> held_states;
   {
     MutexLock lock(mutex_);
     if (candidate_ && candidate_->written <= flushed) {
@@ -186,8 +201,9 @@ DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
     }
     if (!on_disk_) return DropEntry();
     for (const std::weak_ptr<const State>& weak : held_) {
-      const std::shared_ptr<const State> held = weak.lock();
-      if (held && held->seq < on_disk_->seq) return DropEntry();
+      held_states.push_back(weak.lock());
+      const State* const held = held_states.back().get();
+      if (held != nullptr && held->seq < on_disk_->seq) return DropEntry();
     }
     point = on_disk_;
   }
@@ -251,7 +267,7 @@ Status ViewIndex::Sweep(const WaitOptions& wait) {
   std::vector<std::string> keys;
   it->Seek(ToSlice(kFirstIndexKey));
   while (it->Valid()) {
-    for (; it->Valid() && keys.size() < kMaxRepairs; it->Next()) {
+    for (size_t n = 0; it->Valid() && n < kMaxRepairs; it->Next(), n++) {
       Seq seq;
       if (ReadIndexSeq(ToView(it->value()), &seq) && now->superseded.Contains(seq)) {
         keys.push_back(it->key().ToString());
@@ -266,6 +282,16 @@ Status ViewIndex::Sweep(const WaitOptions& wait) {
   return FromRocks(it->status(), "reading " + family_->name());
 }
 
+void ViewIndex::NoteBackground(const Status& status) {
+  MutexLock lock(mutex_);
+  background_status_ = status;
+}
+
+Status ViewIndex::background_status() const {
+  MutexLock lock(mutex_);
+  return background_status_;
+}
+
 double ViewIndex::Rate() const {
   const auto now = WaitOptions::Clock::now();
   MutexLock lock(mutex_);
@@ -274,9 +300,14 @@ double ViewIndex::Rate() const {
   return static_cast<double>(state_->seq - run_start_seq_) / run.count();
 }
 
-void ViewIndex::SkipObsolete(SeqSet obsolete, Seq as_of) {
-  obsolete_ = std::move(obsolete);
-  readable_from_ = as_of;
+Status ViewIndex::SkipObsolete() {
+  readable_from_ = docs_->checkpoint();
+  SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, readable_from_, &obsolete_));
+  rocksdb::WriteBatch batch;
+  SV_RETURN_IF_ERROR(
+      FromRocks(batch.Put(family_->handle(), kReadableFrom, VarintBytes(readable_from_)),
+                "writing " + family_->name()));
+  return store_->WriteUnlogged(&batch);
 }
 
 Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
@@ -414,11 +445,10 @@ Result<std::vector<MapError>> ViewIndex::ListErrors(Seq after, size_t limit) con
   return errors;
 }
 
-uint64_t ViewIndex::CountEntries(bool* exact) const {
+uint64_t ViewIndex::CountEntries() const {
   uint64_t estimate = 0;
   db()->GetIntProperty(family_->handle(), rocksdb::DB::Properties::kEstimateNumKeys, &estimate);
-  *exact = estimate <= kMaxCounted;
-  if (!*exact) return estimate;
+  if (estimate > kMaxCounted) return estimate;
   uint64_t count = 0;
   std::unique_ptr<rocksdb::Iterator> it(
       db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));

@@ -42,20 +42,24 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   };
 
   // Opens what `family` holds, or begins an empty index in it. `log` and `docs` must outlive the
-  // index. REQUIRES: the family's checkpoint (ReadCheckpoint) is not past docs->checkpoint().
+  // index. REQUIRES: its coverage is not past docs->checkpoint().
   // Errors: kCorruption, kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
                                                  const ViewDefinition& definition,
                                                  std::unique_ptr<Mapper> mapper);
-  // Entries in `obsolete`, superseded as of `as_of`, are not mapped any more. For an index that
-  // nobody reads before it has passed `as_of`. To be called before the first advance.
-  void SkipObsolete(SeqSet obsolete, Seq as_of);
-  // What SkipObsolete was told; 0: the index may be read at any checkpoint.
-  Seq readable_from() const { return readable_from_; }
+  // What a column family says of itself; zeros where it is new.
+  struct Coverage {
+    Seq checkpoint = 0;
+    Seq readable_from = 0;
+  };
+  static Result<Coverage> ReadCoverage(Store* store, const ColumnFamily& family);
 
-  // The checkpoint that a column family holds; 0: none.
-  static Result<Seq> ReadCheckpoint(Store* store, const ColumnFamily& family);
+  // From now on, entries that are superseded at the document index's present checkpoint are not mapped.
+  // For a new index, before its first advance; it must not be read before it is past readable_from().
+  Status SkipObsolete();
+  // 0: the index may be read at any checkpoint.
+  Seq readable_from() const { return readable_from_; }
 
   std::shared_ptr<const State> state() const EXCLUDES(mutex_);
   const ViewDefinition& definition() const { return definition_; }
@@ -98,9 +102,12 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
 
   void CountSupersededMet(uint64_t n) { superseded_met_.fetch_add(n, std::memory_order_relaxed); }
   uint64_t superseded_met() const { return superseded_met_.load(std::memory_order_relaxed); }
-  // Physical entries, superseded ones included. Counted up to kMaxCounted, beyond that an estimate.
-  uint64_t CountEntries(bool* exact) const;
+  // Physical entries, superseded ones included. Counted up to 100,000, beyond that an estimate.
+  uint64_t CountEntries() const;
   uint64_t BytesOnDisk() const { return store_->BytesOnDisk(family_->handle()); }
+  // Why the last attempt to advance, repair or settle it in the background failed; OK: it did not.
+  void NoteBackground(const Status& status) EXCLUDES(mutex_);
+  Status background_status() const EXCLUDES(mutex_);
   double Rate() const EXCLUDES(mutex_);  // log entries a second in the present run; 0: idle
 
  private:
@@ -129,8 +136,9 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   const ViewDefinition definition_;
   const std::unique_ptr<Mapper> mapper_;  // used by whoever has the turn
 
-  SeqSet obsolete_;        // constant after SkipObsolete
-  Seq readable_from_ = 0;  // likewise
+  // Constant once the index advances.
+  Seq readable_from_ = 0;
+  SeqSet obsolete_;  // superseded as of readable_from_
 
   Turn turn_;
   std::atomic<bool> retired_{false};
@@ -138,6 +146,7 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
 
   mutable Mutex mutex_;
   std::shared_ptr<const State> state_ GUARDED_BY(mutex_);
+  Status background_status_ GUARDED_BY(mutex_);
   std::vector<std::string> repairs_ GUARDED_BY(mutex_);
   // For compactions: states that readers may still hold, oldest first; the latest state that is
   // known to be on disk; and the next one to become that. What a state supersedes may be dropped

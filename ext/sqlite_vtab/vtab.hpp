@@ -183,11 +183,6 @@ class IndexInfo {
     }
     return result;
   }
-  // Bit 63 stands for all columns from the 64th on.
-  bool is_column_used(int column) const {
-    return (info_->colUsed >> (column < 63 ? column : 63)) & 1;
-  }
-
   // Asks for the right-hand side of `constraint` in Filter, where it is argument number `result`
   // (from 0, in order of the calls). REQUIRES: constraint.usable()
   int Use(const Constraint& constraint, Omit omit) {

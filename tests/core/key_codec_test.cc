@@ -51,7 +51,7 @@ int CompareNumbers(const ValueView& a, const ValueView& b) {
   return (a.real() > b.real()) - (a.real() < b.real());
 }
 
-int Compare(const ValueView& a, const ValueView& b) {
+int CompareInSqlite(const ValueView& a, const ValueView& b) {
   const auto rank = [](const ValueView& v) {
     return v.is_null() ? 0 : v.is_number() ? 1 : v.type() == ValueType::kText ? 2 : 3;
   };
@@ -60,9 +60,9 @@ int Compare(const ValueView& a, const ValueView& b) {
   return a.is_number() ? CompareNumbers(a, b) : Sign(a.bytes().compare(b.bytes()));
 }
 
-int Compare(const std::vector<Value>& a, const std::vector<Value>& b) {
+int CompareInSqlite(const std::vector<Value>& a, const std::vector<Value>& b) {
   for (size_t i = 0; i < a.size(); ++i) {
-    if (const int c = Compare(a[i], b[i]); c != 0) return c;
+    if (const int c = CompareInSqlite(a[i], b[i]); c != 0) return c;
   }
   return 0;
 }
@@ -199,7 +199,7 @@ TEST(KeyCodecTest, RandomRowsOrderAsSqliteOrdersThem) {
     std::vector<Value> a = random.NextRow(3);
     std::vector<Value> b = random.NextRow(3);
     for (size_t equal = random.Below(3); equal > 0; --equal) b[equal - 1] = a[equal - 1];
-    ASSERT_EQ(Sign(Key(a).compare(Key(b))), Compare(a, b))
+    ASSERT_EQ(Sign(Key(a).compare(Key(b))), CompareInSqlite(a, b))
         << ToDisplay(a[0]) << ", " << ToDisplay(a[1]) << ", " << ToDisplay(a[2]) << " and "
         << ToDisplay(b[0]) << ", " << ToDisplay(b[1]) << ", " << ToDisplay(b[2]);
   }
@@ -278,7 +278,7 @@ TEST(KeyCodecTest, AfterKeyColumnsDividesEqualFromGreaterKeys) {
     const std::vector<Value> bound = random.NextRow(1);
     std::vector<Value> row = random.NextRow(2);
     if (random.Below(4) == 0) row[0] = bound[0];
-    ASSERT_EQ(Key(row) < AfterKeyColumns(Key(bound)), Compare(row[0], bound[0]) <= 0)
+    ASSERT_EQ(Key(row) < AfterKeyColumns(Key(bound)), CompareInSqlite(row[0], bound[0]) <= 0)
         << ToDisplay(row[0]) << " and " << ToDisplay(bound[0]);
   }
 }

@@ -42,10 +42,7 @@ class ViewIndexTest : public ::testing::Test {
     transaction.Commit();
     ASSERT_OK(index_->AdvanceTo(log_->head(), {}));
   }
-  uint64_t Entries() {
-    bool exact;
-    return index_->CountEntries(&exact);
-  }
+  uint64_t Entries() { return index_->CountEntries(); }
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<Log> log_;

@@ -1,0 +1,364 @@
+#include "ext/docs_table.h"
+
+#include <utility>
+#include <vector>
+
+#include "ext/options.h"
+#include "ext/values.h"
+
+namespace streamview {
+
+namespace {
+
+using VtabStatus = sqlite_vtab::Status;
+
+enum Column { kKey, kValue, kSeq, kTime, kAsOf };
+constexpr char kAsOfMark = '@';
+
+// `key` is not declared NOT NULL, though it never is: SQLite would take DISTINCT on it for
+// redundant, which it is not with as_of IN (...).
+VtabStatus Declare(sqlite3* db) {
+  sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+  sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
+  return VtabError(
+      db, sqlite3_declare_vtab(db,
+                               "CREATE TABLE x(key PRIMARY KEY, value, seq INTEGER, time INTEGER, "
+                               "as_of INTEGER HIDDEN)"));
+}
+
+DocRange ToDocRange(const ViewRange& range) {
+  DocRange docs;
+  docs.reverse = range.reverse;
+  docs.lower = range.lower;
+  docs.upper = range.upper;
+  if (!range.equal.empty()) {
+    docs.lower = KeyBound{range.equal.front(), /*inclusive=*/true};
+    docs.upper = docs.lower;
+  }
+  return docs;
+}
+
+}  // namespace
+
+DocsTable::DocsTable(Connection& connection, TableName name, TableName log)
+    : SessionTable(connection, std::move(name), std::move(log)),
+      utf8_(StoresUtf8(connection.db())) {}
+
+// --- CREATE
+
+VtabStatus DocsTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
+                             std::unique_ptr<DocsTable>& table) {
+  if (VtabStatus status = Connect(args, table); !status.ok()) return status;
+  const Result<std::shared_ptr<LogSession>> session = table->Session();
+  if (!session.ok()) return ToVtab(session.status());
+  // SQLite tells a new table of the end of the transaction, but not of its beginning, nor of the
+  // savepoints that are open.
+  table->writing_ = true;
+  return ToVtab(args.aux->JoinTransaction());
+}
+
+VtabStatus DocsTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                              std::unique_ptr<DocsTable>& table) {
+  const Result<DocsOptions> options = ParseDocsOptions(args.options);
+  if (!options.ok()) return ToVtab(options.status());
+  if (VtabStatus status = Declare(args.db); !status.ok()) return status;
+  const std::string schema(args.schema);
+  table = std::make_unique<DocsTable>(*args.aux, TableName{schema, std::string(args.table)},
+                                      TableName{schema, options->log});
+  return {};
+}
+
+// --- transactions
+
+VtabStatus DocsTable::Begin() {
+  writing_ = true;
+  return SessionTable::Begin();
+}
+
+void DocsTable::Commit() {
+  writing_ = false;
+  SessionTable::Commit();
+}
+
+VtabStatus DocsTable::Rollback() {
+  writing_ = false;
+  return SessionTable::Rollback();
+}
+
+// --- reading
+
+sqlite_vtab::EncodedPlan DocsTable::Plan::Encode() const {
+  sqlite_vtab::EncodedPlan encoded = keys.Encode();
+  if (as_of) encoded.text.insert(encoded.text.begin(), kAsOfMark);
+  return encoded;
+}
+
+std::optional<DocsTable::Plan> DocsTable::Plan::Decode(int number, std::string_view text) {
+  Plan plan;
+  plan.as_of = text.starts_with(kAsOfMark);
+  const std::optional<ViewPlan> keys = ViewPlan::Decode(number, text.substr(plan.as_of ? 1 : 0));
+  if (!keys) return std::nullopt;
+  plan.keys = *keys;
+  return plan;
+}
+
+// The key is planned as a view's (PlanView); `as_of = ?` must be used where it is given, for it is
+// a parameter rather than a condition.
+//
+//   idxStr   '@' where the first argument is as_of, then that of PlanView
+//   costs    those of PlanView; one row where the key is given
+VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
+    const bool is_equality = constraint.op() == SQLITE_INDEX_CONSTRAINT_EQ ||
+                             constraint.op() == SQLITE_INDEX_CONSTRAINT_IS;
+    if (!is_equality || constraint.column() != kAsOf) continue;
+    if (!constraint.usable()) return {SQLITE_CONSTRAINT, ""};
+    if (plan.as_of) continue;
+    info.Use(constraint, sqlite_vtab::Omit::kYes);
+    plan.as_of = true;
+  }
+  PlanView({kKey}, connection().db(), utf8_, info, plan.keys);
+  if (plan.keys.terms.starts_with('=') || plan.keys.terms.starts_with('i')) {
+    info.SetUnique();
+    info.SetEstimates(/*cost=*/5, /*rows=*/1);
+  }
+  return {};
+}
+
+VtabStatus DocsTable::Open(std::unique_ptr<Cursor>& cursor) {
+  cursor = std::make_unique<Cursor>(*this);
+  return {};
+}
+
+Result<std::shared_ptr<const DocsTable::Reading>> DocsTable::Read() {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
+                      writing_ ? WritingSession() : Session());
+  const std::shared_ptr<Engine>& engine = session->engine();
+  const Seq at_least = writing_ ? engine->Head() : session->RequiredSeq();
+  const uint64_t own_version = session->own_version();
+  if (std::shared_ptr<const Reading> shared = reading_.lock()) {
+    const bool current = shared->engine == engine && shared->own_version == own_version;
+    if (current && (!writing_ || shared->snapshot->seq() >= at_least)) return shared;
+  }
+  SV_ASSIGN_OR_RETURN(
+      std::shared_ptr<const DocsSnapshot> snapshot,
+      engine->ReadDocs(at_least, session->open_transaction(), connection().InterruptibleWait()));
+  session->NoteSeen(snapshot->seq());
+  auto reading = std::make_shared<const Reading>(Reading{engine, std::move(snapshot), own_version});
+  reading_ = reading;
+  return reading;
+}
+
+Result<std::shared_ptr<const DocsTable::Reading>> DocsTable::ReadAsOf(const ValueView& as_of) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  const std::shared_ptr<Engine>& engine = session->engine();
+  if (as_of.type() != ValueType::kInteger || as_of.integer() < 0) {
+    return Status::InvalidArgument("as_of must be a sequence number of " + log().table + ", not " +
+                                   ToDisplay(as_of));
+  }
+  const Seq seq = static_cast<Seq>(as_of.integer());
+  if (const Seq head = engine->Head(); seq > head) {
+    return Status::InvalidArgument("as_of is " + std::to_string(seq) + ", but the last entry of " +
+                                   log().table + " that is committed is " + std::to_string(head));
+  }
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<const DocsSnapshot> snapshot,
+                      engine->ReadDocsAsOf(seq, connection().InterruptibleWait()));
+  session->NoteSeen(seq);
+  return std::make_shared<const Reading>(
+      Reading{engine, std::move(snapshot), session->own_version()});
+}
+
+VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
+  return ToVtab(Read(plan, arguments));
+}
+
+Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
+  as_of_.reset();
+  if (plan.as_of) {
+    SV_ASSIGN_OR_RETURN(const ValueView as_of, ViewOf(arguments.front()));
+    arguments = arguments.subspan(1);
+    if (!as_of.is_null()) {
+      SV_ASSIGN_OR_RETURN(as_of_, table_.ReadAsOf(as_of));
+    }
+  }
+  if (as_of_ == nullptr && now_ == nullptr) {
+    SV_ASSIGN_OR_RETURN(now_, table_.Read());
+  }
+  SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges, plan.keys.MakeRanges(arguments));
+  std::vector<DocRange> doc_ranges;
+  for (const ViewRange& range : ranges) doc_ranges.push_back(ToDocRange(range));
+  const Reading& reading = as_of_ != nullptr ? *as_of_ : *now_;
+  return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));
+}
+
+VtabStatus DocsTable::Cursor::Next() { return ToVtab(scan_.Next()); }
+
+sqlite3_int64 DocsTable::Cursor::Rowid() {
+  const auto seq = static_cast<sqlite3_int64>(scan_->seq());
+  return as_of_ != nullptr ? -seq : seq;
+}
+
+VtabStatus DocsTable::Cursor::Column(sqlite3_context* context, int column) {
+  // What an UPDATE leaves as it is, Update() reads itself where it needs it.
+  if (sqlite3_vtab_nochange(context) != 0) return {};
+  switch (column) {
+    case kKey:
+      SetResult(context, scan_->key(), SQLITE_TRANSIENT);
+      return {};
+    case kSeq:
+      sqlite3_result_int64(context, static_cast<sqlite3_int64>(scan_->seq()));
+      return {};
+    case kAsOf:
+      if (as_of_ != nullptr) {
+        sqlite3_result_int64(context, static_cast<sqlite3_int64>(as_of_->snapshot->seq()));
+      }
+      return {};
+    default:
+      break;
+  }
+  const Result<Entry> entry = scan_->ReadEntry();
+  if (!entry.ok()) return ToVtab(entry.status());
+  if (column == kValue) {
+    SetResult(context, entry->value, SQLITE_TRANSIENT);
+  } else {
+    sqlite3_result_int64(context, entry->time_ms);
+  }
+  return {};
+}
+
+// --- writing
+
+Result<std::shared_ptr<LogSession>> DocsTable::WritingSession() {
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<LogSession> session, Session());
+  SV_RETURN_IF_ERROR(session->TakeTurn());
+  return session;
+}
+
+Result<Seq> DocsTable::FindLive(LogSession& session, const ValueView& key) {
+  return session.engine()->FindDocument(key, session.open_transaction(),
+                                        connection().InterruptibleWait());
+}
+
+Result<std::optional<DocsTable::Document>> DocsTable::FindRow(LogSession& session,
+                                                              sqlite3_int64 rowid) {
+  const auto seq = static_cast<Seq>(rowid);
+  const std::unique_ptr<LogCursor> cursor =
+      session.engine()->ScanLog({seq, seq}, session.open_transaction());
+  SV_RETURN_IF_ERROR(cursor->status());
+  if (!cursor->Valid()) return std::optional<Document>();
+  const Entry& entry = cursor->entry();
+  SV_ASSIGN_OR_RETURN(const Seq live, FindLive(session, entry.key));
+  if (live != seq) return std::optional<Document>();
+  return std::optional<Document>({seq, entry.time_ms, Value(entry.key), Value(entry.value)});
+}
+
+VtabStatus DocsTable::CheckDocument(LogSession& session, const ValueView& key,
+                                    const ValueView& value, Seq same, Seq* found) {
+  if (key.is_null()) {
+    return {SQLITE_CONSTRAINT_NOTNULL, "NOT NULL constraint failed: " + ColumnName("key")};
+  }
+  if (value.is_null()) {
+    return {SQLITE_CONSTRAINT_NOTNULL, "NOT NULL constraint failed: " + ColumnName("value") +
+                                           " (in a log, NULL says that the document is deleted)"};
+  }
+  const Result<Seq> live = FindLive(session, key);
+  if (!live.ok()) return ToVtab(live.status());
+  *found = *live;
+  if (*live == 0 || *live == same) return {};
+  if (sqlite3_vtab_on_conflict(connection().db()) == SQLITE_REPLACE) return {};
+  return {SQLITE_CONSTRAINT_PRIMARYKEY, "UNIQUE constraint failed: " + ColumnName("key")};
+}
+
+namespace {
+
+bool IsNull(sqlite3_value* value) { return sqlite3_value_type(value) == SQLITE_NULL; }
+
+// Whether a column that the log gives stays as it is.
+bool Keeps(sqlite3_value* value, int64_t old) {
+  if (sqlite3_value_nochange(value) != 0) return true;
+  return sqlite3_value_type(value) == SQLITE_INTEGER && sqlite3_value_int64(value) == old;
+}
+
+VtabStatus RefuseAsOf(const std::string& table) {
+  return {SQLITE_READONLY,
+          "cannot change documents of " + table + " as of an earlier entry: as_of is for reading"};
+}
+
+}  // namespace
+
+VtabStatus DocsTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
+                             sqlite3_int64* new_rowid) {
+  if (!IsNull(columns[kAsOf])) return RefuseAsOf(name().table);
+  if (!IsNull(rowid) || !IsNull(columns[kSeq]) || !IsNull(columns[kTime])) {
+    return {SQLITE_CONSTRAINT_VTAB, "seq and time of a document of " + name().table +
+                                        " are given by the log: insert key and value only"};
+  }
+  const Result<std::shared_ptr<LogSession>> session = WritingSession();
+  if (!session.ok()) return ToVtab(session.status());
+  const Result<ValueView> key = ViewOf(columns[kKey]);
+  if (!key.ok()) return ToVtab(key.status());
+  const Result<ValueView> value = ViewOf(columns[kValue]);
+  if (!value.ok()) return ToVtab(value.status());
+
+  Seq found = 0;
+  if (VtabStatus status = CheckDocument(**session, *key, *value, 0, &found); !status.ok()) {
+    return status;
+  }
+  const Result<Seq> seq = (*session)->Append(*key, *value);
+  if (!seq.ok()) return ToVtab(seq.status());
+  *new_rowid = static_cast<sqlite3_int64>(*seq);
+  return {};
+}
+
+VtabStatus DocsTable::Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
+                             sqlite_vtab::Values columns) {
+  const sqlite3_int64 rowid = sqlite3_value_int64(old_rowid);
+  if (rowid < 0) return RefuseAsOf(name().table);
+  const Result<std::shared_ptr<LogSession>> session = WritingSession();
+  if (!session.ok()) return ToVtab(session.status());
+  const Result<std::optional<Document>> old = FindRow(**session, rowid);
+  if (!old.ok()) return ToVtab(old.status());
+  // An OR REPLACE of the same statement has replaced it: as in an ordinary table, it is gone.
+  if (!*old) return {};
+  if (!Keeps(new_rowid, rowid) || !Keeps(columns[kSeq], rowid) ||
+      !Keeps(columns[kTime], (*old)->time_ms)) {
+    return {SQLITE_CONSTRAINT_VTAB, "seq and time of a document of " + name().table +
+                                        " are given by the log: update key and value only"};
+  }
+  if (!IsNull(columns[kAsOf])) return RefuseAsOf(name().table);
+  return Replace(**session, **old, columns);
+}
+
+VtabStatus DocsTable::Replace(LogSession& session, const Document& old,
+                              sqlite_vtab::Values columns) {
+  const auto value_of = [&](Column column, const Value& unchanged) -> Result<ValueView> {
+    if (sqlite3_value_nochange(columns[column]) != 0) return unchanged.view();
+    return ViewOf(columns[column]);
+  };
+  const Result<ValueView> key = value_of(kKey, old.key);
+  if (!key.ok()) return ToVtab(key.status());
+  const Result<ValueView> value = value_of(kValue, old.value);
+  if (!value.ok()) return ToVtab(value.status());
+
+  Seq found = 0;
+  if (VtabStatus status = CheckDocument(session, *key, *value, old.seq, &found); !status.ok()) {
+    return status;
+  }
+  // The new document first: should it be too large, nothing has been appended.
+  Status appended = session.Append(*key, *value).status();
+  if (appended.ok() && found != old.seq) appended = session.Append(old.key, Value()).status();
+  return ToVtab(appended);
+}
+
+VtabStatus DocsTable::Delete(sqlite3_value* rowid) {
+  const sqlite3_int64 row = sqlite3_value_int64(rowid);
+  if (row < 0) return RefuseAsOf(name().table);
+  const Result<std::shared_ptr<LogSession>> session = WritingSession();
+  if (!session.ok()) return ToVtab(session.status());
+  const Result<std::optional<Document>> document = FindRow(**session, row);
+  if (!document.ok()) return ToVtab(document.status());
+  if (!*document) return {};
+  return ToVtab((*session)->Append((*document)->key, Value()).status());
+}
+
+}  // namespace streamview

@@ -1,0 +1,123 @@
+// sv_docs: the live documents of a log as a table, docs/reference.md.
+//
+//   key      the primary key           seq    INTEGER, the entry that the document comes from; the rowid
+//   value                              time   INTEGER, when it was appended, ms since the Unix epoch
+//   as_of    hidden: WHERE as_of = <seq> gives the documents as they were after that entry
+//
+// INSERT, UPDATE and DELETE append to the log. Conflicts are SQLite's: a live key is a UNIQUE
+// constraint, a NULL key or value a NOT NULL constraint, and OR IGNORE, OR REPLACE and so on mean
+// what they mean for an ordinary table.
+//
+// A statement that writes takes the writer's turn of the log before it reads, and reads the latest
+// state, whatever sv_consistency says. (SQLite's own write lock is not enough: it is released a
+// moment before the log publishes what was committed.)
+//
+// One statement sees one state: see ext/view_table.h. The table itself holds nothing; it may be
+// dropped and made at any time, and there may be several for one log.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ext/range_scan.h"
+#include "ext/session_table.h"
+#include "ext/view_plan.h"
+
+namespace streamview {
+
+class DocsTable : public SessionTable {
+ public:
+  struct Plan {
+    bool as_of = false;
+    ViewPlan keys;
+
+    sqlite_vtab::EncodedPlan Encode() const;
+    static std::optional<Plan> Decode(int number, std::string_view text);
+  };
+
+  class Cursor;
+
+  static sqlite_vtab::Status Create(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                    std::unique_ptr<DocsTable>& table);
+  static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                     std::unique_ptr<DocsTable>& table);
+  DocsTable(Connection& connection, TableName name, TableName log);
+
+  sqlite_vtab::Status Destroy() { return {}; }
+  sqlite_vtab::Status Rename(const char*) { return {}; }
+
+  sqlite_vtab::Status BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan);
+  sqlite_vtab::Status Open(std::unique_ptr<Cursor>& cursor);
+
+  sqlite_vtab::Status Begin();
+  void Commit();
+  sqlite_vtab::Status Rollback();
+
+  sqlite_vtab::Status Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
+                             sqlite3_int64* new_rowid);
+  sqlite_vtab::Status Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
+                             sqlite_vtab::Values columns);
+  sqlite_vtab::Status Delete(sqlite3_value* rowid);
+
+ private:
+  // A state of the documents, and the session's own_version() that it covers.
+  struct Reading {
+    std::shared_ptr<Engine> engine;  // outlives the snapshot
+    std::shared_ptr<const DocsSnapshot> snapshot;
+    uint64_t own_version;
+  };
+  // A live document, its bytes copied.
+  struct Document {
+    Seq seq;
+    int64_t time_ms;
+    Value key;
+    Value value;
+  };
+
+  // The reading that open cursors share where it is fresh enough, or else a new one.
+  Result<std::shared_ptr<const Reading>> Read();
+  Result<std::shared_ptr<const Reading>> ReadAsOf(const ValueView& as_of);
+
+  // The session, with the writer's turn.
+  Result<std::shared_ptr<LogSession>> WritingSession();
+  // The number of the live document of `key`; 0: there is none.
+  Result<Seq> FindLive(LogSession& session, const ValueView& key);
+  // The document that a row stands for; nothing where it is no longer the latest of its key.
+  Result<std::optional<Document>> FindRow(LogSession& session, sqlite3_int64 rowid);
+  // OK where a document may get this key and value; `same`: the one that may have the key already.
+  sqlite_vtab::Status CheckDocument(LogSession& session, const ValueView& key,
+                                    const ValueView& value, Seq same, Seq* found);
+  sqlite_vtab::Status Replace(LogSession& session, const Document& old,
+                              sqlite_vtab::Values columns);
+  std::string ColumnName(const char* column) const { return name().table + "." + column; }
+
+  const bool utf8_;
+  // A statement of the open transaction writes, or has written, to this table.
+  bool writing_ = false;
+  std::weak_ptr<const Reading> reading_;
+};
+
+class DocsTable::Cursor final : public sqlite_vtab::Cursor {
+ public:
+  explicit Cursor(DocsTable& table) : table_(table) {}
+
+  sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
+  sqlite_vtab::Status Next();
+  bool Eof() const noexcept { return !scan_.Valid(); }
+  sqlite_vtab::Status Column(sqlite3_context* context, int column);
+  // Of a document as of an earlier entry it is negative, so that a write can be told and refused.
+  sqlite3_int64 Rowid();
+
+ private:
+  Status Read(const Plan& plan, sqlite_vtab::Values arguments);
+
+  DocsTable& table_;
+  std::shared_ptr<const Reading> now_;    // of the statement, once it has read
+  std::shared_ptr<const Reading> as_of_;  // null: now
+  RangeScan<DocsSnapshot, DocRange> scan_;
+};
+
+}  // namespace streamview
