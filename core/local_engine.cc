@@ -131,8 +131,9 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
   return Status::Ok();
 }
 
-// Whether what an index says of itself can be built on. One that is damaged, or ahead of the log (the
-// directory lost the log's end, and other entries will take those numbers), is made anew from the log.
+// Whether what an index says of itself can be built on. One that is damaged, or ahead of the log
+// (the directory lost the log's end, and other entries will take those numbers), is made anew from
+// the log.
 Result<bool> LocalEngine::CheckFamily(const ColumnFamily& family) {
   const Result<ViewIndex::Coverage> coverage = ViewIndex::ReadCoverage(store_.get(), family);
   if (coverage.status().code() == StatusCode::kCorruption) return false;

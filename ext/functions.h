@@ -1,8 +1,7 @@
 // The SQL functions.
 //
 //   sv_wait(seq [, table [, timeout_ms]])  waits until the named view, or all views of the named
-//   log,
-//                                          have processed `seq`; returns the checkpoint reached
+//                           log, have processed `seq`; returns the checkpoint reached
 //   sv_seq([log])           the last entry that this connection appended; NULL: none
 //   sv_head([log])          the last committed entry
 //   sv_consistency([mode])  sets, and returns, how fresh this connection's reads must be

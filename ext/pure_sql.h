@@ -3,8 +3,7 @@
 //
 //   Files      It is in memory, on a VFS that has none (ext/pure_vfs.h), and ATTACH is refused.
 //   Tables     It has none but that virtual table, json_each and json_tree. An authorizer refuses
-//   all
-//              other reading (sqlite_schema, pragma functions) and all that is not reading.
+//              all other reading (sqlite_schema, pragma functions) and all that is not reading.
 //   Functions  SQLite's own, less those whose result depends on more than their arguments. What
 //              automatic extensions of the host add is refused: it could be absent tomorrow.
 //   Clock      Who steps a statement must look at ImpureRequest(): a statement that asked for the

@@ -2,10 +2,9 @@
 //
 //   name        TEXT     of the table
 //   kind        TEXT     'log' or 'view'
-//   state       TEXT     'building' (behind since it was made, or behind the log by much), 'live',
-//   or
-//                        'failed': it cannot be opened, written or advanced, and last_error says
-//                        why
+//   state       TEXT     'building' (it has not caught up yet since it was made, or opened), 'live',
+//                        or 'failed': it cannot be opened, written or advanced, and last_error
+//                        says why
 //   seq         INTEGER  a view's checkpoint; of a log, its head
 //   head        INTEGER  the last committed entry of the log
 //   lag         INTEGER  head - seq
@@ -20,8 +19,8 @@
 //   definition  TEXT     options of the view; of a log, its directory
 //   log         TEXT     name of the log
 //   schema      TEXT     name of the database: 'main', ...
-//   progress    REAL     how much of the log the view, or the index that a rebuild makes, holds: 0
-//   to 1
+//   progress    REAL     how much of the log the view, or the index that a rebuild makes, holds:
+//                        0 to 1
 //
 // What does not apply, or is not known, is NULL. A log that cannot be opened has its row too.
 

@@ -168,8 +168,8 @@ VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
 }
 
 VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
-  // A statement opens its cursors before it reads: what an older statement still reads is too old for
-  // this one, where the connection has seen more since.
+  // A statement opens its cursors before it reads: what an older statement still reads is too old
+  // for this one, where the connection has seen more since.
   const std::shared_ptr<const Reading> shared = reading_.lock();
   if (shared != nullptr) {
     const Result<std::shared_ptr<LogSession>> session = Session();
@@ -186,8 +186,9 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   SV_ASSIGN_OR_RETURN(const std::string id,
                       LogConfig(connection().db(), log()).FindView(name().table));
   Result<std::shared_ptr<View>> found = session->engine()->FindView(id);
-  // The engine was opened by a connection that did not know of the view (one in an old read transaction)
-  // or from an older directory: what the database says counts, and the index can be made again.
+  // The engine was opened by a connection that did not know of the view (one in an old read
+  // transaction) or from an older directory: what the database says counts, and the index can be
+  // made again.
   if (found.status().code() == StatusCode::kNotFound) {
     found = session->engine()->CreateView(definition_, id);
   }

@@ -3,8 +3,8 @@
 //   <the columns of the map>, doc_id, seq (INTEGER)
 //   hidden: doc, the document itself; <the table's name>, which takes commands
 //
-// Read only. The rowid is the same in every scan that shows the row: SQLite tells by it which rows it has
-// seen already where it goes through several ranges for one OR.
+// Read only. The rowid is the same in every scan that shows the row: SQLite tells by it which rows
+// it has seen already where it goes through several ranges for one OR.
 //
 // One statement sees one state of the view: a cursor uses the snapshot of those that are open
 // already, unless the connection has appended to the log since. (SQLite opens a statement's cursors

@@ -91,8 +91,8 @@ class Value {
 // Same type and same content (1 and 1.0 differ; NULL equals NULL). For tests and checks, not SQL.
 bool Identical(const ValueView& a, const ValueView& b);
 
-// Negative, 0 or positive: SQLite's order under BINARY. NULL, then INTEGER and REAL together by value
-// (exactly, also past 2^53), then TEXT, then BLOB. No NaN occurs: SQLite has none.
+// Negative, 0 or positive: SQLite's order under BINARY. NULL, then INTEGER and REAL together by
+// value (exactly, also past 2^53), then TEXT, then BLOB. No NaN occurs: SQLite has none.
 int Compare(const ValueView& a, const ValueView& b);
 
 // For messages: NULL, 42, 1.5, 'text' (cut where it is long), x'00ff'.

@@ -2,9 +2,8 @@
 //
 //   key    the key columns, doc_id (all as key_codec.h encodes them), the origin of doc_id, and a
 //          varint: how many rows with the same key columns the same log entry has emitted before
-//   value  varint seq, varint bit mask of the REAL ones among (key columns..., doc_id), and the
-//   other
-//          columns as typed values (record.h)
+//   value  varint seq, varint row, varint bit mask of the REAL ones among (key columns..., doc_id),
+//          and the other columns as typed values (record.h)
 //
 // So entries order by key columns, then doc_id, then order of emission, and what a newer version of
 // a document emits again takes the place of the older entry.

@@ -25,7 +25,8 @@ class Catalog {
   // `store` must outlive the catalog.
   explicit Catalog(Store* store) : store_(store) {}
 
-  // Entries that do not decode are left out: such a view is made anew when the database asks for it.
+  // Entries that do not decode are left out: such a view is made anew when the database asks for
+  // it.
   Result<std::vector<CatalogEntry>> Load() const;
   // Durable when they return.
   Status Put(const CatalogEntry& entry);

@@ -2,9 +2,8 @@
 // (https://sqlite.org/json1.html#path_arguments) and two wildcards.
 //
 //   $                    the document itself
-//   .name  ."any name"   the member of an object (the first of that name); `name` ends at '.' or
-//   '[' [N]  [#-N]           the element of an array, counted from 0, or from the end (the last is
-//   [#-1])
+//   .name  ."any name"   the member of an object (the first of that name); name ends at '.' or '['
+//   [N]  [#-N]           the element of an array, from 0, or from the end (the last is [#-1])
 //   [*]                  every element of an array
 //   .*                   the value of every member of an object
 //

@@ -35,8 +35,8 @@ class Mapper {
   virtual Status Map(const Entry& entry, Emitter& emitter) = 0;
 };
 
-// Makes the Mapper of a definition. Called from any thread, and with locks of the engine held: it must not
-// call the engine.
+// Makes the Mapper of a definition. Called from any thread, and with locks of the engine held: it
+// must not call the engine.
 using MapperFactory = std::function<Result<std::unique_ptr<Mapper>>(const ViewDefinition&)>;
 
 // Bounds on what one entry may emit; beyond them the entry is a map error.

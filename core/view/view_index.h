@@ -55,8 +55,9 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   };
   static Result<Coverage> ReadCoverage(Store* store, const ColumnFamily& family);
 
-  // From now on, entries that are superseded at the document index's present checkpoint are not mapped.
-  // For a new index, before its first advance; it must not be read before it is past readable_from().
+  // From now on, entries that are superseded at the document index's present checkpoint are not
+  // mapped. For a new index, before its first advance; it must not be read before it is past
+  // readable_from().
   Status SkipObsolete();
   // 0: the index may be read at any checkpoint.
   Seq readable_from() const { return readable_from_; }

@@ -10,8 +10,7 @@
 //     struct Plan {                          // how a query reads the table
 //       bool descending = false;
 //       sqlite_vtab::EncodedPlan Encode() const { return {descending, ""}; }
-//       static std::optional<Plan> Decode(int number, std::string_view) { return Plan{number == 1};
-//       }
+//       static std::optional<Plan> Decode(int number, std::string_view text);
 //     };
 //     class Cursor : public sqlite_vtab::Cursor {
 //      public:
@@ -34,17 +33,16 @@
 //
 //   CREATE VIRTUAL TABLE  static Status Create(args, table); Status Destroy();
 //                         Without them the table is eponymous: it is there under the module's name.
-//   writes                Status Insert(sqlite3_value* rowid, Values columns, sqlite3_int64*
-//   new_rowid);
-//                         Status Update(sqlite3_value* old_key, sqlite3_value* new_key, Values
-//                         columns); Status Delete(sqlite3_value* key); A key is the rowid, or the
-//                         primary key of a WITHOUT ROWID table.
+//   writes                Status Insert(sqlite3_value* rowid, Values columns, sqlite3_int64* new_rowid);
+//                         Status Update(sqlite3_value* old_key, sqlite3_value* new_key, Values columns);
+//                         Status Delete(sqlite3_value* key);
+//                         A key is the rowid, or the primary key of a WITHOUT ROWID table.
 //   transactions          Status Begin(); Status Sync(); void Commit(); Status Rollback();
 //                         Sync may fail and so stop the commit; Commit may not.
 //   savepoints            Status Savepoint(int n); Status Release(int n); Status RollbackTo(int n);
 //   ALTER TABLE RENAME    Status Rename(const char* new_name);
-//   function overloading  int FindFunction(int argc, const char* name, SqlFunction** fn, void**
-//   arg); shadow tables         static bool IsShadowName(std::string_view suffix);
+//   function overloading  int FindFunction(int argc, const char* name, SqlFunction** fn, void** arg);
+//   shadow tables         static bool IsShadowName(std::string_view suffix);
 //
 // HOW IT WORKS
 //
