@@ -181,6 +181,23 @@ TEST_F(FreshnessTest, AStatementSeesOneStateWhileItsViewIsRebuilt) {
   EXPECT_EQ(rows, 50);
 }
 
+TEST_F(FreshnessTest, AnUnfinishedStatementDoesNotHoldBackLaterOnes) {
+  AppendCat(*db_, "a");
+  AppendCat(*db_, "b");
+  const auto other = Connect();
+  Statement unfinished(*db_, "SELECT doc_id FROM view_tags WHERE key = 'cat'");
+  ASSERT_TRUE(unfinished.Step());
+  AppendCat(*other, "c");
+  db_->Run("SELECT sv_consistency('latest')");
+  EXPECT_EQ(Cats(*db_), 3);
+  AppendCat(*other, "d");
+  db_->Run("SELECT sv_consistency('session')");
+  db_->Run("SELECT sv_wait(sv_head())");
+  EXPECT_EQ(Cats(*db_), 4);
+  EXPECT_TRUE(unfinished.Step());
+  EXPECT_FALSE(unfinished.Step());
+}
+
 TEST_F(FreshnessTest, WaitReturnsTheCheckpoint) {
   AppendCat(*db_, "a");
   AppendCat(*db_, "b");

@@ -277,5 +277,31 @@ TEST_F(TableLifetimeTest, TwoConnectionsMayMakeAndDropViewsInTurn) {
   }
 }
 
+TEST_F(TableLifetimeTest, AReaderOfAnOldSnapshotDoesNotLoseNewerViews) {
+  db_->Run("PRAGMA journal_mode = WAL");
+  CreateLog();
+  Append("a", R"({"tags":["cat"]})");
+  const auto reader = Connect();
+  reader->Run("BEGIN; SELECT count(*) FROM sqlite_schema");
+  CreateView("late", "SELECT key AS key FROM events");
+  db_.reset();  // the engine closes, and the reader opens it anew
+  EXPECT_EQ(reader->Integer("SELECT count(*) FROM events"), 1);
+  reader->Run("COMMIT");
+  EXPECT_THAT(reader->Query("SELECT doc_id FROM late"), ElementsAre("'a'"));
+}
+
+TEST_F(TableLifetimeTest, AViewIsDroppedByAConnectionThatHasNotUsedItsLog) {
+  CreateLog();
+  CreateView("v", "SELECT key AS key FROM events");
+  Append("a", "1");
+  const auto other = Connect();
+  other->Run("DROP TABLE v");
+  other->Run(
+      "CREATE VIRTUAL TABLE v USING sv_view(log = events, "
+      "map = (SELECT value AS key FROM events))");
+  EXPECT_THAT(db_->Query("SELECT key FROM v"), ElementsAre("'1'"));
+  EXPECT_THAT(db_->Query("SELECT count(*) FROM sv_status WHERE kind = 'view'"), ElementsAre("1"));
+}
+
 }  // namespace
 }  // namespace streamview::testing
