@@ -1,0 +1,158 @@
+// What opening a log makes of what it finds.
+
+#include <map>
+#include <thread>
+
+#include "core/log/log.h"
+#include "core/log/log_reader.h"
+#include "core/storage/store.h"
+#include "tests/core/engine_test_util.h"
+
+namespace streamview {
+namespace {
+
+using ::testing::ElementsAre;
+
+class RecoveryTest : public EngineTest {
+ protected:
+  // The closed log's store, to do to it what no engine does.
+  std::unique_ptr<Store> OpenStore() { return Must(Store::Open({directory(), false})); }
+};
+
+TEST_F(RecoveryTest, AViewThatIsAheadOfTheLogIsMadeAnew) {
+  Open();
+  auto tags = CreateTags();
+  const std::string id = tags->id();
+  Put("a", R"({"tags":["x"]})");
+  Put("a", R"({"tags":["y"]})");
+  EXPECT_THAT(Rows(*tags), ElementsAre("y/NULL/a"));
+  tags.reset();
+  Close();
+  {
+    // As a machine may lose the log's unsynced end, but not what was flushed of the view.
+    const std::unique_ptr<Store> store = OpenStore();
+    const std::unique_ptr<Log> log = Must(Log::Open(store.get()));
+    ASSERT_OK(log->EraseRecords(2, 1, SyncMode::kFull));
+  }
+  Open({id});
+  EXPECT_EQ(engine_->Head(), 1u);
+  tags = Must(engine_->FindView(id));
+  EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
+  Put("b", R"({"tags":["z"]})");
+  EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a", "z/NULL/b"));
+  EXPECT_OK(tags->CheckIntegrity({}));
+  EXPECT_OK(engine_->CheckIntegrity({}));
+}
+
+TEST_F(RecoveryTest, ColumnFamiliesOfOthersAreLeftAloneAndOrphansAreRemoved) {
+  Open();
+  Close();
+  {
+    const std::unique_ptr<Store> store = OpenStore();
+    rocksdb::ColumnFamilyHandle* theirs = nullptr;
+    ASSERT_TRUE(store->db()->CreateColumnFamily({}, "theirs", &theirs).ok());
+    ASSERT_TRUE(store->db()->Put({}, theirs, "key", "value").ok());
+    ASSERT_TRUE(store->db()->DestroyColumnFamilyHandle(theirs).ok());
+    ASSERT_OK(store->CreateViewFamily("orphan").status());
+  }
+  Open();
+  Close();
+  std::vector<std::string> families;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, directory(), &families).ok());
+  EXPECT_THAT(families, ElementsAre("default", "log", "docs", "theirs"));
+}
+
+TEST_F(RecoveryTest, AViewWithADamagedCheckpointIsMadeAnew) {
+  Open();
+  std::string id = CreateTags()->id();
+  Put("a", R"({"tags":["x"]})");
+  Close();
+  {
+    const std::unique_ptr<Store> store = OpenStore();
+    const auto family = store->TakeViewFamilies().at(0);
+    ASSERT_TRUE(
+        store->db()->Put({}, family->handle(), std::string("\0checkpoint", 11), "\xff\xff").ok());
+  }
+  Open({id});
+  const auto tags = Must(engine_->FindView(id));
+  EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
+}
+
+TEST_F(RecoveryTest, ADamagedCatalogEntryDoesNotKeepTheLogFromOpening) {
+  Open();
+  const std::string id = CreateTags()->id();
+  Put("a", R"({"tags":["x"]})");
+  Close();
+  {
+    const std::unique_ptr<Store> store = OpenStore();
+    ASSERT_TRUE(store->db()->Put({}, store->meta(), "view/" + id, "?").ok());
+  }
+  Open({id});
+  EXPECT_EQ(engine_->Head(), 1u);
+  EXPECT_EQ(engine_->FindView(id).status().code(), StatusCode::kNotFound);
+  EXPECT_THAT(Rows(*Must(engine_->CreateView(TagsDefinition(), id))), ElementsAre("x/NULL/a"));
+}
+
+// Which entries each view was given, in order of time.
+class SharedPassTest : public EngineTest {
+ protected:
+  class Recorder final : public Mapper {
+   public:
+    Recorder(SharedPassTest* test, std::string view) : test_(test), view_(std::move(view)) {}
+    Status Map(const Entry& entry, Emitter&) override {
+      MutexLock lock(test_->mutex_);
+      test_->order_.push_back({view_, entry.seq});
+      return Status::Ok();
+    }
+
+   private:
+    SharedPassTest* const test_;
+    const std::string view_;
+  };
+  struct Mapped {
+    std::string view;
+    Seq seq;
+  };
+  ViewDefinition Definition(const std::string& name) {
+    ViewDefinition definition = TagsDefinition();
+    definition.name = name;
+    definition.kind = MapKind::kSql;
+    return definition;
+  }
+
+  Mutex mutex_;
+  std::vector<Mapped> order_ GUARDED_BY(mutex_);
+};
+
+TEST_F(SharedPassTest, ViewsThatBuildAtTheSameTimeReadTheLogOnce) {
+  constexpr Seq kEntries = 20'000;
+  options_.mapper_factory = [this](const ViewDefinition& d) {
+    return Result<std::unique_ptr<Mapper>>(std::make_unique<Recorder>(this, d.name));
+  };
+  Open();
+  const auto transaction = engine_->Begin();
+  for (Seq i = 0; i < kEntries; i++) {
+    Must(transaction->Append(Value(), Value::Text("entry"), {}));
+  }
+  ASSERT_OK(transaction->Prepare(SyncMode::kOff));
+  transaction->Commit();
+  const auto one = Must(engine_->CreateView(Definition("one")));
+  const auto two = Must(engine_->CreateView(Definition("two")));
+  while (one->checkpoint() < kEntries || two->checkpoint() < kEntries) std::this_thread::yield();
+
+  // The second may begin some batches late, and then goes on faster until they meet: from there on each
+  // batch is for both.
+  MutexLock lock(mutex_);
+  std::map<std::string, Seq> at;
+  Seq apart = 0;
+  for (const Mapped& mapped : order_) {
+    at[mapped.view] = mapped.seq;
+    const Seq ahead = std::max(at["one"], at["two"]), behind = std::min(at["one"], at["two"]);
+    if (behind > kEntries / 2) apart = std::max(apart, ahead - behind);
+  }
+  EXPECT_EQ(order_.size(), 2 * kEntries);
+  EXPECT_LE(apart, kBatchEntries);
+}
+
+}  // namespace
+}  // namespace streamview
