@@ -101,6 +101,7 @@ class SharedPassTest : public EngineTest {
     Recorder(SharedPassTest* test, std::string view) : test_(test), view_(std::move(view)) {}
     Status Map(const Entry& entry, Emitter&) override {
       MutexLock lock(test_->mutex_);
+      while (!test_->begun_) test_->begin_.Wait(test_->mutex_);
       test_->order_.push_back({view_, entry.seq});
       return Status::Ok();
     }
@@ -121,6 +122,8 @@ class SharedPassTest : public EngineTest {
   }
 
   Mutex mutex_;
+  CondVar begin_;
+  bool begun_ GUARDED_BY(mutex_) = false;  // until then no view gets past its first entry
   std::vector<Mapped> order_ GUARDED_BY(mutex_);
 };
 
@@ -138,6 +141,11 @@ TEST_F(SharedPassTest, ViewsThatBuildAtTheSameTimeReadTheLogOnce) {
   transaction->Commit();
   const auto one = Must(engine_->CreateView(Definition("one")));
   const auto two = Must(engine_->CreateView(Definition("two")));
+  {
+    MutexLock lock(mutex_);
+    begun_ = true;
+    begin_.NotifyAll();
+  }
   while (one->checkpoint() < kEntries || two->checkpoint() < kEntries) std::this_thread::yield();
 
   // The second may begin some batches late, and then goes on faster until they meet: from there on each
