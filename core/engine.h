@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@
 #include "core/view/mapper.h"
 
 namespace streamview {
+
+// Gives the token of the last conditional transaction that the database has committed; empty: none.
+using CommittedToken = std::function<Result<std::string>()>;
 
 enum class SyncMode { kOff, kNormal, kFull };  // docs: design "What is promised of data"
 
@@ -75,6 +79,8 @@ class ViewCursor {
   // The key of the document; for an event without key, its seq as INTEGER.
   virtual ValueView doc_id() = 0;
   virtual Seq seq() = 0;
+  // The value of the log entry that the row comes from. REQUIRES: Valid()
+  virtual Result<Value> ReadDocument() = 0;
   // A number of its own for each row of the view, the same in every scan that shows the row.
   virtual int64_t row_id() = 0;
 };
@@ -121,7 +127,9 @@ class Transaction {
   // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose
   // them, still visible to nobody. On error nothing was written and the transaction can be rolled
   // back or prepared again. With no entries it does nothing.
-  virtual Status Prepare(SyncMode sync) = 0;
+  // With a token, which must be new, the transaction is conditional: should the process die now, the
+  // next opening keeps it only if the database has committed that token (EngineOptions).
+  virtual Status Prepare(SyncMode sync, const std::string& token = "") = 0;
   // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES:
   // prepared
   virtual void Commit() = 0;
@@ -233,8 +241,6 @@ class Engine {
   // The committed entries of `range` as of now, then those of `own` (may be null). The cursor sees
   // no entry that is appended later. `own` must not change while the cursor lives, but for appends.
   virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) = 0;
-  // The value of one entry; kNotFound where there is none.
-  virtual Result<Value> ReadValue(Seq seq, const Transaction* own) = 0;
   // Returns once Head() >= seq. Errors: kInterrupted, kTimedOut.
   virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
   virtual Status FlushLog() = 0;

@@ -1,6 +1,7 @@
 #include "core/engine_registry.h"
 
-#include <filesystem>
+#include <sys/stat.h>
+
 #include <map>
 
 #include "core/base/mutex.h"
@@ -45,14 +46,15 @@ class Registry {
   Engines engines_ GUARDED_BY(mutex_);
 };
 
-std::string CanonicalPath(const std::string& directory) {
-  std::error_code error;
-  const auto path = std::filesystem::weakly_canonical(directory, error);
-  return error ? directory : path.string();
+// By device and inode: a directory that was renamed while it is open is still the same.
+std::string DirectoryKey(const std::string& directory) {
+  struct stat status;
+  if (::stat(directory.c_str(), &status) != 0) return "missing:" + directory;
+  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
 std::string Registry::KeyOf(const EngineOptions& options) {
-  return options.directory.empty() ? "memory:" + options.log_id : CanonicalPath(options.directory);
+  return options.directory.empty() ? "memory:" + options.log_id : DirectoryKey(options.directory);
 }
 
 void Registry::AwaitClosed(const std::string& key) {
@@ -173,7 +175,7 @@ Status Registry::Claim(const std::string& directory, const std::string& log_id, 
 Status Registry::Destroy(const std::string& directory, const std::string& log_id) {
   SV_RETURN_IF_ERROR(process_.Check());
   MutexLock lock(mutex_);
-  const std::string key = CanonicalPath(directory);
+  const std::string key = DirectoryKey(directory);
   AwaitClosed(key);
   if (engines_.count(key) != 0) {
     return Status::Busy("log directory " + directory + " is still in use");

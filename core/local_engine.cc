@@ -41,7 +41,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   store_options.create = create;
   SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
   SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
-  SV_ASSIGN_OR_RETURN(engine->log_, Log::Open(engine->store_.get()));
+  SV_ASSIGN_OR_RETURN(engine->log_, Log::Open(engine->store_.get(), options.committed_token));
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
   engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());
 
@@ -167,13 +167,6 @@ std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range, const Tra
     return std::make_unique<FailedLogCursor>(status);
   }
   return NewLogCursor(*log_, range, static_cast<const LogTransaction*>(own));
-}
-
-Result<Value> LocalEngine::ReadValue(Seq seq, const Transaction* own) {
-  const std::unique_ptr<LogCursor> cursor = ScanLog({seq, seq, false}, own);
-  SV_RETURN_IF_ERROR(cursor->status());
-  if (!cursor->Valid()) return Status::NotFound("the log has no entry " + std::to_string(seq));
-  return Value(cursor->entry().value);
 }
 
 Status LocalEngine::WaitForHead(Seq seq, const WaitOptions& wait) {

@@ -32,7 +32,6 @@ class LocalEngine final : public Engine {
   Seq Head() const override { return log_->head(); }
   std::unique_ptr<Transaction> Begin() override;
   std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) override;
-  Result<Value> ReadValue(Seq seq, const Transaction* own) override;
   Status WaitForHead(Seq seq, const WaitOptions& wait) override;
   Status FlushLog() override;
   Status CheckIntegrity(const WaitOptions& wait) override;

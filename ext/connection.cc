@@ -21,6 +21,21 @@ bool SameName(const std::string& a, const std::string& b) {
   return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
 }
 
+// Whether SQLite's mutexes are real: they are not in a library built without threads, nor where the
+// host asked for SQLITE_CONFIG_SINGLETHREAD, which sqlite3_threadsafe() does not tell. Dynamic mutexes
+// that do nothing are all the same one.
+bool HasMutexes() {
+  static const bool real = [] {
+    sqlite3_mutex* const one = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
+    sqlite3_mutex* const two = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
+    const bool differ = one != two;
+    sqlite3_mutex_free(one);
+    sqlite3_mutex_free(two);
+    return differ;
+  }();
+  return sqlite3_threadsafe() != 0 && real;
+}
+
 std::string ListNames(const std::vector<TableName>& tables) {
   std::string list;
   for (const TableName& table : tables) {
@@ -102,7 +117,7 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
   options.log_id = identity.log_id;
   options.name = log.table;
   options.mapper_factory = NewMapper;
-  options.background = sqlite3_threadsafe() != 0;
+  options.background = HasMutexes();
   return options;
 }
 

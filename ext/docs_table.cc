@@ -15,15 +15,15 @@ using VtabStatus = sqlite_vtab::Status;
 enum Column { kKey, kValue, kSeq, kTime, kAsOf };
 constexpr char kAsOfMark = '@';
 
-// `key` is not declared NOT NULL, though it never is: SQLite would take DISTINCT on it for
-// redundant, which it is not with as_of IN (...).
+// `key` is not declared PRIMARY KEY, though it is one: SQLite would think that the table has an
+// index of its own, and PRAGMA integrity_check would look for it among the database's pages.
 VtabStatus Declare(sqlite3* db) {
   sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
-  return VtabError(
-      db, sqlite3_declare_vtab(db,
-                               "CREATE TABLE x(key PRIMARY KEY, value, seq INTEGER, time INTEGER, "
-                               "as_of INTEGER HIDDEN)"));
+  return VtabError(db,
+                   sqlite3_declare_vtab(db,
+                                        "CREATE TABLE x(key NOT NULL, value NOT NULL, seq INTEGER, "
+                                        "time INTEGER, as_of INTEGER HIDDEN)"));
 }
 
 DocRange ToDocRange(const ViewRange& range) {

@@ -1,7 +1,9 @@
 // sv_docs: the live documents of a log as a table, docs/reference.md.
 //
-//   key      the primary key           seq    INTEGER, the entry that the document comes from; the rowid
-//   value                              time   INTEGER, when it was appended, ms since the Unix epoch
+//   key      unique, not NULL
+//   value    not NULL
+//   seq      INTEGER, the entry that the document comes from; also the rowid
+//   time     INTEGER, when it was appended, ms since the Unix epoch
 //   as_of    hidden: WHERE as_of = <seq> gives the documents as they were after that entry
 //
 // INSERT, UPDATE and DELETE append to the log. Conflicts are SQLite's: a live key is a UNIQUE
@@ -87,9 +89,11 @@ class DocsTable : public SessionTable {
   Result<Seq> FindLive(LogSession& session, const ValueView& key);
   // The document that a row stands for; nothing where it is no longer the latest of its key.
   Result<std::optional<Document>> FindRow(LogSession& session, sqlite3_int64 rowid);
-  // OK where a document may get this key and value; `same`: the one that may have the key already.
+  // OK where a document may get this key and value: no other one than `same` (0: none) has the key,
+  // or the statement replaces it. `found` is the one that has it, or 0.
   sqlite_vtab::Status CheckDocument(LogSession& session, const ValueView& key,
                                     const ValueView& value, Seq same, Seq* found);
+  // Appends what an UPDATE makes of a document.
   sqlite_vtab::Status Replace(LogSession& session, const Document& old,
                               sqlite_vtab::Values columns);
   std::string ColumnName(const char* column) const { return name().table + "." + column; }

@@ -123,6 +123,11 @@ Result<LogSettings> LogConfig::Load() const {
     }
   }
   if (settings.identity.log_id.empty()) return no_such_log;
+  const char* const file = sqlite3_db_filename(db_, log_.schema.c_str());
+  if (settings.identity.directory.empty() && file != nullptr && *file != '\0') {
+    return Status::CannotOpen("log " + log_.table + " was in memory, and this database is a file: a "
+                              "copy of the database that had it");
+  }
   return settings;
 }
 

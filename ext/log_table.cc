@@ -309,6 +309,9 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
     return sqlite3_value_type(value) == SQLITE_NULL;
   };
   if (!is_null(columns[kCommand])) {
+    if (!is_null(columns[kKey]) || !is_null(columns[kValue])) {
+      return {SQLITE_MISUSE, "a command takes no other values"};
+    }
     // What is reported as the new row's number would become last_insert_rowid().
     *new_rowid = sqlite3_last_insert_rowid(connection().db());
     const Result<ValueView> command = ViewOf(columns[kCommand]);

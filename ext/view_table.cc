@@ -261,10 +261,8 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   return {};
 }
 
-Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) const {
-  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, table_.Session());
-  SV_ASSIGN_OR_RETURN(const Value document,
-                      reading_->engine->ReadValue(scan_->seq(), session->open_transaction()));
+Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) {
+  SV_ASSIGN_OR_RETURN(const Value document, scan_->ReadDocument());
   SetResult(context, document, SQLITE_TRANSIENT);
   return Status::Ok();
 }
@@ -277,6 +275,12 @@ VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
   *new_rowid = sqlite3_last_insert_rowid(connection().db());
   sqlite3_value* const command = columns[column_count() + kCommand];
   if (sqlite3_value_type(command) == SQLITE_NULL) return RefuseWrite("insert into");
+  for (size_t i = 0; i < columns.size(); i++) {
+    const bool is_command = i == column_count() + kCommand;
+    if (!is_command && sqlite3_value_type(columns[i]) != SQLITE_NULL) {
+      return {SQLITE_MISUSE, "a command takes no other values"};
+    }
+  }
   const Result<ValueView> text = ViewOf(command);
   if (!text.ok()) return ToVtab(text.status());
   return ToVtab(RunCommand(text->type() == ValueType::kText ? text->bytes() : ""));

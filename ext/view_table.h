@@ -93,7 +93,7 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
-  Status ReadDocument(sqlite3_context* context) const;
+  Status ReadDocument(sqlite3_context* context);
 
   ViewTable& table_;
   std::shared_ptr<const Reading> reading_;  // outlives the scan

@@ -15,8 +15,7 @@ Status DocOverlay::Extend(const LogTransaction& own) {
     if (!entry.has_document()) continue;
     std::string key;
     AppendKeyColumn(&key, entry.key);
-    documents_[std::move(key)] = {VersionOf(entry),
-                                  std::make_shared<const std::string>(own.RecordAt(covered_))};
+    documents_[std::move(key)] = {VersionOf(entry), own.RecordAt(covered_)};
   }
   return Status::Ok();
 }

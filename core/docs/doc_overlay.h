@@ -13,8 +13,8 @@ namespace streamview {
 
 class DocOverlay {
  public:
-  // The latest entry of a document in the transaction. A reader may outlive the transaction, so the
-  // record is a copy of its own.
+  // The latest entry of a document in the transaction. A reader may outlive the transaction, so it
+  // shares the record.
   struct Document {
     DocVersion version;
     std::shared_ptr<const std::string> record;

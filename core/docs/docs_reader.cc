@@ -212,7 +212,7 @@ class HistoryCursor final : public LogCursor {
  public:
   struct OwnEntry {
     Seq seq;
-    std::string record;
+    std::shared_ptr<const std::string> record;
   };
 
   // `own`: in the order of the log.
@@ -241,7 +241,7 @@ class HistoryCursor final : public LogCursor {
     valid_ = false;
     if (!status_.ok()) return;
     if (!own_.empty()) {
-      status_ = DecodeRecord(own_.back().record, own_.back().seq, &entry_);
+      status_ = DecodeRecord(*own_.back().record, own_.back().seq, &entry_);
     } else if (committed_.seq != 0) {
       status_ = loader_.Load(committed_.seq, &entry_);
     } else {

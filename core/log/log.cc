@@ -10,6 +10,9 @@ namespace streamview {
 
 namespace {
 
+// In the metadata: the last transaction, where it is conditional (docs/format.md).
+constexpr char kConditionalKey[] = "conditional";
+
 std::string LogKey(Seq seq) {
   std::string key;
   AppendBigEndian64(&key, seq);
@@ -18,10 +21,26 @@ std::string LogKey(Seq seq) {
 
 }  // namespace
 
-Result<std::unique_ptr<Log>> Log::Open(Store* store) {
+Result<std::unique_ptr<Log>> Log::Open(Store* store, const CommittedToken& committed_token) {
   std::unique_ptr<Log> log(new Log(store));
+  SV_RETURN_IF_ERROR(log->ResolveConditional(committed_token));
   SV_RETURN_IF_ERROR(log->Recover());
   return log;
+}
+
+Status Log::ResolveConditional(const CommittedToken& committed_token) {
+  std::string bytes;
+  const rocksdb::Status read =
+      store_->db()->Get(rocksdb::ReadOptions(), store_->meta(), kConditionalKey, &bytes);
+  if (read.IsNotFound()) return Status::Ok();
+  SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's last transaction"));
+  std::string_view token = bytes;
+  uint64_t first, count;
+  if (!ReadVarint(&token, &first) || !ReadVarint(&token, &count)) {
+    return Status::Corruption("what the log says of its last transaction is malformed");
+  }
+  SV_ASSIGN_OR_RETURN(const std::string committed, committed_token());
+  return token == committed ? Status::Ok() : EraseRecords(first, count, SyncMode::kFull);
 }
 
 Status Log::Recover() {
@@ -68,12 +87,23 @@ int64_t Log::NextTime() {
   return last_time_ms_;
 }
 
-Status Log::WriteRecords(Seq first, const std::vector<std::string>& records, SyncMode sync) {
+Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records, SyncMode sync,
+                         const std::string& token) {
   SV_RETURN_IF_ERROR(background_error());
   rocksdb::WriteBatch batch;
+  // What was said of an earlier transaction is over: it has committed, or this one could not begin.
+  SV_RETURN_IF_ERROR(FromRocks(batch.Delete(store_->meta(), kConditionalKey), "writing the log"));
+  if (!token.empty()) {
+    std::string condition;
+    AppendVarint(&condition, first);
+    AppendVarint(&condition, records.size());
+    condition += token;
+    SV_RETURN_IF_ERROR(
+        FromRocks(batch.Put(store_->meta(), kConditionalKey, condition), "writing the log"));
+  }
   for (size_t i = 0; i < records.size(); i++) {
     SV_RETURN_IF_ERROR(
-        FromRocks(batch.Put(store_->log(), LogKey(first + i), records[i]), "writing the log"));
+        FromRocks(batch.Put(store_->log(), LogKey(first + i), *records[i]), "writing the log"));
   }
   Status written = store_->WriteLogged(&batch);
   if (written.ok()) written = Persist(sync);
@@ -85,7 +115,8 @@ Status Log::WriteRecords(Seq first, const std::vector<std::string>& records, Syn
 
 Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
   rocksdb::WriteBatch batch;
-  Status status;
+  Status status =
+      FromRocks(batch.Delete(store_->meta(), kConditionalKey), "taking back a transaction");
   for (size_t i = 0; i < count && status.ok(); i++) {
     status = FromRocks(batch.Delete(store_->log(), LogKey(first + i)), "taking back a transaction");
   }

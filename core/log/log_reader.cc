@@ -55,9 +55,8 @@ class MergedLogCursor final : public LogCursor {
   }
 
   Status LoadOwn(Seq seq) {
-    // A copy: the transaction's vector may move its records while rows are appended.
     own_record_ = own_->RecordAt(seq - own_->first());
-    return DecodeRecord(own_record_, seq, &entry_);
+    return DecodeRecord(*own_record_, seq, &entry_);
   }
 
   Status LoadCommitted(Seq seq) {
@@ -87,7 +86,7 @@ class MergedLogCursor final : public LogCursor {
   Seq first_ = 1, last_ = 0;
   std::unique_ptr<rocksdb::Iterator> it_;
   rocksdb::PinnableSlice record_;
-  std::string own_record_;
+  std::shared_ptr<const std::string> own_record_;
   Entry entry_;
   bool valid_ = false;
   Status status_;

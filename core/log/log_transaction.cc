@@ -37,7 +37,7 @@ Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
   SV_RETURN_IF_ERROR(TakeTurn(wait));
   std::string record;
   AppendRecord(&record, log_->NextTime(), key, value);
-  records_.push_back(std::move(record));
+  records_.push_back(std::make_shared<const std::string>(std::move(record)));
   prepared_is_current_ = false;
   return first_ + records_.size() - 1;
 }
@@ -50,14 +50,15 @@ void LogTransaction::Truncate(size_t size) {
   truncations_++;
 }
 
-Status LogTransaction::Prepare(SyncMode sync) {
+Status LogTransaction::Prepare(SyncMode sync, const std::string& token) {
   SV_RETURN_IF_ERROR(process_.Check());
-  if (prepared_is_current_) return Status::Ok();
+  if (prepared_is_current_ && prepared_token_ == token) return Status::Ok();
   // A COMMIT failed after it was prepared, and the transaction went on: one batch must hold it all.
   SV_RETURN_IF_ERROR(Unprepare());
-  if (!records_.empty()) SV_RETURN_IF_ERROR(log_->WriteRecords(first_, records_, sync));
+  if (!records_.empty()) SV_RETURN_IF_ERROR(log_->WriteRecords(first_, records_, sync, token));
   prepared_ = records_.size();
   prepared_sync_ = sync;
+  prepared_token_ = token;
   prepared_is_current_ = true;
   return Status::Ok();
 }
@@ -77,7 +78,7 @@ Status LogTransaction::Rollback() {
 }
 
 Status LogTransaction::EntryAt(size_t i, Entry* entry) const {
-  return DecodeRecord(records_[i], first_ + i, entry);
+  return DecodeRecord(*records_[i], first_ + i, entry);
 }
 
 Status LogTransaction::Unprepare() {

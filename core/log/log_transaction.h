@@ -27,7 +27,7 @@ class LogTransaction final : public Transaction {
                      const WaitOptions& wait) override;
   size_t size() const override { return records_.size(); }
   void Truncate(size_t size) override;
-  Status Prepare(SyncMode sync) override;
+  Status Prepare(SyncMode sync, const std::string& token) override;
   void Commit() override;
   Status Rollback() override;
 
@@ -35,7 +35,8 @@ class LogTransaction final : public Transaction {
   Seq first() const { return first_; }
   // Entry i, 0-based, valid until the entry is truncated. REQUIRES: i < size()
   Status EntryAt(size_t i, Entry* entry) const;
-  const std::string& RecordAt(size_t i) const { return records_[i]; }
+  // Its stored form, which may be kept beyond the transaction.
+  const std::shared_ptr<const std::string>& RecordAt(size_t i) const { return records_[i]; }
   // Counts truncations: what was derived from the entries holds while it is the same.
   uint64_t truncations() const { return truncations_; }
 
@@ -52,7 +53,7 @@ class LogTransaction final : public Transaction {
   const ProcessMark process_;
   bool has_turn_ = false;
   Seq first_ = 0;
-  std::vector<std::string> records_;
+  std::vector<std::shared_ptr<const std::string>> records_;
   uint64_t truncations_ = 0;
   mutable std::map<const void*, std::shared_ptr<void>> derived_;
   // How many of the records are in the column family; more than none only between Prepare and the
@@ -60,6 +61,7 @@ class LogTransaction final : public Transaction {
   size_t prepared_ = 0;
   bool prepared_is_current_ = false;  // nothing was appended or truncated since
   SyncMode prepared_sync_ = SyncMode::kOff;
+  std::string prepared_token_;
 };
 
 }  // namespace streamview

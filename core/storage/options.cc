@@ -1,6 +1,7 @@
 #include "core/storage/options.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -19,6 +20,13 @@ constexpr size_t kWriteBufferBytes = 96 * kMiB;  // of all column families toget
 // Write-ahead log kept at most before the column families that still need it are flushed: bounds
 // the replay after a crash.
 constexpr size_t kMaxWalBytes = 128 * kMiB;
+
+class NoLogger final : public rocksdb::Logger {
+ public:
+  NoLogger() : Logger(rocksdb::FATAL_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 // A column family that falls behind in compaction must not stall the writes of the others:
 // RocksDB's stalls hold up the whole database, so the ones that no append waits for never ask for
@@ -49,9 +57,11 @@ rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
   // Appends are buffered; each commit then decides how far its bytes must go (Store::FlushWal).
   options.manual_wal_flush = true;
   options.max_open_files = 512;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = kMiB;
-  options.info_log_level = rocksdb::WARN_LEVEL;
+  // No information log: nobody reads it, and on a full disk writing to it runs into an assertion that
+  // ends the host's process (seen with the packaged 7.8.3).
+  options.info_log = std::make_shared<NoLogger>();
+  // Files are opened by the calling thread: where no thread can be had, starting one ends the process.
+  options.max_file_opening_threads = 1;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

@@ -38,6 +38,8 @@ Status Overlay::MapNext(const LogTransaction& own, const DocIndex& docs) {
                        index_->definition().on_error == OnError::kSkip;
   if (!skipped) SV_RETURN_IF_ERROR(mapped);
   for (auto& [key, value] : rows) rows_[std::move(key)] = std::move(value);
+  first_ = own.first();
+  records_.push_back(own.RecordAt(covered_));
   covered_++;
   return Status::Ok();
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "core/docs/doc_index.h"
 #include "core/log/log_transaction.h"
@@ -25,6 +26,12 @@ class Overlay {
   // Log entries, committed or of the transaction, that the transaction supersedes.
   bool Supersedes(Seq seq) const { return superseded_.count(seq) != 0; }
 
+  // The stored form of one of the transaction's entries; null where `seq` is none of them. It stays
+  // when the transaction has ended.
+  const std::string* FindRecord(Seq seq) const {
+    return seq >= first_ && seq - first_ < records_.size() ? records_[seq - first_].get() : nullptr;
+  }
+
   // Whether it covers exactly the present entries of `own`, over the view at `base`.
   bool Covers(const LogTransaction& own, Seq base) const;
   // Maps the entries of `own` that are not covered yet; starts anew where entries were taken back
@@ -39,6 +46,8 @@ class Overlay {
   uint64_t truncations_ = 0;
   size_t covered_ = 0;
   Seq base_ = 0;
+  Seq first_ = 0;  // of the transaction's entries
+  std::vector<std::shared_ptr<const std::string>> records_;
   std::map<std::string, std::string> rows_;
   std::unordered_set<Seq> superseded_;
   std::unordered_map<std::string, Seq> latest_;  // encoded document key -> the transaction's entry

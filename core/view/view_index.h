@@ -66,6 +66,7 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   const ViewDefinition& definition() const { return definition_; }
   const std::shared_ptr<ColumnFamily>& family() const { return family_; }
   rocksdb::DB* db() const { return store_->db(); }
+  const Log& log() const { return *log_; }
 
   // Processes the log up to `seq`, or finds it done, or finds the index failed or retired: look at
   // state(). REQUIRES: seq <= head of the log. Errors: kInterrupted, kTimedOut, kIOError...

@@ -2,6 +2,7 @@
 
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
+#include "core/codec/record.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -120,6 +121,17 @@ class MergingCursor final : public ViewCursor {
   ValueView column(size_t i) override { return decoder_.column(i); }
   ValueView doc_id() override { return decoder_.doc_id(); }
   Seq seq() override { return decoder_.seq(); }
+  Result<Value> ReadDocument() override {
+    const Overlay* const overlay = snapshot_->overlay();
+    const std::string* const own = overlay != nullptr ? overlay->FindRecord(seq()) : nullptr;
+    rocksdb::PinnableSlice committed;
+    if (own == nullptr) {
+      SV_RETURN_IF_ERROR(snapshot_->index()->log().ReadRecord(seq(), &committed));
+    }
+    Entry entry;
+    SV_RETURN_IF_ERROR(DecodeRecord(own != nullptr ? *own : ToView(committed), seq(), &entry));
+    return Value(entry.value);
+  }
   int64_t row_id() override {
     static_assert(kMaxEmissionsPerEntry <= 1 << kRowBits);
     return static_cast<int64_t>(decoder_.seq() << kRowBits | decoder_.row());
@@ -193,6 +205,7 @@ class EmptyCursor final : public ViewCursor {
   ValueView column(size_t) override { return ValueView::Null(); }
   ValueView doc_id() override { return ValueView::Null(); }
   Seq seq() override { return 0; }
+  Result<Value> ReadDocument() override { return Value(); }
   int64_t row_id() override { return 0; }
 };
 

@@ -19,13 +19,13 @@ class DocIndexTest : public ::testing::Test {
     StoreOptions options;
     options.create = true;
     store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get()));
+    log_ = Must(Log::Open(store_.get(), nullptr));
     docs_ = Must(DocIndex::Open(log_.get()));
   }
   void Append(const std::vector<Value>& keys) {
     LogTransaction transaction(log_.get(), ProcessMark());
     for (const Value& key : keys) Must(transaction.Append(key, Value::Text("{}"), {}));
-    ASSERT_OK(transaction.Prepare(SyncMode::kOff));
+    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
     transaction.Commit();
   }
   std::vector<std::pair<Seq, Seq>> Supersessions(Seq after, Seq upto) {
@@ -85,7 +85,7 @@ TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
   Append({kA, kA, kA});
   ASSERT_OK(docs_->AdvanceTo(3, {}));
   ASSERT_OK(log_->EraseRecords(3, 1, SyncMode::kOff));  // as a machine may lose the log's end
-  log_ = Must(Log::Open(store_.get()));
+  log_ = Must(Log::Open(store_.get(), nullptr));
   docs_ = Must(DocIndex::Open(log_.get()));
   EXPECT_EQ(docs_->checkpoint(), 0u);
   ASSERT_OK(docs_->AdvanceTo(2, {}));

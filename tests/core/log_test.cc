@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -104,6 +105,69 @@ TEST_F(LogTest, APreparedEntryThatIsReplacedIsPreparedAnew) {
   Close();
   Open();
   EXPECT_THAT(Values(), ElementsAre("1=2"));
+}
+
+class ConditionalTest : public LogTest {
+ protected:
+  // Leaves a prepared transaction as a process does that dies there: whole in the log, uncommitted.
+  void PrepareAndDie(const std::string& token) {
+    const std::string copy = root() / "copy";
+    {
+      const auto transaction = engine_->Begin();
+      Must(transaction->Append(Value(), Int(7), {}));
+      Must(transaction->Append(Value(), Int(8), {}));
+      ASSERT_OK(transaction->Prepare(SyncMode::kFull, token));
+      std::filesystem::copy(directory(), copy, std::filesystem::copy_options::recursive);
+    }
+    Close();
+    std::filesystem::remove_all(directory());
+    std::filesystem::rename(copy, directory());
+  }
+  void OpenCommitted(const std::string& token) {
+    options_.committed_token = [token] { return token; };
+    Open();
+  }
+};
+
+TEST_F(ConditionalTest, ATransactionOfWhichTheTokenWasCommittedIsKept) {
+  Open();
+  Append(Value(), Int(1));
+  PrepareAndDie("t1");
+  OpenCommitted("t1");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=7", "3=8"));
+}
+
+TEST_F(ConditionalTest, ATransactionOfWhichTheTokenWasNotCommittedIsTakenBack) {
+  Open();
+  Append(Value(), Int(1));
+  PrepareAndDie("t2");
+  OpenCommitted("t1");
+  EXPECT_THAT(Values(), ElementsAre("1=1"));
+  EXPECT_EQ(Append(Value(), Int(9)), 2u);
+  Close();
+  OpenCommitted("t1");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=9"));
+}
+
+TEST_F(ConditionalTest, WhatTheDatabaseCannotTellKeepsTheLogClosed) {
+  Open();
+  PrepareAndDie("t1");
+  options_.committed_token = [] { return Status::Busy("locked"); };
+  EXPECT_EQ(OpenEngine(options_).status().code(), StatusCode::kBusy);
+  OpenCommitted("t1");
+  EXPECT_EQ(engine_->Head(), 2u);
+}
+
+TEST_F(ConditionalTest, ALaterTransactionMakesAnEarlierOneUnconditional) {
+  Open();
+  const auto transaction = engine_->Begin();
+  Must(transaction->Append(Value(), Int(1), {}));
+  ASSERT_OK(transaction->Prepare(SyncMode::kNormal, "t1"));
+  transaction->Commit();
+  Append(Value(), Int(2));
+  Close();
+  OpenCommitted("");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
 }
 
 TEST_F(LogTest, TruncateForgetsTheLaterEntries) {

@@ -31,7 +31,7 @@ TEST_F(RecoveryTest, AViewThatIsAheadOfTheLogIsMadeAnew) {
   {
     // As a machine may lose the log's unsynced end, but not what was flushed of the view.
     const std::unique_ptr<Store> store = OpenStore();
-    const std::unique_ptr<Log> log = Must(Log::Open(store.get()));
+    const std::unique_ptr<Log> log = Must(Log::Open(store.get(), nullptr));
     ASSERT_OK(log->EraseRecords(2, 1, SyncMode::kFull));
   }
   Open({id});

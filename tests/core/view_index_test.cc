@@ -20,7 +20,7 @@ class ViewIndexTest : public ::testing::Test {
     StoreOptions options;
     options.create = true;
     store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get()));
+    log_ = Must(Log::Open(store_.get(), nullptr));
     docs_ = Must(DocIndex::Open(log_.get()));
     index_ = OpenIndex(Must(store_->CreateViewFamily("tags")));
   }
@@ -38,7 +38,7 @@ class ViewIndexTest : public ::testing::Test {
   void Put(const std::string& key, const std::string& json) {
     LogTransaction transaction(log_.get(), ProcessMark());
     Must(transaction.Append(Value::Text(key), Value::Text(json), {}));
-    ASSERT_OK(transaction.Prepare(SyncMode::kOff));
+    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
     transaction.Commit();
     ASSERT_OK(index_->AdvanceTo(log_->head(), {}));
   }
@@ -79,7 +79,7 @@ TEST_F(ViewIndexTest, ABatchDoesNotWriteWhatItSupersedesItself) {
     const std::string json = R"({"tags":["t)" + std::to_string(i) + "\"]}";
     Must(transaction.Append(Value::Text("a"), Value::Text(json), {}));
   }
-  ASSERT_OK(transaction.Prepare(SyncMode::kOff));
+  ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
   transaction.Commit();
   ASSERT_OK(index_->AdvanceTo(10, {}));
   EXPECT_EQ(Entries(), 1u);

@@ -18,6 +18,13 @@ const std::vector<std::string>& Literals() {
   return *literals;
 }
 
+const std::vector<std::string>& Patterns() {
+  static const auto* patterns =
+      new std::vector<std::string>{"GLOB 'a*'", "GLOB '[a-z]*'", "GLOB '1*'", "GLOB '-*'",
+                                   "LIKE 'A%'", "LIKE '_b'",     "LIKE '1%'"};
+  return *patterns;
+}
+
 // A random query, the same for either table: `Text(table)` is the SQL.
 class RandomQuery {
  public:
@@ -62,7 +69,7 @@ class RandomQuery {
         return column + " " + random_.Pick(kOperators) + " " + random_.Pick(Literals()) +
                " COLLATE NOCASE";
       case 4:
-        return column + (random_.OneIn(2) ? " GLOB 'a*'" : " LIKE 'A%'");
+        return column + " " + random_.Pick(Patterns());
       case 5:
         return column + " = " + random_.Pick(columns_);
       default:

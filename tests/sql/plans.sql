@@ -1,5 +1,5 @@
--- What SQLite asks of the tables (EXPLAIN QUERY PLAN shows idxNum:idxStr; ext/view_table.h and
--- ext/log_table.h explain them) and where it sorts by itself.
+-- What SQLite asks of the tables (EXPLAIN QUERY PLAN shows idxNum:idxStr; ext/view_plan.cc,
+-- ext/docs_table.cc and ext/log_table.cc explain them) and where it sorts by itself.
 
 CREATE VIRTUAL TABLE log USING sv_log;
 CREATE VIRTUAL TABLE v USING sv_view(log = log, emit = '$.t[*]', value = '$.n');
@@ -17,6 +17,15 @@ SELECT 0 FROM v WHERE key <= 'x';
 SELECT 0 FROM v WHERE key > 'x' AND key <= 'y';
 SELECT 0 FROM v WHERE key BETWEEN 1 AND 2;
 SELECT 0 FROM v WHERE key IN ('x', 'y');
+
+.print == a prefix
+SELECT 0 FROM v WHERE key GLOB 'x*';
+SELECT 0 FROM v WHERE key GLOB '1*';
+SELECT 0 FROM v WHERE key LIKE 'x%';
+SELECT 0 FROM v WHERE key GLOB 'x*' ORDER BY key DESC;
+
+.print == a list in order
+SELECT 0 FROM v WHERE key IN ('x', 'y') ORDER BY key;
 
 .print == a document under a key
 SELECT 0 FROM v WHERE key = 'x' AND doc_id = 'd';
@@ -43,7 +52,7 @@ SELECT 0 FROM v ORDER BY key COLLATE NOCASE;
 .print == filtered by SQLite
 SELECT 0 FROM v WHERE value = 1;
 SELECT 0 FROM v WHERE key = 'X' COLLATE NOCASE;
-SELECT 0 FROM v WHERE key LIKE 'x%';
+SELECT 0 FROM v WHERE key LIKE 'x%' ESCAPE '\';
 
 .print == two key columns
 SELECT 0 FROM v2 WHERE a = 1;
@@ -58,6 +67,17 @@ SELECT 0 FROM v2 ORDER BY a DESC, b;
 
 .print == a join looks up
 SELECT 0 FROM v AS left JOIN v AS right ON right.key = left.value;
+
+.print == documents
+CREATE VIRTUAL TABLE docs USING sv_docs(log = log);
+SELECT 0 FROM docs WHERE key = 'x';
+SELECT 0 FROM docs WHERE key > 'x' ORDER BY key DESC;
+SELECT 0 FROM docs WHERE key GLOB 'x*';
+SELECT 0 FROM docs WHERE key = 'x' AND as_of = 0;
+SELECT 0 FROM docs WHERE as_of = 0;
+UPDATE docs SET value = 1 WHERE key = 'x' AND seq = 5;
+SELECT 0 FROM v JOIN docs ON docs.key = v.doc_id WHERE v.key = 'x';
+SELECT 0 FROM sv_history('log', 'x') ORDER BY seq DESC;
 
 .print == the log
 SELECT 0 FROM log WHERE seq = 1;

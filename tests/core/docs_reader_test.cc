@@ -1,0 +1,165 @@
+// Documents and their histories, through the engine.
+
+#include "core/docs/docs_reader.h"
+
+#include "tests/core/engine_test_util.h"
+
+namespace streamview {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class DocsReaderTest : public EngineTest {
+ protected:
+  DocsReaderTest() {
+    Open();
+    Put("a", "1");
+    Put("b", "2");
+    Put("a", "3");
+    Erase("b");
+  }
+
+  // "key=value" of each document.
+  static std::vector<std::string> Documents(const DocsSnapshot& snapshot,
+                                            const DocRange& range = {}) {
+    std::vector<std::string> documents;
+    auto cursor = snapshot.NewCursor(range);
+    for (; cursor->Valid(); cursor->Next()) {
+      const Entry entry = Must(cursor->ReadEntry());
+      documents.push_back(std::string(cursor->key().bytes()) + "=" +
+                          std::string(entry.value.bytes()));
+    }
+    EXPECT_OK(cursor->status());
+    return documents;
+  }
+  std::shared_ptr<const DocsSnapshot> Read(const Transaction* own = nullptr) {
+    return Must(engine_->ReadDocs(engine_->Head(), own, {}));
+  }
+  Seq Find(const char* key, const Transaction* own = nullptr) {
+    return Must(engine_->FindDocument(Value::Text(key), own, {}));
+  }
+  std::vector<Seq> History(const char* key, const Transaction* own = nullptr) {
+    std::vector<Seq> seqs;
+    auto cursor = Must(engine_->ScanHistory(Value::Text(key), own, {}));
+    for (; cursor->Valid(); cursor->Next()) seqs.push_back(cursor->entry().seq);
+    EXPECT_OK(cursor->status());
+    return seqs;
+  }
+  // A transaction with a new version of a, and new documents b and c, of which c is deleted.
+  std::unique_ptr<Transaction> Begin() {
+    auto own = engine_->Begin();
+    Must(own->Append(Value::Text("a"), Value::Text("5"), {}));
+    Must(own->Append(Value::Text("b"), Value::Text("6"), {}));
+    Must(own->Append(Value::Text("c"), Value::Text("7"), {}));
+    Must(own->Append(Value::Text("c"), Value(), {}));
+    return own;
+  }
+};
+
+TEST_F(DocsReaderTest, ReadsWhatIsLive) {
+  EXPECT_THAT(Documents(*Read()), ElementsAre("a=3"));
+  EXPECT_EQ(Find("a"), 3u);
+  EXPECT_EQ(Find("b"), 0u);
+  EXPECT_EQ(Find("c"), 0u);
+}
+
+TEST_F(DocsReaderTest, ReadsWhatWasLive) {
+  EXPECT_THAT(Documents(*Must(engine_->ReadDocsAsOf(0, {}))), IsEmpty());
+  EXPECT_THAT(Documents(*Must(engine_->ReadDocsAsOf(2, {}))), ElementsAre("a=1", "b=2"));
+  EXPECT_THAT(Documents(*Must(engine_->ReadDocsAsOf(3, {}))), ElementsAre("a=3", "b=2"));
+}
+
+TEST_F(DocsReaderTest, ATransactionsDocumentsReplaceTheCommittedOnes) {
+  const auto own = Begin();
+  EXPECT_THAT(Documents(*Read(own.get())), ElementsAre("a=5", "b=6"));
+  EXPECT_EQ(Find("a", own.get()), 5u);
+  EXPECT_EQ(Find("c", own.get()), 0u);
+  EXPECT_THAT(Documents(*Read()), ElementsAre("a=3"));
+  own->Truncate(1);
+  EXPECT_THAT(Documents(*Read(own.get())), ElementsAre("a=5"));
+  EXPECT_EQ(Find("b", own.get()), 0u);
+}
+
+TEST_F(DocsReaderTest, RangesAndDirections) {
+  const auto own = Begin();
+  const auto snapshot = Read(own.get());
+  DocRange range;
+  range.reverse = true;
+  EXPECT_THAT(Documents(*snapshot, range), ElementsAre("b=6", "a=5"));
+  range.upper = KeyBound{Value::Text("b"), /*inclusive=*/false};
+  EXPECT_THAT(Documents(*snapshot, range), ElementsAre("a=5"));
+  range.lower = KeyBound{Value::Text("a"), /*inclusive=*/false};
+  EXPECT_THAT(Documents(*snapshot, range), IsEmpty());
+}
+
+TEST_F(DocsReaderTest, ASnapshotOutlivesTheTransactionThatItReads) {
+  auto own = Begin();
+  const auto snapshot = Read(own.get());
+  const auto cursor = snapshot->NewCursor({});
+  EXPECT_OK(own->Rollback());
+  own.reset();
+  Put("a", "other");
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_EQ(Must(cursor->ReadEntry()).value.bytes(), "5");
+  EXPECT_THAT(Documents(*snapshot), ElementsAre("a=5", "b=6"));
+}
+
+TEST_F(DocsReaderTest, HistoryIsNewestFirst) {
+  EXPECT_THAT(History("a"), ElementsAre(3, 1));
+  EXPECT_THAT(History("b"), ElementsAre(4, 2));
+  EXPECT_THAT(History("c"), IsEmpty());
+  const auto own = Begin();
+  EXPECT_THAT(History("a", own.get()), ElementsAre(5, 3, 1));
+  EXPECT_THAT(History("c", own.get()), ElementsAre(8, 7));
+}
+
+TEST_F(DocsReaderTest, HistoryOutlivesTheTransactionThatItReads) {
+  auto own = Begin();
+  const auto cursor = Must(engine_->ScanHistory(Value::Text("c"), own.get(), {}));
+  EXPECT_OK(own->Rollback());
+  own.reset();
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_TRUE(cursor->entry().is_tombstone());
+  cursor->Next();
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_EQ(cursor->entry().value.bytes(), "7");
+}
+
+// Counting documents, or listing their keys, does not read them.
+TEST(DocsCursorTest, ReadsAnEntryOnlyWhereItIsAskedFor) {
+  StoreOptions options;
+  options.create = true;
+  const auto store = Must(Store::Open(options));
+  const auto log = Must(Log::Open(store.get(), nullptr));
+  const auto docs = Must(DocIndex::Open(log.get()));
+  LogTransaction transaction(log.get(), ProcessMark());
+  Must(transaction.Append(Value::Text("a"), Value::Text("1"), {}));
+  ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
+  transaction.Commit();
+  ASSERT_OK(docs->AdvanceTo(1, {}));
+  ASSERT_OK(log->EraseRecords(1, 1, SyncMode::kOff));
+
+  const auto snapshot = Must(ReadDocs(docs.get(), 1, nullptr, {}));
+  const auto cursor = snapshot->NewCursor({});
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_EQ(cursor->key().bytes(), "a");
+  EXPECT_EQ(cursor->seq(), 1u);
+  EXPECT_FALSE(cursor->ReadEntry().ok());
+}
+
+TEST_F(DocsReaderTest, ATransactionThatHasTheTurnKeepsOthersOut) {
+  const auto own = engine_->Begin();
+  ASSERT_OK(own->TakeTurn({}));
+  ASSERT_OK(own->TakeTurn({}));
+  WaitOptions at_once;
+  at_once.deadline = WaitOptions::Clock::now();
+  const auto other = engine_->Begin();
+  EXPECT_EQ(other->TakeTurn(at_once).code(), StatusCode::kBusy);
+  EXPECT_EQ(other->Append(Value(), Value(), at_once).status().code(), StatusCode::kBusy);
+  ASSERT_OK(own->Rollback());
+  EXPECT_OK(other->TakeTurn(at_once));
+}
+
+}  // namespace
+}  // namespace streamview
