@@ -126,9 +126,9 @@ class Transaction {
 
   // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose
   // them, still visible to nobody. On error nothing was written and the transaction can be rolled
-  // back or prepared again. With no entries it does nothing.
-  // With a token, which must be new, the transaction is conditional: should the process die now, the
-  // next opening keeps it only if the database has committed that token (EngineOptions).
+  // back or prepared again. With no entries it does nothing. With a token, which must be new, the
+  // transaction is conditional: should the process die now, the next opening keeps it only if the
+  // database has committed that token (EngineOptions).
   virtual Status Prepare(SyncMode sync, const std::string& token = "") = 0;
   // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES:
   // prepared

@@ -22,8 +22,8 @@ struct EngineOptions {
   // removed.
   std::vector<std::string> view_ids;
   MapperFactory mapper_factory;
-  // Asked when a process has died around the commit of a conditional transaction. It must see what is
-  // committed now: the log is locked already, so nobody commits to it meanwhile.
+  // Asked when a process has died around the commit of a conditional transaction. It must see what
+  // is committed now: the log is locked already, so nobody commits to it meanwhile.
   CommittedToken committed_token;
   // False: no background thread; views advance as they are read.
   bool background = true;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/view/json_path_mapper.h"
+#include "ext/committed_token.h"
 #include "ext/removed_logs.h"
 #include "ext/sql_mapper.h"
 #include "ext/values.h"
@@ -22,8 +23,8 @@ bool SameName(const std::string& a, const std::string& b) {
 }
 
 // Whether SQLite's mutexes are real: they are not in a library built without threads, nor where the
-// host asked for SQLITE_CONFIG_SINGLETHREAD, which sqlite3_threadsafe() does not tell. Dynamic mutexes
-// that do nothing are all the same one.
+// host asked for SQLITE_CONFIG_SINGLETHREAD, which sqlite3_threadsafe() does not tell. Dynamic
+// mutexes that do nothing are all the same one.
 bool HasMutexes() {
   static const bool real = [] {
     sqlite3_mutex* const one = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST);
@@ -57,7 +58,8 @@ Connection::Connection(sqlite3* db)
           [this](const LogIdentity& log) {
             RemovedLogs::Instance().Add(log);
             ReleaseRemovedLogs();
-          }) {}
+          }),
+      write_watch_(db) {}
 
 Connection::~Connection() {
   sessions_.clear();
@@ -117,6 +119,7 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
   options.log_id = identity.log_id;
   options.name = log.table;
   options.mapper_factory = NewMapper;
+  options.committed_token = CommittedTokenOf(db_, log);
   options.background = HasMutexes();
   return options;
 }
@@ -210,6 +213,26 @@ Status Connection::JoinTransaction() {
   SV_RETURN_IF_ERROR(ExecuteSql(db_, "INSERT INTO main.sv_transaction DEFAULT VALUES"));
   if (joined_) return Status::Ok();
   return Status::Misuse("the name sv_transaction is reserved: rename the table of that name");
+}
+
+bool Connection::IsConditional() {
+  int logs = 0;
+  for (const auto& [identity, session] : sessions_) logs += session->open_transaction() != nullptr;
+  return logs > 1 || !schema_changes_.empty() || write_watch_.ChangedDatabase();
+}
+
+Result<TableName> Connection::CurrentName(const TableName& last_known,
+                                          const LogIdentity& identity) const {
+  const auto is_it = [&](const TableName& name) {
+    const Result<LogSettings> settings = LogConfig(db_, name).Load();
+    return settings.ok() && settings->identity == identity;
+  };
+  if (is_it(last_known)) return last_known;
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  for (const TableName& name : logs) {
+    if (is_it(name)) return name;
+  }
+  return Status::NotFound("no such log any more: " + last_known.table);
 }
 
 Status Connection::Sync() {

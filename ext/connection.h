@@ -25,6 +25,7 @@
 #include "ext/options.h"
 #include "ext/schema_changes.h"
 #include "ext/sqlite_api.h"
+#include "ext/write_watch.h"
 
 namespace streamview {
 
@@ -82,6 +83,14 @@ class Connection {
   // Lets the present transaction fail at its end, with this error.
   void RefuseCommit(Status why) { refused_ = std::move(why); }
 
+  // What the transaction writes besides log entries.
+  WriteWatch& write_watch() { return write_watch_; }
+  // Whether a crash around the COMMIT of the open transaction could keep one part of it and lose
+  // another: it has changed the database, or several logs.
+  bool IsConditional();
+  // The present name of the table of a log, which may have been renamed. Errors: kNotFound.
+  Result<TableName> CurrentName(const TableName& last_known, const LogIdentity& identity) const;
+
   // SQLite's transaction callbacks, for all sessions and changes of the schema.
   Status Sync();
   void Commit();
@@ -102,6 +111,7 @@ class Connection {
   Consistency consistency_ = Consistency::kSession;
   std::map<LogIdentity, std::shared_ptr<LogSession>> sessions_;
   SchemaChanges schema_changes_;
+  WriteWatch write_watch_;
   Status refused_;
   bool joined_ = false;
 };

@@ -307,7 +307,7 @@ VtabStatus DocsTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   const Result<Seq> seq = (*session)->Append(*key, *value);
   if (!seq.ok()) return ToVtab(seq.status());
   *new_rowid = static_cast<sqlite3_int64>(*seq);
-  return {};
+  return Counted({});
 }
 
 VtabStatus DocsTable::Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
@@ -319,14 +319,14 @@ VtabStatus DocsTable::Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
   const Result<std::optional<Document>> old = FindRow(**session, rowid);
   if (!old.ok()) return ToVtab(old.status());
   // An OR REPLACE of the same statement has replaced it: as in an ordinary table, it is gone.
-  if (!*old) return {};
+  if (!*old) return Counted({});
   if (!Keeps(new_rowid, rowid) || !Keeps(columns[kSeq], rowid) ||
       !Keeps(columns[kTime], (*old)->time_ms)) {
     return {SQLITE_CONSTRAINT_VTAB, "seq and time of a document of " + name().table +
                                         " are given by the log: update key and value only"};
   }
   if (!IsNull(columns[kAsOf])) return RefuseAsOf(name().table);
-  return Replace(**session, **old, columns);
+  return Counted(Replace(**session, **old, columns));
 }
 
 VtabStatus DocsTable::Replace(LogSession& session, const Document& old,
@@ -357,8 +357,8 @@ VtabStatus DocsTable::Delete(sqlite3_value* rowid) {
   if (!session.ok()) return ToVtab(session.status());
   const Result<std::optional<Document>> document = FindRow(**session, row);
   if (!document.ok()) return ToVtab(document.status());
-  if (!*document) return {};
-  return ToVtab((*session)->Append((*document)->key, Value()).status());
+  if (!*document) return Counted({});
+  return Counted(ToVtab((*session)->Append((*document)->key, Value()).status()));
 }
 
 }  // namespace streamview

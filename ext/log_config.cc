@@ -125,10 +125,19 @@ Result<LogSettings> LogConfig::Load() const {
   if (settings.identity.log_id.empty()) return no_such_log;
   const char* const file = sqlite3_db_filename(db_, log_.schema.c_str());
   if (settings.identity.directory.empty() && file != nullptr && *file != '\0') {
-    return Status::CannotOpen("log " + log_.table + " was in memory, and this database is a file: a "
+    return Status::CannotOpen("log " + log_.table +
+                              " was in memory, and this database is a file: a "
                               "copy of the database that had it");
   }
   return settings;
+}
+
+Result<std::string> LogConfig::LoadToken() const {
+  SV_ASSIGN_OR_RETURN(
+      HostStatement statement,
+      HostStatement::Prepare(db_, "SELECT value FROM " + table_ + " WHERE key = 'token'"));
+  SV_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? std::string(statement.Text(0)) : std::string();
 }
 
 Result<std::vector<ViewEntry>> LogConfig::ListViews() const {

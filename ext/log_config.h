@@ -7,6 +7,7 @@
 //   suffix        the directory is the database's file name, '-', and this; or
 //   path          the directory, as path= was written. (In memory: neither.)
 //   sync          'full', 'normal' or 'off', where the log was created with sync=
+//   token         that of the last transaction that wrote to the log and to the database
 //   view.<name>   the engine's id of the view of that name
 
 #pragma once
@@ -60,6 +61,10 @@ class LogConfig {
   // kNotFound ("no such log: ...") where the log does not exist.
   Result<LogSettings> Load() const;
   bool Exists() const { return Load().ok(); }
+
+  // The token of the last conditional transaction; empty: there was none.
+  Result<std::string> LoadToken() const;
+  Status PutToken(std::string_view token) { return Put("token", token); }
 
   Result<std::vector<ViewEntry>> ListViews() const;
   // kNotFound where the log has no such view.

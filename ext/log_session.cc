@@ -57,9 +57,24 @@ Result<SyncMode> LogSession::ResolveSync() const {
 Status LogSession::Sync() {
   if (transaction_ == nullptr) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
-  SV_RETURN_IF_ERROR(transaction_->Prepare(sync));
+  SV_RETURN_IF_ERROR(ChooseToken());
+  SV_RETURN_IF_ERROR(transaction_->Prepare(sync, token_));
   DismissReaders();  // here, since it may run out of memory, and Commit must not
   return Status::Ok();
+}
+
+// A transaction that also changes the database is marked in both, so that after a crash one can be
+// asked about the other.
+Status LogSession::ChooseToken() {
+  const bool can_survive = !settings_.identity.directory.empty();
+  if (open_transaction() == nullptr || !can_survive) return Status::Ok();
+  if (token_.empty() && !connection_.IsConditional()) return Status::Ok();
+  const Result<TableName> log = connection_.CurrentName(log_, settings_.identity);
+  // Dropped by the same transaction: what it appended goes with it.
+  if (log.status().code() == StatusCode::kNotFound) return Status::Ok();
+  SV_RETURN_IF_ERROR(log.status());
+  if (token_.empty()) token_ = NewLogId();
+  return LogConfig(connection_.db(), *log).PutToken(token_);
 }
 
 void LogSession::Commit() {
@@ -86,6 +101,7 @@ void LogSession::EndTransaction() {
   transaction_.reset();
   has_turn_ = false;
   savepoints_.Clear();
+  token_.clear();
 }
 
 void LogSession::Savepoint(int n) {

@@ -93,6 +93,7 @@ class LogSession {
 
  private:
   Result<SyncMode> ResolveSync() const;
+  Status ChooseToken();
   void DismissReaders();
   void EndTransaction();
 
@@ -107,6 +108,7 @@ class LogSession {
   std::unique_ptr<Transaction> transaction_;
   bool has_turn_ = false;
   Seq first_uncommitted_ = 0;
+  std::string token_;  // where the transaction is conditional
   Savepoints savepoints_;
   std::vector<OpenTransactionReader*> readers_;
   uint64_t own_version_ = 0;

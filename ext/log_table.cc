@@ -316,7 +316,7 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
     *new_rowid = sqlite3_last_insert_rowid(connection().db());
     const Result<ValueView> command = ViewOf(columns[kCommand]);
     if (!command.ok()) return ToVtab(command.status());
-    return ToVtab(RunCommand(command->type() == ValueType::kText ? command->bytes() : ""));
+    return Counted(ToVtab(RunCommand(command->type() == ValueType::kText ? command->bytes() : "")));
   }
   if (!is_null(rowid) || !is_null(columns[kSeq]) || !is_null(columns[kTime])) {
     return {SQLITE_CONSTRAINT, "seq and time of an entry of " + name().table +
@@ -331,7 +331,7 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   const Result<Seq> seq = (*session)->Append(*key, *value);
   if (!seq.ok()) return ToVtab(seq.status());
   *new_rowid = static_cast<sqlite3_int64>(*seq);
-  return {};
+  return Counted({});
 }
 
 VtabStatus LogTable::Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {

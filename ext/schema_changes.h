@@ -43,6 +43,8 @@ class SchemaChanges {
   // The views that the transaction has dropped, and that a rollback would bring back.
   std::vector<std::string> DroppedViews(const LogIdentity& log) const;
 
+  bool empty() const { return changes_.empty(); }
+
   // True where the commit will delete this directory.
   bool DropsDirectory(const std::string& directory) const;
 

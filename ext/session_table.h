@@ -18,12 +18,17 @@ class SessionTable : public sqlite_vtab::Table {
   using Aux = Connection;
 
   // --- SQLite's transaction callbacks. All are harmless where the log is not open.
-  sqlite_vtab::Status Begin() { return {}; }
+  sqlite_vtab::Status Begin() {
+    connection_.write_watch().Begin();
+    return {};
+  }
   sqlite_vtab::Status Sync() { return session_ ? ToVtab(session_->Sync()) : sqlite_vtab::Status(); }
   void Commit() {
     if (session_) session_->Commit();
+    connection_.write_watch().End();
   }
   sqlite_vtab::Status Rollback() {
+    connection_.write_watch().End();
     return session_ ? ToVtab(session_->Rollback()) : sqlite_vtab::Status();
   }
   sqlite_vtab::Status Savepoint(int n) {
@@ -35,14 +40,23 @@ class SessionTable : public sqlite_vtab::Table {
     return {};
   }
   sqlite_vtab::Status RollbackTo(int n) {
+    connection_.write_watch().NoteUndone();
     if (session_) session_->RollbackTo(n);
     return {};
   }
 
  protected:
   SessionTable(Connection& connection, TableName name, TableName log)
-      : connection_(connection), name_(std::move(name)), log_(std::move(log)) {}
+      : connection_(connection), name_(std::move(name)), log_(std::move(log)) {
+    connection_.write_watch().Settle();
+  }
   ~SessionTable() { connection_.ReleaseRemovedLogs(); }
+
+  // Every row that a table of ours takes must be counted, or commits cost more than they need.
+  sqlite_vtab::Status Counted(sqlite_vtab::Status status) const {
+    if (status.ok()) connection_.write_watch().CountOwn();
+    return status;
+  }
 
   Connection& connection() const { return connection_; }
   const TableName& name() const { return name_; }

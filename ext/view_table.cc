@@ -283,7 +283,7 @@ VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
   }
   const Result<ValueView> text = ViewOf(command);
   if (!text.ok()) return ToVtab(text.status());
-  return ToVtab(RunCommand(text->type() == ValueType::kText ? text->bytes() : ""));
+  return Counted(ToVtab(RunCommand(text->type() == ValueType::kText ? text->bytes() : "")));
 }
 
 VtabStatus ViewTable::Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {

@@ -21,9 +21,10 @@ namespace streamview {
 
 class Log {
  public:
-  // `store` must outlive the log. A conditional transaction at the log's end (Transaction::Prepare) is
-  // kept where its token is the one that `committed_token` gives, and taken back where it is not; the
-  // function is called only if there is one. Errors: kCorruption, and those of the function.
+  // `store` must outlive the log. A conditional transaction at the log's end (Transaction::Prepare)
+  // is kept where its token is the one that `committed_token` gives, and taken back where it is
+  // not; the function is called only if there is one. Errors: kCorruption, and those of the
+  // function.
   static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token);
 
   Seq head() const { return head_.load(std::memory_order_acquire); }
@@ -41,7 +42,8 @@ class Log {
   // Milliseconds since the Unix epoch, but never before an earlier entry's.
   int64_t NextTime();
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
-  // says; with a token, conditional. On error none of them is there, or the background error is set.
+  // says; with a token, conditional. On error none of them is there, or the background error is
+  // set.
   Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records, SyncMode sync,
                       const std::string& token);
   // Deletes `count` records from `first` that were written but not published.

@@ -57,10 +57,11 @@ rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
   // Appends are buffered; each commit then decides how far its bytes must go (Store::FlushWal).
   options.manual_wal_flush = true;
   options.max_open_files = 512;
-  // No information log: nobody reads it, and on a full disk writing to it runs into an assertion that
-  // ends the host's process (seen with the packaged 7.8.3).
+  // No information log: nobody reads it, and on a full disk writing to it runs into an assertion
+  // that ends the host's process (seen with the packaged 7.8.3).
   options.info_log = std::make_shared<NoLogger>();
-  // Files are opened by the calling thread: where no thread can be had, starting one ends the process.
+  // Files are opened by the calling thread: where no thread can be had, starting one ends the
+  // process.
   options.max_file_opening_threads = 1;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;

@@ -148,8 +148,8 @@ TEST_F(SharedPassTest, ViewsThatBuildAtTheSameTimeReadTheLogOnce) {
   }
   while (one->checkpoint() < kEntries || two->checkpoint() < kEntries) std::this_thread::yield();
 
-  // The second may begin some batches late, and then goes on faster until they meet: from there on each
-  // batch is for both.
+  // The second may begin some batches late, and then goes on faster until they meet: from there on
+  // each batch is for both.
   MutexLock lock(mutex_);
   std::map<std::string, Seq> at;
   Seq apart = 0;

@@ -1,0 +1,52 @@
+#include "ext/committed_token.h"
+
+#include <memory>
+
+#include "ext/log_config.h"
+#include "ext/values.h"
+
+namespace streamview {
+
+namespace {
+
+// The database may be locked for a moment by who commits to other tables.
+constexpr int kPatienceMs = 5000;
+
+Result<std::string> ReadToken(sqlite3* db, const std::string& schema, const std::string& log) {
+  return LogConfig(db, TableName{schema, log}).LoadToken();
+}
+
+Result<std::string> ReadOnOwnConnection(const std::string& file, const char* vfs,
+                                        const std::string& log) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(file.c_str(), &opened, SQLITE_OPEN_READONLY, vfs);
+  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> connection(
+      opened, [](sqlite3* db) { return sqlite3_close(db); });
+  if (code != SQLITE_OK) return StatusFromSqlite(opened, code);
+  sqlite3_busy_timeout(opened, kPatienceMs);
+  return ReadToken(opened, "main", log);
+}
+
+}  // namespace
+
+CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
+  return [db, log]() -> Result<std::string> {
+    const char* const file = sqlite3_db_filename(db, log.schema.c_str());
+    const bool has_file = file != nullptr && *file != '\0';
+    // Who writes sees what is committed: nobody else can commit.
+    if (!has_file || sqlite3_txn_state(db, log.schema.c_str()) == SQLITE_TXN_WRITE) {
+      return ReadToken(db, log.schema, log.table);
+    }
+    sqlite3_vfs* vfs = nullptr;
+    sqlite3_file_control(db, log.schema.c_str(), SQLITE_FCNTL_VFS_POINTER, &vfs);
+    Result<std::string> token =
+        ReadOnOwnConnection(file, vfs != nullptr ? vfs->zName : nullptr, log.table);
+    if (token.ok()) return token;
+    return Status::Busy("the log " + log.table +
+                        " ends with a transaction of which only the database can tell whether it "
+                        "was committed, and it cannot be read: " +
+                        token.status().message());
+  };
+}
+
+}  // namespace streamview

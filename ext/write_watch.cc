@@ -1,0 +1,58 @@
+#include "ext/write_watch.h"
+
+#include "ext/host_sql.h"
+
+namespace streamview {
+
+void WriteWatch::Settle() {
+  if (active_ || sqlite3_txn_state(db_, nullptr) == SQLITE_TXN_WRITE) return;
+  settled_changes_ = sqlite3_total_changes64(db_);
+  settled_headers_ = ReadHeaders();
+}
+
+void WriteWatch::Begin() {
+  if (active_) return;
+  active_ = true;
+  undone_ = false;
+  own_changes_ = 0;
+  is_statement_ = sqlite3_get_autocommit(db_) != 0;
+  // In a longer transaction, something may have been written already.
+  if (is_statement_) settled_changes_ = sqlite3_total_changes64(db_);
+}
+
+bool WriteWatch::ChangedDatabase() {
+  const int64_t changes = sqlite3_total_changes64(db_) - settled_changes_.value_or(0);
+  // The rows of the statement that is just ending are not counted yet.
+  if (is_statement_) return undone_ || changes != 0;
+  const std::optional<std::string> headers = ReadHeaders();
+  const bool same_headers = headers && headers == settled_headers_;
+  settled_headers_ = headers;
+  return undone_ || !settled_changes_ || changes != own_changes_ || !same_headers;
+}
+
+void WriteWatch::End() {
+  if (!active_) return;
+  active_ = false;
+  settled_changes_ = sqlite3_total_changes64(db_) + (is_statement_ ? own_changes_ : 0);
+}
+
+std::optional<std::string> WriteWatch::ReadHeaders() const {
+  std::string headers;
+  Result<HostStatement> databases =
+      HostStatement::Prepare(db_, "SELECT name FROM pragma_database_list WHERE name <> 'temp'");
+  if (!databases.ok()) return std::nullopt;
+  for (;;) {
+    const Result<bool> row = databases->Step();
+    if (!row.ok()) return std::nullopt;
+    if (!*row) return headers;
+    const std::string schema(databases->Text(0));
+    for (const char* pragma : {"schema_version", "user_version", "application_id"}) {
+      const Result<int64_t> value =
+          QueryInteger(db_, "PRAGMA " + QuoteIdentifier(schema) + "." + pragma, 0);
+      if (!value.ok()) return std::nullopt;
+      headers += std::to_string(*value) + " ";
+    }
+  }
+}
+
+}  // namespace streamview

@@ -1,0 +1,53 @@
+// WriteWatch: whether the open transaction of a connection has changed the database itself, besides
+// what it appended to logs.
+//
+// Such a transaction must be one with the log's (docs/transactions.md), which costs a write to the
+// database; one that only appends does not pay for that. SQLite does not say it outright. So this
+// compares what it counts: rows changed (sqlite3_total_changes) and the numbers in the database's
+// header that a change of the schema, or of a PRAGMA kept there, moves. Where it cannot be sure it
+// says yes, which is always safe.
+//
+// Not thread-safe: used under the connection's mutex.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ext/sqlite_api.h"
+
+namespace streamview {
+
+class WriteWatch {
+ public:
+  explicit WriteWatch(sqlite3* db) : db_(db) {}
+
+  // Takes note of the counters, where no transaction is writing. Called as tables connect.
+  void Settle();
+  // A table of ours becomes part of a writing transaction. Harmless where one is already.
+  void Begin();
+  // One of our tables has taken a row, which SQLite is going to count.
+  void CountOwn() { own_changes_++; }
+  // Something was taken back: counts of ours and of SQLite may differ now.
+  void NoteUndone() { undone_ = true; }
+  // REQUIRES: Begin() was called.
+  bool ChangedDatabase();
+  void End();
+
+ private:
+  // Schema cookie, user_version and application_id of all databases; nullopt where one cannot be read.
+  std::optional<std::string> ReadHeaders() const;
+
+  sqlite3* const db_;
+  // As of the end of the last transaction that is known of; absent: unknown.
+  std::optional<int64_t> settled_changes_;
+  std::optional<std::string> settled_headers_;
+
+  bool active_ = false;
+  bool is_statement_ = false;  // the transaction is a single statement: it can write one table only
+  bool undone_ = false;
+  int64_t own_changes_ = 0;
+};
+
+}  // namespace streamview
