@@ -180,6 +180,15 @@ void Connection::ReleaseRemovedLogs() {
   removed.DeleteUnused();
 }
 
+bool Connection::RunsOneStatement() const {
+  int running = 0;
+  for (sqlite3_stmt* s = sqlite3_next_stmt(db_, nullptr); s != nullptr && running < 2;
+       s = sqlite3_next_stmt(db_, s)) {
+    running += sqlite3_stmt_busy(s) != 0;
+  }
+  return running < 2;
+}
+
 // --- waiting
 
 bool Connection::InterruptRequested() const {

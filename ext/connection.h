@@ -63,6 +63,9 @@ class Connection {
   // directories where nobody else has them open. Tables call it as they disconnect.
   void ReleaseRemovedLogs();
 
+  // Whether the statement that calls us is the only one of the connection that is running.
+  bool RunsOneStatement() const;
+
   // --- waiting
 
   // No deadline; ends at sqlite3_interrupt(). For use within a callback of this connection.

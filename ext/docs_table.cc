@@ -130,26 +130,22 @@ VtabStatus DocsTable::Open(std::unique_ptr<Cursor>& cursor) {
   return {};
 }
 
-Result<std::shared_ptr<const DocsTable::Reading>> DocsTable::Read() {
+Result<DocsTable::Readings::Pointer> DocsTable::Read() {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
                       writing_ ? WritingSession() : Session());
   const std::shared_ptr<Engine>& engine = session->engine();
   const Seq at_least = writing_ ? engine->Head() : session->RequiredSeq();
+  if (Readings::Pointer shared = readings_.Find(connection(), *session, at_least)) return shared;
   const uint64_t own_version = session->own_version();
-  if (std::shared_ptr<const Reading> shared = reading_.lock()) {
-    const bool current = shared->engine == engine && shared->own_version == own_version;
-    if (current && (!writing_ || shared->snapshot->seq() >= at_least)) return shared;
-  }
   SV_ASSIGN_OR_RETURN(
       std::shared_ptr<const DocsSnapshot> snapshot,
       engine->ReadDocs(at_least, session->open_transaction(), connection().InterruptibleWait()));
-  session->NoteSeen(snapshot->seq());
-  auto reading = std::make_shared<const Reading>(Reading{engine, std::move(snapshot), own_version});
-  reading_ = reading;
-  return reading;
+  const Seq seq = snapshot->seq();
+  session->NoteSeen(seq);
+  return readings_.Share({engine, std::move(snapshot), seq, own_version});
 }
 
-Result<std::shared_ptr<const DocsTable::Reading>> DocsTable::ReadAsOf(const ValueView& as_of) {
+Result<DocsTable::Readings::Pointer> DocsTable::ReadAsOf(const ValueView& as_of) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const std::shared_ptr<Engine>& engine = session->engine();
   if (as_of.type() != ValueType::kInteger || as_of.integer() < 0) {
@@ -164,8 +160,9 @@ Result<std::shared_ptr<const DocsTable::Reading>> DocsTable::ReadAsOf(const Valu
   SV_ASSIGN_OR_RETURN(std::shared_ptr<const DocsSnapshot> snapshot,
                       engine->ReadDocsAsOf(seq, connection().InterruptibleWait()));
   session->NoteSeen(seq);
-  return std::make_shared<const Reading>(
-      Reading{engine, std::move(snapshot), session->own_version()});
+  using AsOfReading = Reading<std::shared_ptr<const DocsSnapshot>>;
+  return Readings::Pointer(std::make_shared<const AsOfReading>(
+      AsOfReading{engine, std::move(snapshot), seq, session->own_version()}));
 }
 
 VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
@@ -173,6 +170,7 @@ VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 }
 
 Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
+  scan_ = {};  // before what it reads
   as_of_.reset();
   if (plan.as_of) {
     SV_ASSIGN_OR_RETURN(const ValueView as_of, ViewOf(arguments.front()));
@@ -187,7 +185,7 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges, plan.keys.MakeRanges(arguments));
   std::vector<DocRange> doc_ranges;
   for (const ViewRange& range : ranges) doc_ranges.push_back(ToDocRange(range));
-  const Reading& reading = as_of_ != nullptr ? *as_of_ : *now_;
+  const auto& reading = as_of_ != nullptr ? *as_of_ : *now_;
   return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));
 }
 

@@ -26,6 +26,7 @@
 
 #include "ext/range_scan.h"
 #include "ext/session_table.h"
+#include "ext/shared_reading.h"
 #include "ext/view_plan.h"
 
 namespace streamview {
@@ -65,12 +66,7 @@ class DocsTable : public SessionTable {
   sqlite_vtab::Status Delete(sqlite3_value* rowid);
 
  private:
-  // A state of the documents, and the session's own_version() that it covers.
-  struct Reading {
-    std::shared_ptr<Engine> engine;  // outlives the snapshot
-    std::shared_ptr<const DocsSnapshot> snapshot;
-    uint64_t own_version;
-  };
+  using Readings = SharedReading<std::shared_ptr<const DocsSnapshot>>;
   // A live document, its bytes copied.
   struct Document {
     Seq seq;
@@ -79,9 +75,9 @@ class DocsTable : public SessionTable {
     Value value;
   };
 
-  // The reading that open cursors share where it is fresh enough, or else a new one.
-  Result<std::shared_ptr<const Reading>> Read();
-  Result<std::shared_ptr<const Reading>> ReadAsOf(const ValueView& as_of);
+  // What a cursor that has read nothing yet reads.
+  Result<Readings::Pointer> Read();
+  Result<Readings::Pointer> ReadAsOf(const ValueView& as_of);
 
   // The session, with the writer's turn.
   Result<std::shared_ptr<LogSession>> WritingSession();
@@ -101,7 +97,7 @@ class DocsTable : public SessionTable {
   const bool utf8_;
   // A statement of the open transaction writes, or has written, to this table.
   bool writing_ = false;
-  std::weak_ptr<const Reading> reading_;
+  Readings readings_;
 };
 
 class DocsTable::Cursor final : public sqlite_vtab::Cursor {
@@ -119,8 +115,8 @@ class DocsTable::Cursor final : public sqlite_vtab::Cursor {
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
 
   DocsTable& table_;
-  std::shared_ptr<const Reading> now_;    // of the statement, once it has read
-  std::shared_ptr<const Reading> as_of_;  // null: now
+  Readings::Pointer now_;    // of the statement, once it has read
+  Readings::Pointer as_of_;  // null: now
   RangeScan<DocsSnapshot, DocRange> scan_;
 };
 

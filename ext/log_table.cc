@@ -215,7 +215,11 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   Result<std::shared_ptr<LogSession>> session = table_.Session();
   if (!session.ok()) return ToVtab(session.status());
   session_ = *std::move(session);
-  engine_ = session_->engine();
+  if (reading_ == nullptr) {
+    Result<Readings::Pointer> reading = table_.Read();
+    if (!reading.ok()) return ToVtab(reading.status());
+    reading_ = *std::move(reading);
+  }
 
   SeqRange range;
   for (size_t i = 0; i < arguments.size(); i++) Narrow(plan.terms[i], arguments[i], range);
@@ -225,16 +229,26 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   return ToVtab(Settle());
 }
 
+Result<LogTable::Readings::Pointer> LogTable::Read() {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  const Seq head = session->engine()->Head();
+  if (Readings::Pointer shared = readings_.Find(connection(), *session, head)) return shared;
+  const Seq own = session->open_transaction() != nullptr ? *session->last_own_seq() : 0;
+  return readings_.Share({session->engine(), {head, own}, head, session->own_version()});
+}
+
 void LogTable::Cursor::OpenSources(const LogRange& range) {
-  committed_ = engine_->ScanLog(range, nullptr);
+  LogRange committed_range = range;
+  committed_range.last = std::min(range.last, reading_->snapshot.head);
+  committed_ = reading_->engine->ScanLog(committed_range, nullptr);
   const Transaction* transaction = session_->open_transaction();
   if (transaction == nullptr) return;
   LogRange own_range = range;
   own_range.first = std::max(range.first, session_->first_uncommitted());
   // What the statement itself appends from here on is not for it to see.
-  own_range.last = std::min(range.last, *session_->last_own_seq());
+  own_range.last = std::min({range.last, reading_->snapshot.own, *session_->last_own_seq()});
   if (own_range.first > own_range.last) return;
-  own_ = engine_->ScanLog(own_range, transaction);
+  own_ = reading_->engine->ScanLog(own_range, transaction);
   session_->AddReader(this);
 }
 

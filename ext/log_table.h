@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ext/session_table.h"
+#include "ext/shared_reading.h"
 
 namespace streamview {
 
@@ -51,9 +52,20 @@ class LogTable : public SessionTable {
   sqlite_vtab::Status Delete(sqlite3_value* key);
 
  private:
+  // The last committed entry, and of the connection's own ones the last so far (0: none).
+  struct Ends {
+    Seq head;
+    Seq own;
+  };
+  using Readings = SharedReading<Ends>;
+
+  // What a cursor that has read nothing yet reads.
+  Result<Readings::Pointer> Read();
   Status RunCommand(std::string_view command);
   // Errors where views stand on the log: "cannot <action> ...: drop its views first: a, b".
   Status CheckNoViews(const std::string& action) const;
+
+  Readings readings_;
 };
 
 class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransactionReader {
@@ -86,7 +98,7 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransacti
 
   LogTable& table_;
   std::shared_ptr<LogSession> session_;
-  std::shared_ptr<Engine> engine_;  // before the cursors: outlives them
+  Readings::Pointer reading_;  // before the cursors: outlives them
   bool reverse_ = false;
   Source source_ = Source::kNone;
   std::unique_ptr<LogCursor> committed_;

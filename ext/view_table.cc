@@ -168,13 +168,6 @@ VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
 }
 
 VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
-  // A statement opens its cursors before it reads: what an older statement still reads is too old
-  // for this one, where the connection has seen more since.
-  const std::shared_ptr<const Reading> shared = reading_.lock();
-  if (shared != nullptr) {
-    const Result<std::shared_ptr<LogSession>> session = Session();
-    if (session.ok() && shared->snapshot->seq() < (*session)->RequiredSeq()) reading_.reset();
-  }
   cursor = std::make_unique<Cursor>(*this);
   return {};
 }
@@ -202,27 +195,18 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   return view;
 }
 
-std::shared_ptr<const ViewTable::Reading> ViewTable::SharedReading() {
-  std::shared_ptr<const Reading> reading = reading_.lock();
-  if (reading == nullptr) return nullptr;
-  const Result<std::shared_ptr<LogSession>> session = Session();
-  const bool current = session.ok() && reading->engine == (*session)->engine() &&
-                       reading->own_version == (*session)->own_version();
-  return current ? reading : nullptr;
-}
-
-Result<std::shared_ptr<const ViewTable::Reading>> ViewTable::NewReading() {
-  SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
+Result<ViewTable::Readings::Pointer> ViewTable::Read() {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  const Seq at_least = session->RequiredSeq();
+  if (Readings::Pointer shared = readings_.Find(connection(), *session, at_least)) return shared;
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   const uint64_t own_version = session->own_version();
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<const ViewSnapshot> snapshot,
-                      view->Read(session->RequiredSeq(), session->open_transaction(),
-                                 connection().InterruptibleWait()));
-  session->NoteSeen(snapshot->seq());
-  auto reading =
-      std::make_shared<const Reading>(Reading{session->engine(), std::move(snapshot), own_version});
-  reading_ = reading;
-  return reading;
+  SV_ASSIGN_OR_RETURN(
+      std::shared_ptr<const ViewSnapshot> snapshot,
+      view->Read(at_least, session->open_transaction(), connection().InterruptibleWait()));
+  const Seq seq = snapshot->seq();
+  session->NoteSeen(seq);
+  return readings_.Share({session->engine(), std::move(snapshot), seq, own_version});
 }
 
 VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
@@ -230,9 +214,8 @@ VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 }
 
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
-  if (reading_ == nullptr) reading_ = table_.SharedReading();
   if (reading_ == nullptr) {
-    SV_ASSIGN_OR_RETURN(reading_, table_.NewReading());
+    SV_ASSIGN_OR_RETURN(reading_, table_.Read());
   }
   SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
   return scan_.Begin(reading_->snapshot.get(), std::move(ranges));

@@ -6,9 +6,7 @@
 // Read only. The rowid is the same in every scan that shows the row: SQLite tells by it which rows
 // it has seen already where it goes through several ranges for one OR.
 //
-// One statement sees one state of the view: a cursor uses the snapshot of those that are open
-// already, unless the connection has appended to the log since. (SQLite opens a statement's cursors
-// when it begins.) When the last one closes, the snapshot is forgotten.
+// One statement sees one state of the view (ext/shared_reading.h).
 
 #pragma once
 
@@ -21,6 +19,7 @@
 #include "core/view/definition.h"
 #include "ext/range_scan.h"
 #include "ext/session_table.h"
+#include "ext/shared_reading.h"
 #include "ext/view_plan.h"
 
 namespace streamview {
@@ -50,12 +49,7 @@ class ViewTable : public SessionTable {
   sqlite_vtab::Status Delete(sqlite3_value* key);
 
  private:
-  // A state of the view, and the session's own_version() that it covers.
-  struct Reading {
-    std::shared_ptr<Engine> engine;  // outlives the snapshot
-    std::shared_ptr<const ViewSnapshot> snapshot;
-    uint64_t own_version;
-  };
+  using Readings = SharedReading<std::shared_ptr<const ViewSnapshot>>;
 
   Status CreateView();
   Status DropView();
@@ -65,11 +59,8 @@ class ViewTable : public SessionTable {
 
   // The engine's view, found where it is not yet.
   Result<std::shared_ptr<View>> FindView();
-  // The reading that open cursors share, where there is one that covers all that the connection has
-  // appended by now; else null.
-  std::shared_ptr<const Reading> SharedReading();
-  // A new reading, which later cursors will share.
-  Result<std::shared_ptr<const Reading>> NewReading();
+  // What a cursor that has read nothing yet reads.
+  Result<Readings::Pointer> Read();
 
   size_t column_count() const { return definition_.columns.size(); }
 
@@ -78,12 +69,12 @@ class ViewTable : public SessionTable {
   const IndexColumns index_;
   const bool utf8_;           // the database's encoding
   std::weak_ptr<View> view_;  // its engine's, which may go first
-  std::weak_ptr<const Reading> reading_;
+  Readings readings_;
 };
 
 class ViewTable::Cursor : public sqlite_vtab::Cursor {
  public:
-  explicit Cursor(ViewTable& table) : table_(table), reading_(table.SharedReading()) {}
+  explicit Cursor(ViewTable& table) : table_(table) {}
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
@@ -96,7 +87,7 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   Status ReadDocument(sqlite3_context* context);
 
   ViewTable& table_;
-  std::shared_ptr<const Reading> reading_;  // outlives the scan
+  Readings::Pointer reading_;  // outlives the scan
   RangeScan<ViewSnapshot, ViewRange> scan_;
 };
 

@@ -198,6 +198,43 @@ TEST_F(FreshnessTest, AnUnfinishedStatementDoesNotHoldBackLaterOnes) {
   EXPECT_FALSE(unfinished.Step());
 }
 
+TEST_F(FreshnessTest, AnUnfinishedStatementOnDocumentsDoesNotHoldBackLaterOnes) {
+  db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
+  AppendCat(*db_, "a");
+  AppendCat(*db_, "b");
+  const auto other = Connect();
+  Statement unfinished(*db_, "SELECT key FROM docs");
+  ASSERT_TRUE(unfinished.Step());
+  AppendCat(*other, "c");
+  db_->Run("SELECT sv_consistency('latest')");
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM docs"), 3);
+  EXPECT_TRUE(unfinished.Step());
+  EXPECT_FALSE(unfinished.Step());
+}
+
+// A correlated subquery opens its cursor anew for each row.
+TEST_F(FreshnessTest, AllPartsOfAStatementSeeOneStateOfEachTable) {
+  db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
+  for (int i = 0; i < 5; ++i) AppendCat(*db_, std::to_string(i));
+  const auto other = Connect();
+  for (const std::string mode : {"latest", "session"}) {
+    db_->Run("SELECT sv_consistency('" + mode + "')");
+    for (const std::string table : {"events", "docs", "view_tags"}) {
+      const int64_t before = db_->Integer("SELECT count(*) FROM " + table);
+      Statement statement(*db_, "SELECT (SELECT count(*) FROM " + table +
+                                    " AS b WHERE b.seq >= 0 AND a.seq > 0) FROM " + table +
+                                    " AS a");
+      int64_t rows = 0;
+      while (statement.Step()) {
+        ++rows;
+        EXPECT_EQ(ToLine(statement.row()), ToLine({before})) << table;
+        AppendCat(*other, "more" + std::to_string(rows) + table + mode);
+      }
+      EXPECT_EQ(rows, before);
+    }
+  }
+}
+
 TEST_F(FreshnessTest, WaitReturnsTheCheckpoint) {
   AppendCat(*db_, "a");
   AppendCat(*db_, "b");
