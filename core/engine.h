@@ -216,7 +216,7 @@ class View {
   // Starts to build a second index from the whole log in the background; the present one answers
   // until the new one has caught up. Revives a failed view. Where a rebuild is under way it starts
   // anew.
-  virtual Status Rebuild() = 0;
+  virtual Status Rebuild(const WaitOptions& wait) = 0;
   // Writes what is in memory to disk, so that a restart need not replay it.
   virtual Status Flush() = 0;
   // Processes the log up to the head, deletes all superseded entries and compacts the rest.

@@ -324,7 +324,7 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   };
   if (!is_null(columns[kCommand])) {
     if (!is_null(columns[kKey]) || !is_null(columns[kValue])) {
-      return {SQLITE_MISUSE, "a command takes no other values"};
+      return {SQLITE_ERROR, "a command takes no other values"};
     }
     // What is reported as the new row's number would become last_insert_rowid().
     *new_rowid = sqlite3_last_insert_rowid(connection().db());

@@ -1,9 +1,10 @@
 // SharedReading: the one state of a table that all cursors of a statement read.
 //
-// SQLite opens a cursor for each use of a table in a statement, some of them while the statement runs
-// (correlated subqueries), and does not say which cursors belong together. Cursors that are open at
-// the same time share their reading where only one statement of the connection is running, for then it
-// is theirs; and where several are, as long as it is as fresh as a new one would have to be.
+// SQLite opens a cursor for each use of a table in a statement, some of them while the statement
+// runs (correlated subqueries), and does not say which cursors belong together. Cursors that are
+// open at the same time share their reading where only one statement of the connection is running,
+// for then it is theirs; and where several are, as long as it is as fresh as a new one would have
+// to be.
 
 #pragma once
 

@@ -261,7 +261,7 @@ VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
   for (size_t i = 0; i < columns.size(); i++) {
     const bool is_command = i == column_count() + kCommand;
     if (!is_command && sqlite3_value_type(columns[i]) != SQLITE_NULL) {
-      return {SQLITE_MISUSE, "a command takes no other values"};
+      return {SQLITE_ERROR, "a command takes no other values"};
     }
   }
   const Result<ValueView> text = ViewOf(command);
@@ -282,7 +282,7 @@ VtabStatus ViewTable::RefuseWrite(const std::string& what) const {
 
 Status ViewTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
-  if (command == "rebuild") return view->Rebuild();
+  if (command == "rebuild") return view->Rebuild(connection().InterruptibleWait());
   if (command == "optimize") return view->Optimize(connection().InterruptibleWait());
   if (command == "integrity-check") {
     return view->CheckIntegrity(connection().InterruptibleWait());

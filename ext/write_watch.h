@@ -36,7 +36,8 @@ class WriteWatch {
   void End();
 
  private:
-  // Schema cookie, user_version and application_id of all databases; nullopt where one cannot be read.
+  // Schema cookie, user_version and application_id of all databases; nullopt where one cannot be
+  // read.
   std::optional<std::string> ReadHeaders() const;
 
   sqlite3* const db_;

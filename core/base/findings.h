@@ -13,6 +13,7 @@ class Findings {
   void Add(const std::string& finding) {
     if (++count_ <= kNamed) text_ += "\n  " + finding;
   }
+  bool empty() const { return count_ == 0; }
   // OK, or kCorruption with "<what>: 12 differences:" and the first of them, a line each.
   Status ToStatus(const std::string& what) const {
     if (count_ == 0) return Status::Ok();

@@ -91,8 +91,9 @@ bool Indexer::RunRound(bool* ok) {
     worked = true;
   }
   for (const std::shared_ptr<LocalView>& view : views) {
+    const std::shared_ptr<ViewIndex> last = view->Indexes().back();
     const Status settled = view->SettleRebuild();
-    if (!settled.ok()) Note(view->Indexes().back().get(), settled, ok);
+    if (!settled.ok() || !last->background_status().ok()) Note(last.get(), settled, ok);
     for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) {
       if (index->NeedsRepair()) RepairIndex(index.get(), ok);
     }

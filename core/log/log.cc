@@ -87,8 +87,8 @@ int64_t Log::NextTime() {
   return last_time_ms_;
 }
 
-Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records, SyncMode sync,
-                         const std::string& token) {
+Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
+                         SyncMode sync, const std::string& token) {
   SV_RETURN_IF_ERROR(background_error());
   rocksdb::WriteBatch batch;
   // What was said of an earlier transaction is over: it has committed, or this one could not begin.

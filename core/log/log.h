@@ -44,8 +44,8 @@ class Log {
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
   // says; with a token, conditional. On error none of them is there, or the background error is
   // set.
-  Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records, SyncMode sync,
-                      const std::string& token);
+  Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
+                      SyncMode sync, const std::string& token);
   // Deletes `count` records from `first` that were written but not published.
   Status EraseRecords(Seq first, size_t count, SyncMode sync);
   // Makes all entries up to `head` visible.

@@ -104,6 +104,7 @@ Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions
   SV_RETURN_IF_ERROR(context_->process.Check());
   for (;;) {
     std::shared_ptr<ViewIndex> index = current();
+    seq = std::max(seq, index->readable_from());
     const Status advanced = index->AdvanceTo(seq, wait);
     if (advanced.code() == StatusCode::kTimedOut) {
       return Status::TimedOut(definition().name + " is at " + std::to_string(index->state()->seq) +
@@ -162,14 +163,14 @@ Result<std::shared_ptr<const Overlay>> LocalView::OverlayOf(const LogTransaction
   return std::shared_ptr<const Overlay>(overlay);
 }
 
-Status LocalView::Rebuild() {
+Status LocalView::Rebuild(const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(context_->process.Check());
+  // What later entries have superseded by then need not be mapped again.
+  SV_RETURN_IF_ERROR(context_->docs->AdvanceTo(context_->log->head(), wait));
   {
     MutexLock admin(admin_mutex_);
     SV_RETURN_IF_ERROR(CheckNotDropped());
     SV_RETURN_IF_ERROR(DiscardBuilding());
-    // As of the head: what later entries have superseded by then need not be mapped again.
-    SV_RETURN_IF_ERROR(context_->docs->AdvanceTo(context_->log->head(), WaitOptions()));
     SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, NewBuilding());
     {
       MutexLock lock(mutex_);
@@ -183,7 +184,7 @@ Status LocalView::Rebuild() {
     return Status::Ok();
   }
   if (const std::shared_ptr<ViewIndex> index = building()) {
-    SV_RETURN_IF_ERROR(index->AdvanceTo(context_->log->head(), WaitOptions()));
+    SV_RETURN_IF_ERROR(index->AdvanceTo(context_->log->head(), wait));
   }
   return SettleRebuild();
 }
@@ -202,11 +203,10 @@ Status LocalView::SettleRebuild() {
     }
     return DiscardBuilding();
   }
-  if (!failure.ok()) return ReplaceCurrent(next);
   const Seq seq = next->state()->seq;
-  if (seq < next->readable_from() || seq + kBatchEntries < context_->log->head()) {
-    return Status::Ok();
-  }
+  const bool caught_up =
+      seq >= next->readable_from() && seq + kBatchEntries >= context_->log->head();
+  if (failure.ok() && !caught_up) return Status::Ok();
   // A crash after the switch must find it on disk: the index that it replaces will be gone.
   SV_RETURN_IF_ERROR(next->Flush());
   return ReplaceCurrent(next);

@@ -52,7 +52,7 @@ class LocalView final : public View {
                                                    const WaitOptions& wait) override;
   Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) override;
   Seq checkpoint() const override { return current()->state()->seq; }
-  Status Rebuild() override EXCLUDES(admin_mutex_);
+  Status Rebuild(const WaitOptions& wait) override EXCLUDES(admin_mutex_);
   Status Flush() override;
   Status Optimize(const WaitOptions& wait) override;
   Status CheckIntegrity(const WaitOptions& wait) override;

@@ -34,8 +34,8 @@ Status Overlay::MapNext(const LogTransaction& own, const DocIndex& docs) {
   std::vector<std::pair<std::string, std::string>> rows;
   const Status mapped = index_->MapEntry(entry, &rows);
   // With on_error=skip a document that cannot be mapped is recorded once it is committed.
-  const bool skipped = mapped.code() == StatusCode::kFailed &&
-                       index_->definition().on_error == OnError::kSkip;
+  const bool skipped =
+      mapped.code() == StatusCode::kFailed && index_->definition().on_error == OnError::kSkip;
   if (!skipped) SV_RETURN_IF_ERROR(mapped);
   for (auto& [key, value] : rows) rows_[std::move(key)] = std::move(value);
   first_ = own.first();

@@ -11,6 +11,9 @@ namespace streamview {
 
 namespace {
 
+// A map may take long for each entry.
+constexpr Seq kPollEvery = 16;
+
 class ViewCheck {
  public:
   ViewCheck(const Log& log, const IndexSnapshot& snapshot, Mapper* mapper, const WaitOptions& wait)
@@ -32,11 +35,21 @@ class ViewCheck {
 
  private:
   Status CheckSuperseded(const DocIndex& docs) {
+    constexpr Seq kStep = 1 << 16;
     std::vector<Supersession> list;
-    SV_RETURN_IF_ERROR(docs.ListSupersessions(0, snapshot_.seq(), &list));
-    bool same = list.size() == snapshot_.state().superseded.size();
-    for (const Supersession& s : list) same = same && snapshot_.IsSuperseded(s.superseded);
-    if (!same) findings_.Add("its superseded entries are not those of the document index");
+    uint64_t count = 0;
+    bool same = true;
+    for (Seq after = 0; after < snapshot_.seq(); after += kStep) {
+      SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
+      list.clear();
+      SV_RETURN_IF_ERROR(
+          docs.ListSupersessions(after, std::min(after + kStep, snapshot_.seq()), &list));
+      count += list.size();
+      for (const Supersession& s : list) same = same && snapshot_.IsSuperseded(s.superseded);
+    }
+    if (!same || count != snapshot_.state().superseded.size()) {
+      findings_.Add("its superseded entries are not those of the document index");
+    }
     return Status::Ok();
   }
 
@@ -46,6 +59,7 @@ class ViewCheck {
       EntryBatch batch;
       SV_RETURN_IF_ERROR(ReadBatch(log_, next, snapshot_.seq(), &batch));
       for (const Entry& entry : batch.entries()) {
+        if (entry.seq % kPollEvery == 0) SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
         if (entry.is_tombstone() || snapshot_.IsSuperseded(entry.seq)) continue;
         SV_RETURN_IF_ERROR(CheckEntry(entry));
       }
@@ -81,15 +95,15 @@ class ViewCheck {
     return status;
   }
 
-  // Each row of the index comes from an entry; where the numbers are the same, that is shown
-  // already.
+  // Each row of the index comes from an entry. Where all rows of the log were found, and the index
+  // has no more than these, that is shown already.
   Status CheckIndexAgainstLog() {
     uint64_t rows = 0;
     SV_RETURN_IF_ERROR(ForEachRow([&](Seq, std::string_view, std::string_view) {
       rows++;
       return Status::Ok();
     }));
-    if (rows == rows_of_log_) return Status::Ok();
+    if (rows == rows_of_log_ && findings_.empty()) return Status::Ok();
     return ForEachRow([this](Seq seq, std::string_view key, std::string_view value) {
       SV_ASSIGN_OR_RETURN(const bool emitted, EmitsKey(seq, key));
       if (!emitted) {

@@ -452,8 +452,10 @@ uint64_t ViewIndex::CountEntries() const {
   uint64_t count = 0;
   std::unique_ptr<rocksdb::Iterator> it(
       db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));
-  for (it->Seek(ToSlice(kFirstIndexKey)); it->Valid(); it->Next()) count++;
-  return count;
+  it->Seek(ToSlice(kFirstIndexKey));
+  // The estimate may be far too low after many deletions.
+  for (; it->Valid() && count < kMaxCounted; it->Next()) count++;
+  return it->Valid() ? std::max(count, estimate) : count;
 }
 
 }  // namespace streamview

@@ -112,8 +112,12 @@ class MergingCursor final : public ViewCursor {
   ~MergingCursor() override {
     if (superseded_met_ == 0) return;
     snapshot_->index()->CountSupersededMet(superseded_met_);
-    snapshot_->index()->QueueRepair(std::move(repairs_));
-    snapshot_->NeedRepair();
+    try {
+      snapshot_->index()->QueueRepair(std::move(repairs_));
+      snapshot_->NeedRepair();
+    } catch (...) {
+      // No memory: whoever meets these entries next tells again.
+    }
   }
 
   bool Valid() const override { return valid_; }

@@ -73,6 +73,22 @@ TEST_F(ViewIndexTest, ACompactionSparesWhatAReaderOfAnOlderStateMaySee) {
   EXPECT_EQ(Entries(), 3u);  // x, y, z
 }
 
+// Else a crash would leave an index that stands where x still counts, without x.
+TEST_F(ViewIndexTest, ACompactionSparesWhatIsNotOnDiskAsSuperseded) {
+  Put("a", R"({"tags":["x"]})");
+  std::string key, value;
+  const ValueView columns[] = {ValueView::Text("x")}, others[] = {ValueView::Null()};
+  AppendIndexKey(&key, columns, ValueView::Text("a"), false, 0);
+  AppendIndexValue(&value, 1, 0, columns, ValueView::Text("a"), others);
+  const uint64_t before = store_->db()->GetLatestSequenceNumber();
+  EXPECT_FALSE(index_->ForCompaction(before));  // nothing is superseded
+  Put("a", R"({"tags":["y"]})");
+  EXPECT_FALSE(index_->ForCompaction(before));
+  const DropEntry drop = index_->ForCompaction(store_->db()->GetLatestSequenceNumber());
+  ASSERT_TRUE(drop);
+  EXPECT_TRUE(drop(key, value));
+}
+
 TEST_F(ViewIndexTest, ABatchDoesNotWriteWhatItSupersedesItself) {
   LogTransaction transaction(log_.get(), ProcessMark());
   for (int i = 0; i < 10; i++) {
@@ -117,7 +133,7 @@ class ViewCheckTest : public ViewIndexTest {
     const IndexSnapshot snapshot(index_, index_->state(), nullptr, nullptr);
     return CheckView(*log_, *docs_, snapshot, mapper.get(), {}).message();
   }
-  std::string FirstKey() {
+  std::string LastKey() {
     std::unique_ptr<rocksdb::Iterator> it(
         store_->db()->NewIterator({}, index_->family()->handle()));
     it->SeekToLast();
@@ -128,7 +144,7 @@ class ViewCheckTest : public ViewIndexTest {
 TEST_F(ViewCheckTest, ASoundViewHasNoFindings) { EXPECT_EQ(Check(), ""); }
 
 TEST_F(ViewCheckTest, AMissingRowIsNamed) {
-  ASSERT_TRUE(store_->db()->Delete({}, index_->family()->handle(), FirstKey()).ok());
+  ASSERT_TRUE(store_->db()->Delete({}, index_->family()->handle(), LastKey()).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("lacks row ('z', document 'b') of entry 3"));
 }
 
@@ -141,11 +157,22 @@ TEST_F(ViewCheckTest, ARowThatNoEntryEmitsIsNamed) {
   EXPECT_THAT(Check(), ::testing::HasSubstr("has row ('q', document 'b'), which entry 3"));
 }
 
+TEST_F(ViewCheckTest, ALostRowAndAForeignOneAreBothNamed) {
+  std::string key, value;
+  const ValueView columns[] = {ValueView::Text("q")}, others[] = {ValueView::Null()};
+  AppendIndexKey(&key, columns, ValueView::Text("b"), false, 0);
+  AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
+  ASSERT_TRUE(store_->db()->Delete({}, index_->family()->handle(), LastKey()).ok());
+  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), key, value).ok());
+  EXPECT_THAT(Check(), ::testing::AllOf(::testing::HasSubstr("lacks row ('z'"),
+                                        ::testing::HasSubstr("has row ('q'")));
+}
+
 TEST_F(ViewCheckTest, AChangedRowIsNamed) {
   std::string value;
   const ValueView columns[] = {ValueView::Text("z")}, others[] = {ValueView::Integer(7)};
   AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
-  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), FirstKey(), value).ok());
+  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), LastKey(), value).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("other values in row ('z', document 'b')"));
 }
 

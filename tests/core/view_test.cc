@@ -270,7 +270,7 @@ TEST_F(ViewTest, OnErrorStopHaltsTheViewAndSaysWhyAtEveryRead) {
   words = Must(engine_->FindView(id));
   EXPECT_EQ(words->Read(0, nullptr, {}).status().code(), StatusCode::kFailed);
   Put("b", "fine too");
-  ASSERT_OK(words->Rebuild());
+  ASSERT_OK(words->Rebuild({}));
   EXPECT_THAT(Rows(*words), ElementsAre("fine/NULL/a", "fine/NULL/c", "fine too/NULL/b"));
 }
 
@@ -280,7 +280,7 @@ TEST_F(ViewTest, RebuildKeepsTheResultsAndDropsWhatWasSuperseded) {
   for (int i = 0; i < 50; i++) Put("a", R"({"tags":["t)" + std::to_string(i) + "\"]}");
   Rows(*tags);
   const auto before = Must(tags->Read(50, nullptr, {}));
-  ASSERT_OK(tags->Rebuild());
+  ASSERT_OK(tags->Rebuild({}));
   EXPECT_THAT(Rows(*tags), ElementsAre("t49/NULL/a"));
   EXPECT_THAT(RowsOf(*before), ElementsAre("t49/NULL/a"));
   // With nobody else to build it, the indexer lets the new index take over.
@@ -295,7 +295,7 @@ TEST_F(ViewTest, ARebuildGoesOnAfterReopening) {
   auto tags = CreateTags();
   for (int i = 0; i < 300; i++) Put("doc" + std::to_string(i % 7), R"({"tags":["x"]})");
   const std::string id = tags->id();
-  ASSERT_OK(tags->Rebuild());
+  ASSERT_OK(tags->Rebuild({}));
   tags.reset();
   Close();  // wherever the rebuild is
   Open({id});
@@ -366,7 +366,7 @@ TEST_F(ViewTest, WithoutABackgroundThreadReadsAdvanceTheView) {
   Put("a", R"({"tags":["x"]})");
   EXPECT_EQ(tags->GetStatus().seq, 0u);
   EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
-  ASSERT_OK(tags->Rebuild());
+  ASSERT_OK(tags->Rebuild({}));
   EXPECT_FALSE(tags->GetStatus().rebuilding);
   EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
 }

@@ -1,5 +1,5 @@
-// A transaction that writes to a log and to ordinary tables is one: after a crash both parts are there, or
-// neither.
+// A transaction that writes to a log and to ordinary tables is one: after a crash both parts are
+// there, or neither.
 
 #include <filesystem>
 #include <iostream>
