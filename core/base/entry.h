@@ -17,6 +17,7 @@ struct Entry {
   int64_t time_ms = 0;  // since the Unix epoch; never decreases along the log
   ValueView key;        // NULL: an event that belongs to no document
   ValueView value;
+  bool continues = false;  // further entries of the same transaction follow
 
   bool has_document() const { return !key.is_null(); }
   bool is_tombstone() const { return has_document() && value.is_null(); }

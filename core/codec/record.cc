@@ -81,6 +81,9 @@ bool ReadTypedValue(std::string_view* input, ValueView* v) {
   return false;  // no ValueType
 }
 
+// In the version's byte: not the last entry of its transaction.
+static constexpr uint8_t kContinuesBit = 0x80;
+
 void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const ValueView& value) {
   dst->push_back(kRecordVersion);
   AppendVarint(dst, static_cast<uint64_t>(time_ms));
@@ -88,9 +91,12 @@ void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const
   AppendTypedValue(dst, value);
 }
 
+char ContinuesMark(char first_byte) { return static_cast<char>(first_byte | kContinuesBit); }
+
 Status DecodeRecord(std::string_view bytes, Seq seq, Entry* out) {
   if (bytes.empty()) return Corrupt(seq, "it is empty");
-  const auto version = static_cast<uint8_t>(bytes.front());
+  const auto first = static_cast<uint8_t>(bytes.front());
+  const int version = first & ~kContinuesBit;
   if (version != kRecordVersion) {
     return Corrupt(seq, "unknown version " + std::to_string(version));
   }
@@ -98,6 +104,7 @@ Status DecodeRecord(std::string_view bytes, Seq seq, Entry* out) {
   uint64_t time_ms;
   if (!ReadVarint(&bytes, &time_ms)) return Corrupt(seq, "bad time");
   out->seq = seq;
+  out->continues = (first & kContinuesBit) != 0;
   out->time_ms = static_cast<int64_t>(time_ms);
   if (!ReadTypedValue(&bytes, &out->key)) return Corrupt(seq, "bad key");
   if (!ReadTypedValue(&bytes, &out->value)) return Corrupt(seq, "bad value");

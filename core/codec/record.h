@@ -20,6 +20,10 @@ void AppendTypedValue(std::string* dst, const ValueView& v);
 // does not begin with one; then *input and *v are unspecified.
 [[nodiscard]] bool ReadTypedValue(std::string_view* input, ValueView* v);
 
+// What the first byte of a record becomes where further entries of its transaction follow. (A
+// transaction knows which of its entries is the last one only when it is written.)
+char ContinuesMark(char first_byte);
+
 void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const ValueView& value);
 // Fills *out from one whole record; its key and value point into `bytes`. Errors: kCorruption, with
 // `seq` and the reason in the message; then *out is unspecified.

@@ -90,7 +90,17 @@ Status DocIndex::Recover() {
     last_superseding_ = DecodeBigEndian64(it->key().data() + 1);
   }
   checkpoint_ = checkpoint;
+  SV_ASSIGN_OR_RETURN(settled_, LastEnd(checkpoint));
   return FromRocks(it->status(), "reading the document index");
+}
+
+// The last entry up to `seq` that ends a transaction.
+Result<Seq> DocIndex::LastEnd(Seq seq) const {
+  for (; seq > 0; seq--) {
+    SV_ASSIGN_OR_RETURN(const bool continues, log_->Continues(seq));
+    if (!continues) break;
+  }
+  return seq;
 }
 
 Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
@@ -98,6 +108,16 @@ Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     if (wait.Expired()) return Status::TimedOut("timed out");
     SV_RETURN_IF_ERROR(AdvanceBatch(seq));
+  }
+  return Status::Ok();
+}
+
+Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(AdvanceTo(seq, wait));
+  while (settled_.load(std::memory_order_acquire) < seq) {
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    if (wait.Expired()) return Status::TimedOut("timed out");
+    SV_RETURN_IF_ERROR(AdvanceBatch(log_->head()));  // which ends a transaction
   }
   return Status::Ok();
 }
@@ -145,6 +165,7 @@ Status DocIndex::Apply(const EntryBatch& batch) {
   first_superseding_ = first_superseding;
   last_superseding_ = last_superseding;
   checkpoint_.store(batch.last(), std::memory_order_release);
+  if (const Seq end = batch.last_end(); end != 0) settled_.store(end, std::memory_order_release);
   return Status::Ok();
 }
 
@@ -218,7 +239,7 @@ Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
 
 DocIndex::State DocIndex::TakeState() {
   MutexLock lock(mutex_);
-  return {checkpoint(), TakeSnapshot(store_->db())};
+  return {settled_.load(std::memory_order_relaxed), TakeSnapshot(store_->db())};
 }
 
 Status DocIndex::Flush() { return store_->Flush(store_->docs()); }

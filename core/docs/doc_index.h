@@ -55,6 +55,8 @@ class DocIndex {
 
   // Processes the log up to `seq`, or finds it done. REQUIRES: seq <= head of the log
   Status AdvanceTo(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
+  // The same, and on to the end of the transaction, so that TakeState() shows it.
+  Status SettleAt(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
   // One batch of that, at most. For the indexer, which has other things to do as well.
   Status AdvanceBatch(Seq seq) EXCLUDES(mutex_);
 
@@ -73,7 +75,8 @@ class DocIndex {
   // The first of `version` and those it superseded, one after the other, that is not past `at`.
   Result<DocVersion> AsOf(DocVersion version, Seq at) const;
 
-  // The index at one checkpoint; `snapshot` shows the column family as it was then.
+  // The index at a moment: `snapshot` shows the column family as it is then, which may hold the
+  // beginning of a transaction; `seq` is the end of the last whole one.
   struct State {
     Seq seq = 0;
     std::shared_ptr<const rocksdb::Snapshot> snapshot;
@@ -89,12 +92,14 @@ class DocIndex {
   explicit DocIndex(Log* log) : log_(log), store_(log->store()) {}
   Status Recover();
   Status Apply(const EntryBatch& batch) REQUIRES(mutex_);
+  Result<Seq> LastEnd(Seq seq) const;
   Status ReadLatest(const std::string& doc_key, DocVersion* version) const;
 
   Log* const log_;
   Store* const store_;
   Mutex mutex_;  // one advance at a time
   std::atomic<Seq> checkpoint_{0};
+  std::atomic<Seq> settled_{0};  // the end of the last whole transaction
   // No entry outside of these superseded another: a log of distinct documents is never searched.
   std::atomic<Seq> first_superseding_{UINT64_MAX};
   std::atomic<Seq> last_superseding_{0};

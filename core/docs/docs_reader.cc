@@ -281,7 +281,7 @@ Result<std::shared_ptr<const DocOverlay>> OverlayOf(const DocIndex* docs,
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_least,
                                                      const LogTransaction* own,
                                                      const WaitOptions& wait) {
-  SV_RETURN_IF_ERROR(docs->AdvanceTo(at_least, wait));
+  SV_RETURN_IF_ERROR(docs->SettleAt(at_least, wait));
   std::shared_ptr<const DocOverlay> overlay;
   if (own != nullptr && own->size() > 0) {
     SV_ASSIGN_OR_RETURN(overlay, OverlayOf(docs, *own));

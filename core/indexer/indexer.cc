@@ -126,8 +126,9 @@ std::vector<Indexer::Follower> Indexer::Behind(const std::vector<std::shared_ptr
   for (const std::shared_ptr<LocalView>& view : views) {
     for (std::shared_ptr<ViewIndex>& index : view->Indexes()) {
       const std::shared_ptr<const ViewIndex::State> state = index->state();
-      if (state->seq >= head || !state->failure.ok() || index->retired()) continue;
-      followers.push_back({std::move(index), state->seq});
+      const Seq progress = index->progress();
+      if (progress >= head || !state->failure.ok() || index->retired()) continue;
+      followers.push_back({std::move(index), progress});
     }
   }
   std::sort(followers.begin(), followers.end(),

@@ -67,6 +67,14 @@ Status Log::ReadRecord(Seq seq, rocksdb::PinnableSlice* record) const {
   return FromRocks(read, "reading log entry " + std::to_string(seq));
 }
 
+Result<bool> Log::Continues(Seq seq) const {
+  rocksdb::PinnableSlice record;
+  SV_RETURN_IF_ERROR(ReadRecord(seq, &record));
+  Entry entry;
+  SV_RETURN_IF_ERROR(DecodeRecord(ToView(record), seq, &entry));
+  return entry.continues;
+}
+
 Status Log::WaitForHead(Seq seq, const WaitOptions& wait) {
   while (head() < seq) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
@@ -102,8 +110,14 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
         FromRocks(batch.Put(store_->meta(), kConditionalKey, condition), "writing the log"));
   }
   for (size_t i = 0; i < records.size(); i++) {
-    SV_RETURN_IF_ERROR(
-        FromRocks(batch.Put(store_->log(), LogKey(first + i), *records[i]), "writing the log"));
+    const std::string& record = *records[i];
+    const char mark = i + 1 < records.size() ? ContinuesMark(record[0]) : record[0];
+    const std::string key = LogKey(first + i);
+    const rocksdb::Slice key_part(key);
+    const rocksdb::Slice parts[] = {{&mark, 1}, {record.data() + 1, record.size() - 1}};
+    SV_RETURN_IF_ERROR(FromRocks(
+        batch.Put(store_->log(), rocksdb::SliceParts(&key_part, 1), rocksdb::SliceParts(parts, 2)),
+        "writing the log"));
   }
   Status written = store_->WriteLogged(&batch);
   if (written.ok()) written = Persist(sync);

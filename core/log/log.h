@@ -33,6 +33,8 @@ class Log {
   // The stored record of an entry, committed or not. kNotFound; kCorruption is for the decoder to
   // find.
   Status ReadRecord(Seq seq, rocksdb::PinnableSlice* record) const;
+  // Whether further entries of its transaction follow the entry.
+  Result<bool> Continues(Seq seq) const;
 
   // Returns once head() >= seq. Errors: kInterrupted, kTimedOut.
   Status WaitForHead(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);

@@ -19,6 +19,13 @@ class EntryBatch {
   Seq first() const { return entries_.front().seq; }  // REQUIRES: !empty()
   Seq last() const { return entries_.back().seq; }    // REQUIRES: !empty()
   const std::vector<Entry>& entries() const { return entries_; }
+  // The last entry that ends a transaction; 0: all are of one that goes on.
+  Seq last_end() const {
+    for (size_t i = entries_.size(); i-- > 0;) {
+      if (!entries_[i].continues) return entries_[i].seq;
+    }
+    return 0;
+  }
 
  private:
   friend Status ReadBatch(const Log&, Seq, Seq, EntryBatch*);

@@ -303,12 +303,17 @@ Status LocalView::Flush() {
 }
 
 Status LocalView::Optimize(const WaitOptions& wait) {
-  SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(context_->log->head(), wait));
-  SV_RETURN_IF_ERROR(index->Sweep(wait));
-  Status status = index->Flush();
-  if (status.ok()) status = index->Compact();
-  // Where a rebuild has replaced the index meanwhile, the new one has nothing to clean up.
-  return index->retired() ? Status::Ok() : status;
+  const Seq head = context_->log->head();
+  SV_RETURN_IF_ERROR(Advance(head, wait).status());
+  // Also the one being built: what it holds may have been superseded since it began.
+  for (const std::shared_ptr<ViewIndex>& index : Indexes()) {
+    Status status = index->AdvanceTo(head, wait);
+    if (status.ok()) status = index->Sweep(wait);
+    if (status.ok()) status = index->Flush();
+    if (status.ok()) status = index->Compact();
+    if (!status.ok() && !index->retired()) return status;
+  }
+  return Status::Ok();
 }
 
 Status LocalView::CheckIntegrity(const WaitOptions& wait) {
@@ -347,7 +352,7 @@ ViewStatus LocalView::GetStatus() const {
     status.state = state->seq >= live_from ? ViewState::kLive : ViewState::kBuilding;
   }
   status.rebuilding = next != nullptr;
-  status.building_seq = next ? next->state()->seq : 0;
+  status.building_seq = next ? next->progress() : 0;
   status.entries = index->CountEntries();
   status.superseded_met = index->superseded_met();
   status.errors = state->errors.size();

@@ -129,6 +129,12 @@ Status ViewIndex::Recover() {
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, readable_from_, &obsolete_));
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, state->seq, &state->superseded));
   SV_RETURN_IF_ERROR(RecoverErrors(state.get()));
+  if (state->seq > 0) {
+    SV_ASSIGN_OR_RETURN(const bool continues, log_->Continues(state->seq));
+    if (continues) settled_from_ = state->seq + 1;
+  }
+  working_ = state;
+  progress_ = state->seq;
   Publish(std::move(state));
   return Status::Ok();
 }
@@ -187,7 +193,10 @@ void ViewIndex::Publish(std::shared_ptr<State> state) {
   old = std::exchange(state_, std::move(state));
 }
 
-void ViewIndex::PublishAgain() { Publish(std::make_shared<State>(*state())); }
+void ViewIndex::PublishAgain() {
+  // In the middle of a transaction a new snapshot would show a part of it.
+  if (progress() == state()->seq) Publish(std::make_shared<State>(*state()));
+}
 
 DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
   std::shared_ptr<const DropPoint> point;
@@ -323,16 +332,19 @@ Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
 }
 
 Status ViewIndex::Step(Seq seq) {
-  const Seq from = state()->seq;
-  if (from >= seq) return Status::Ok();
+  const Seq from = progress();
+  if (state()->seq >= seq || !working_->failure.ok() || retired()) return Status::Ok();
+  // Past `seq` only for the end of its transaction; the head ends one.
+  const Seq last = from < seq ? seq : log_->head();
+  if (from >= last) return Status::Ok();
   EntryBatch batch;
-  SV_RETURN_IF_ERROR(ReadBatch(*log_, from + 1, seq, &batch));
+  SV_RETURN_IF_ERROR(ReadBatch(*log_, from + 1, last, &batch));
   SV_RETURN_IF_ERROR(docs_->AdvanceTo(batch.last(), WaitOptions()));
   return Apply(batch);
 }
 
 Status ViewIndex::Apply(const EntryBatch& batch) {
-  const std::shared_ptr<const State> old = state();
+  const std::shared_ptr<const State> old = working_;
   if (retired() || !old->failure.ok()) return Status::Ok();
   if (batch.empty() || batch.first() > old->seq + 1 || batch.last() <= old->seq) {
     return Status::Ok();
@@ -356,12 +368,13 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
     if (WaitOptions::Clock::now() > slice_end) break;
   }
   if (upto > old->seq || !builder.failure.empty()) {
-    SV_RETURN_IF_ERROR(CommitBatch(&builder, *old, upto));
+    const bool ends = upto == old->seq || !batch.entries()[upto - batch.first()].continues;
+    SV_RETURN_IF_ERROR(CommitBatch(&builder, *old, upto, ends));
   }
   return passing;
 }
 
-Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto) {
+Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto, bool ends) {
   std::vector<Supersession> supersessions;
   SV_RETURN_IF_ERROR(docs_->ListSupersessions(old.seq, upto, &supersessions));
   std::vector<Seq> superseded;
@@ -405,7 +418,10 @@ Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto)
   keep(writes.Put(family, kCheckpoint, VarintBytes(upto)));
   SV_RETURN_IF_ERROR(FromRocks(put, "writing " + family_->name()));
   SV_RETURN_IF_ERROR(store_->WriteUnlogged(&writes));
-  Publish(std::move(state));
+  working_ = state;
+  progress_.store(upto, std::memory_order_release);
+  // Readers see whole transactions; a failure, at once.
+  if (ends || !state->failure.ok()) Publish(std::move(state));
   return Status::Ok();
 }
 

@@ -13,6 +13,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -31,7 +32,7 @@ namespace streamview {
 
 class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
  public:
-  // What the index is after the log entries up to seq. Immutable.
+  // What the index is after the log entries up to seq, which ends a transaction. Immutable.
   struct State {
     Seq seq = 0;
     SeqSet superseded;  // the log entries that no longer count
@@ -59,10 +60,13 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   // mapped. For a new index, before its first advance; it must not be read before it is past
   // readable_from().
   Status SkipObsolete();
-  // 0: the index may be read at any checkpoint.
-  Seq readable_from() const { return readable_from_; }
+  // 0: the index may be read at any state.
+  Seq readable_from() const { return std::max(readable_from_, settled_from_); }
 
+  // The published state: that of readers.
   std::shared_ptr<const State> state() const EXCLUDES(mutex_);
+  // How far the log is processed; beyond state()->seq in the middle of a transaction.
+  Seq progress() const { return progress_.load(std::memory_order_acquire); }
   const ViewDefinition& definition() const { return definition_; }
   const std::shared_ptr<ColumnFamily>& family() const { return family_; }
   rocksdb::DB* db() const { return store_->db(); }
@@ -125,9 +129,10 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   Status Recover();
   Status RecoverErrors(State* state) const;
   Status Step(Seq seq);
-  Status CommitBatch(BatchBuilder* builder, const State& old, Seq upto);
+  // `ends`: `upto` ends a transaction.
+  Status CommitBatch(BatchBuilder* builder, const State& old, Seq upto, bool ends);
   void Publish(std::shared_ptr<State> state) EXCLUDES(mutex_);
-  // Publishes the present state again, with a snapshot of what was deleted since.
+  // Publishes the present state again, with a snapshot of what was deleted since, where it can.
   void PublishAgain() EXCLUDES(mutex_);
   Status DeleteSuperseded(const std::vector<std::string>& keys);
 
@@ -140,9 +145,12 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
 
   // Constant once the index advances.
   Seq readable_from_ = 0;
-  SeqSet obsolete_;  // superseded as of readable_from_
+  Seq settled_from_ = 0;  // where it was opened in the middle of a transaction: the next entry
+  SeqSet obsolete_;       // superseded as of readable_from_
 
   Turn turn_;
+  std::shared_ptr<State> working_;  // at progress(); guarded by turn_
+  std::atomic<Seq> progress_{0};
   std::atomic<bool> retired_{false};
   std::atomic<uint64_t> superseded_met_{0};
 

@@ -5,6 +5,7 @@
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
 #include "core/docs/log_check.h"
+#include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
 #include "core/view/json_path_mapper.h"
 #include "core/view/view_check.h"
@@ -71,6 +72,38 @@ TEST_F(ViewIndexTest, ACompactionSparesWhatAReaderOfAnOlderStateMaySee) {
     ASSERT_OK(index_->Compact());
   }
   EXPECT_EQ(Entries(), 3u);  // x, y, z
+}
+
+TEST_F(ViewIndexTest, ReadersSeeWholeTransactionsOnly) {
+  Put("before", R"({"tags":["x"]})");
+  LogTransaction transaction(log_.get(), ProcessMark());
+  for (int i = 0; i < 2500; i++) {
+    Must(transaction.Append(Value::Integer(i), Value::Text(R"({"tags":["t"]})"), {}));
+  }
+  ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
+  transaction.Commit();
+  EntryBatch batch;
+  ASSERT_OK(ReadBatch(*log_, 2, 2501, &batch));
+  ASSERT_OK(docs_->AdvanceTo(batch.last(), {}));
+  EXPECT_EQ(docs_->TakeState().seq, 1u);
+  ASSERT_OK(index_->turn().Take({}));
+  ASSERT_OK(index_->Apply(batch));
+  index_->turn().Release();
+  EXPECT_GT(index_->progress(), 1u);
+  EXPECT_EQ(index_->state()->seq, 1u);
+
+  // Nor after a crash that finds it there.
+  const std::shared_ptr<ColumnFamily> family = index_->family();
+  const Seq progress = index_->progress();
+  index_.reset();
+  index_ = OpenIndex(family);
+  EXPECT_EQ(index_->readable_from(), progress + 1);
+  ASSERT_OK(index_->AdvanceTo(index_->readable_from(), {}));
+  EXPECT_EQ(index_->state()->seq, 2501u);
+  ASSERT_OK(docs_->SettleAt(2, {}));
+  EXPECT_EQ(docs_->TakeState().seq, 2501u);
+  docs_ = Must(DocIndex::Open(log_.get()));
+  EXPECT_EQ(docs_->TakeState().seq, 2501u);
 }
 
 // Else a crash would leave an index that stands where x still counts, without x.

@@ -532,6 +532,7 @@ TEST_F(DocsTest, AStatementThatWritesIgnoresTheOldStateThatAnotherStillReads) {
   ASSERT_TRUE(reader.Step());
   other->Run("UPDATE assets SET value = '2'");
   db_->Run("UPDATE assets SET value = value || '!'");
+  other->Run("SELECT sv_consistency('latest')");
   EXPECT_THAT(Documents(*other), ElementsAre("'a'|'2!'", "'b'|'2!'"));
 }
 
