@@ -54,16 +54,18 @@ class ErrorsReport {
     std::shared_ptr<View> view;
   };
 
-  // What can be opened, in the order of the rows.
+  // In the order of the rows.
   Status CollectViews() {
     SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection_.ListLogs());
     for (const TableName& log : logs) {
       const Result<std::shared_ptr<LogSession>> session = connection_.OpenLog(log);
-      if (!session.ok()) continue;
+      // Nothing would look like no errors.
+      SV_RETURN_IF_ERROR(session.status());
       SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection_.ListViews(log));
       for (const ViewEntry& entry : views) {
         Result<std::shared_ptr<View>> view = (*session)->engine()->FindView(entry.view_id);
-        if (!view.ok()) continue;
+        if (view.status().code() == StatusCode::kNotFound) continue;  // just dropped
+        SV_RETURN_IF_ERROR(view.status());
         views_.push_back({log.table, entry.name, *session, *std::move(view)});
       }
     }

@@ -167,7 +167,9 @@ Result<Value> LastOwnSeq(Connection& connection, Arguments arguments) {
 Result<Value> Head(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
                       OpenNamedLog(connection, "log", arguments));
-  return Value::Integer(static_cast<int64_t>(session->engine()->Head()));
+  const Seq head = session->engine()->Head();
+  session->NoteSeen(head);  // what it is told of, later reads must show
+  return Value::Integer(static_cast<int64_t>(head));
 }
 
 constexpr std::pair<const char*, Consistency> kModes[] = {

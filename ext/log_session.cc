@@ -1,5 +1,6 @@
 #include "ext/log_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "ext/connection.h"
@@ -56,8 +57,10 @@ Result<SyncMode> LogSession::ResolveSync() const {
 
 Status LogSession::Sync() {
   if (transaction_ == nullptr) return Status::Ok();
-  SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
+  SV_ASSIGN_OR_RETURN(SyncMode sync, ResolveSync());
   SV_RETURN_IF_ERROR(ChooseToken());
+  // The database's part survives a crash of the process, whatever its mode; so must the log's.
+  if (!token_.empty()) sync = std::max(sync, SyncMode::kNormal);
   SV_RETURN_IF_ERROR(transaction_->Prepare(sync, token_));
   DismissReaders();  // here, since it may run out of memory, and Commit must not
   return Status::Ok();

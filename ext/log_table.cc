@@ -132,6 +132,8 @@ VtabStatus LogTable::Destroy() {
   }
   // A directory that cannot be opened is not ours to delete.
   const Result<std::shared_ptr<LogSession>> session = Session();
+  // Nor is one that another process uses.
+  if (session.status().code() == StatusCode::kBusy) return ToVtab(session.status());
   if (Status status = connection().JoinTransaction(); !status.ok()) return ToVtab(status);
   if (Status status = config.Drop(); !status.ok()) return ToVtab(status);
   if (session.ok()) connection().schema_changes().LogDropped((*session)->identity());

@@ -1,5 +1,6 @@
 #include "ext/status_table.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -89,13 +90,14 @@ void Describe(const ViewStatus& status, Row& row) {
   row[kLastError] = TextOrNull(status.last_error);
   row[kBytes] = Count(status.bytes_on_disk);
   row[kRate] = Value::Real(status.rate);
-  if (lag == 0) {
+  const Seq done = status.rebuilding ? status.building_seq : status.seq;
+  const Seq left = status.target - std::min(done, status.target);
+  if (left == 0) {
     row[kEta] = Value::Real(0);
-  } else if (status.rate > 0 && status.state != ViewState::kFailed) {
-    row[kEta] = Value::Real(static_cast<double>(lag) / status.rate);
+  } else if (status.rate > 0 && (status.rebuilding || status.state != ViewState::kFailed)) {
+    row[kEta] = Value::Real(static_cast<double>(left) / status.rate);
   }
   row[kDefinition] = Value::Text(status.definition.ToDisplay());
-  const Seq done = status.rebuilding ? status.building_seq : status.seq;
   row[kProgress] = Value::Real(
       status.target == 0 ? 1 : static_cast<double>(done) / static_cast<double>(status.target));
 }

@@ -138,7 +138,9 @@ Status ViewTable::DropView() {
   if (!settings.ok()) return Status::Ok();
   const Result<std::string> id = config.FindView(name().table);
   if (!id.ok()) return Status::Ok();
-  (void)Session();  // where the log can be opened, so that the commit removes the index there
+  // Where the log can be opened, so that the commit removes the index there; not under the feet of
+  // another process.
+  if (Status open = Session().status(); open.code() == StatusCode::kBusy) return open;
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RemoveView(name().table));
   connection().schema_changes().ViewDropped(settings->identity, *id,
@@ -210,7 +212,11 @@ Result<ViewTable::Readings::Pointer> ViewTable::Read() {
 }
 
 VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
-  return ToVtab(Read(plan, arguments));
+  const Status read = Read(plan, arguments);
+  // Dropped by another connection between SQLite's look at the schema and here: SQLite prepares the
+  // statement again, with the schema as it is now.
+  if (read.code() == StatusCode::kNotFound) return {SQLITE_SCHEMA, read.message()};
+  return ToVtab(read);
 }
 
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {

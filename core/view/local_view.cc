@@ -361,7 +361,8 @@ ViewStatus LocalView::GetStatus() const {
       status.last_error = i->background_status().message();
     }
   }
-  if (status.last_error.empty()) status.last_error = state->last_error;
+  // The map's, as long as there is an entry that it failed on and that counts.
+  if (status.last_error.empty() && status.errors > 0) status.last_error = state->last_error;
   status.bytes_on_disk = index->BytesOnDisk();
   status.rate = next ? next->Rate() : index->Rate();
   return status;

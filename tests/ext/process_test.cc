@@ -69,6 +69,18 @@ TEST_F(ProcessTest, ASecondProcessGetsBusyThatNamesTheHolder) {
   EXPECT_THAT(db_->Try("SELECT sv_wait(1, 'events')"), busy);
 }
 
+TEST_F(ProcessTest, ASecondProcessCannotDropWhatTheHolderUses) {
+  db_->Close();
+  ChildProcess holder("hold", {path_});
+  ASSERT_EQ(holder.ReadLine(), "holding");
+  db_ = Connect();
+  EXPECT_THAT(db_->Try("DROP TABLE view_tags"), Fails(SQLITE_BUSY, _));
+  holder.CloseInput();
+  ASSERT_EQ(holder.Wait(), 0);
+  EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'from the holder'"));
+  db_->Run("DROP TABLE view_tags; DROP TABLE events");
+}
+
 TEST_F(ProcessTest, OrdinaryTablesStayUsableForTheSecondProcess) {
   db_->Close();
   ChildProcess holder("hold", {path_});
