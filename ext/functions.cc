@@ -77,6 +77,12 @@ Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::s
   return Status::NotFound("no log and no view is called " + *name);
 }
 
+// Whether the database still has the view.
+bool HasView(Connection& connection, const TableName& log, const ViewEntry& entry) {
+  const Result<std::string> id = LogConfig(connection.db(), log).FindView(entry.name);
+  return id.ok() && *id == entry.view_id;
+}
+
 // Who is where, for the error past the timeout.
 Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
   std::string message;
@@ -111,23 +117,24 @@ Status WaitForEntry(LogSession& session, const WaitTarget& target, Seq seq,
 
 // Returns the checkpoint that all views have reached. Where some have failed, the others are waited
 // for all the same, and the error names the failed ones.
-Result<Seq> WaitForViews(Engine& engine, const WaitTarget& target, Seq seq,
+Result<Seq> WaitForViews(Connection& connection, Engine& engine, const WaitTarget& target, Seq seq,
                          const WaitOptions& wait) {
   Seq reached = engine.Head();
   std::string failed;
   for (const ViewEntry& entry : target.views) {
-    Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
-    if (!view.ok()) return view.status().WithContext(entry.name);
-    const Result<Seq> checkpoint = (*view)->AdvanceTo(seq, wait);
+    const Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
+    const Result<Seq> checkpoint =
+        view.ok() ? (*view)->AdvanceTo(seq, wait) : Result<Seq>(view.status());
     if (checkpoint.ok()) {
       reached = std::min(reached, *checkpoint);
     } else if (checkpoint.status().code() == StatusCode::kFailed) {
       failed += (failed.empty() ? "" : "\n") + checkpoint.status().message();
     } else if (checkpoint.status().code() == StatusCode::kTimedOut) {
       return TimedOut(engine, target, seq);
-    } else {
-      return checkpoint.status();
-    }
+    } else if (checkpoint.status().code() != StatusCode::kNotFound ||
+               HasView(connection, target.log, entry)) {
+      return checkpoint.status().WithContext(entry.name);
+    }  // else it was dropped meanwhile
   }
   if (!failed.empty()) return Status::Failed(failed);
   return reached;
@@ -151,7 +158,8 @@ Result<Value> Wait(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(target.log));
   const Seq wanted = static_cast<Seq>(*seq);
   SV_RETURN_IF_ERROR(WaitForEntry(*session, target, wanted, wait));
-  SV_ASSIGN_OR_RETURN(const Seq reached, WaitForViews(*session->engine(), target, wanted, wait));
+  SV_ASSIGN_OR_RETURN(const Seq reached,
+                      WaitForViews(connection, *session->engine(), target, wanted, wait));
   return Value::Integer(static_cast<int64_t>(reached));
 }
 

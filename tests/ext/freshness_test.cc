@@ -235,6 +235,27 @@ TEST_F(FreshnessTest, AllPartsOfAStatementSeeOneStateOfEachTable) {
   }
 }
 
+// Views and documents follow in batches, and show none of them before the transaction is whole.
+TEST_F(FreshnessTest, OtherConnectionsNeverSeeAPartOfATransaction) {
+  constexpr int kRows = 20'000;
+  db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
+  const auto other = Connect();
+  for (const std::string mode : {"eventual", "session"}) {
+    other->Run("SELECT sv_consistency('" + mode + "')");
+    for (const std::string table : {"view_tags", "docs"}) {
+      const std::string count = "SELECT count(*) FROM " + table;
+      const int64_t before = db_->Integer(count);
+      ASSERT_EQ(other->Integer("SELECT count(*) FROM events") * 0 + other->Integer(count), before);
+      db_->Run("WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < " +
+               std::to_string(kRows) + ") INSERT INTO events(key, value) SELECT '" + mode + table +
+               "' || i, '{\"tags\":[\"cat\"]}' FROM n");
+      int64_t seen = before;
+      while (seen == before) seen = other->Integer(count);
+      EXPECT_EQ(seen, before + kRows) << table << " " << mode;
+    }
+  }
+}
+
 TEST_F(FreshnessTest, WaitReturnsTheCheckpoint) {
   AppendCat(*db_, "a");
   AppendCat(*db_, "b");

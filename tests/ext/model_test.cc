@@ -2,7 +2,9 @@
 
 #include "tests/ext/testing/model.h"
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/seed.h"
@@ -53,6 +55,7 @@ class ModelTest : public DatabaseTest {
   ModelTest() {
     CreateLog();
     for (int view = 0; view < kViewCount; ++view) Create(view);
+    db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
   }
 
   void Create(int view) {
@@ -124,9 +127,13 @@ class ModelTest : public DatabaseTest {
   }
 
   void Query() {
-    switch (random_.Below(6)) {
+    switch (random_.Below(8)) {
       case 0:
         return QueryLog();
+      case 4:
+        return QueryDocuments();
+      case 5:
+        return QueryPrefix(random_.OneIn(2) ? kByTag : kByTagPath);
       case 1:
         return QueryPoint(random_.OneIn(2) ? kByTag : kByTagPath);
       case 2:
@@ -149,6 +156,50 @@ class ModelTest : public DatabaseTest {
     Expect("SELECT seq, key, value FROM events WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
            {from, to}, expected);
     EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), static_cast<int64_t>(model_.head()));
+  }
+
+  // The latest entry of each key, of the first `head` ones.
+  std::vector<Row> Documents(int64_t head) const {
+    std::vector<Row> documents;
+    for (const Row& row : model_.Log()) {
+      if (std::get<int64_t>(row[0]) > head || row[1] == kNull) continue;
+      const auto same = [&](const Row& d) { return CompareSql(d[0], row[1]) == 0; };
+      std::erase_if(documents, same);
+      documents.push_back({row[1], row[2], row[0]});
+    }
+    std::erase_if(documents, [](const Row& d) { return d[1] == kNull; });
+    std::sort(documents.begin(), documents.end(),
+              [](const Row& a, const Row& b) { return CompareSql(a[0], b[0]) < 0; });
+    return documents;
+  }
+
+  void QueryDocuments() {
+    const std::string sql = "SELECT key, value, seq FROM docs";
+    Expect(sql + " ORDER BY key", {}, Documents(static_cast<int64_t>(model_.head())));
+    if (sqlite3_get_autocommit(db_->handle()) == 0) return;  // the past is what was committed
+    const int64_t then = random_.Below(static_cast<int>(model_.head()) + 1);
+    Expect(sql + " WHERE as_of = ?1 ORDER BY key", {then}, Documents(then));
+  }
+
+  void QueryPrefix(int view) {
+    std::map<std::string, int64_t> counts;
+    for (const Row& row : model_.View(view, 1)) {
+      const auto* text = std::get_if<std::string>(&row[0]);
+      if (text != nullptr && text->starts_with("t")) counts[*text]++;
+    }
+    std::vector<Row> expected;
+    for (const auto& [key, count] : counts) expected.push_back({key, count});
+    Expect("SELECT key, count(*) FROM " + kNames[view] +
+               " WHERE key GLOB 't*' AND typeof(key) = 'text' GROUP BY key",
+           {}, expected);
+  }
+
+  // Of everything; an error lists what differs.
+  void CheckIntegrity() {
+    db_->Run("INSERT INTO events(events) VALUES ('integrity-check')");
+    for (const std::string& name : kNames) {
+      db_->Run("INSERT INTO " + name + "(" + name + ") VALUES ('integrity-check')");
+    }
   }
 
   void QueryAll(int view) {
@@ -218,7 +269,8 @@ class ModelTest : public DatabaseTest {
     } else if (step < 96) {
       db_->Run("INSERT INTO " + kNames[view] + "(" + kNames[view] + ") VALUES ('rebuild')");
     } else if (step < 97) {
-      db_->Run("INSERT INTO " + kNames[view] + "(" + kNames[view] + ") VALUES ('flush')");
+      const std::string command = random_.OneIn(2) ? "flush" : "optimize";
+      db_->Run("INSERT INTO " + kNames[view] + "(" + kNames[view] + ") VALUES ('" + command + "')");
     } else if (step < 98) {
       db_->Run("DROP TABLE " + kNames[view]);
       Create(view);
@@ -240,6 +292,8 @@ TEST_F(ModelTest, RandomOperationsGiveWhatTheModelGives) {
     Step();
   }
   for (int view = 0; view < kViewCount; ++view) QueryAll(view);
+  QueryDocuments();
+  CheckIntegrity();
 }
 
 }  // namespace
