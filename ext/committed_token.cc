@@ -31,14 +31,12 @@ Result<std::string> ReadOnOwnConnection(const std::string& file, const char* vfs
 
 CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
   return [db, log]() -> Result<std::string> {
-    const char* const file = sqlite3_db_filename(db, log.schema.c_str());
-    const bool has_file = file != nullptr && *file != '\0';
+    const std::string file = DatabaseFile(db, log.schema);
     // Who writes sees what is committed: nobody else can commit.
-    if (!has_file || sqlite3_txn_state(db, log.schema.c_str()) == SQLITE_TXN_WRITE) {
+    if (file.empty() || sqlite3_txn_state(db, log.schema.c_str()) == SQLITE_TXN_WRITE) {
       return ReadToken(db, log.schema, log.table);
     }
-    sqlite3_vfs* vfs = nullptr;
-    sqlite3_file_control(db, log.schema.c_str(), SQLITE_FCNTL_VFS_POINTER, &vfs);
+    const sqlite3_vfs* const vfs = VfsOf(db, log.schema);
     Result<std::string> token =
         ReadOnOwnConnection(file, vfs != nullptr ? vfs->zName : nullptr, log.table);
     if (token.ok()) return token;

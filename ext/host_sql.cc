@@ -63,6 +63,20 @@ Result<int64_t> QueryInteger(sqlite3* db, std::string_view sql, int64_t fallback
   return row ? statement.Integer(0) : fallback;
 }
 
+const sqlite3_vfs* VfsOf(sqlite3* db, const std::string& schema) {
+  sqlite3_vfs* vfs = nullptr;
+  sqlite3_file_control(db, schema.c_str(), SQLITE_FCNTL_VFS_POINTER, &vfs);
+  return vfs;
+}
+
+std::string DatabaseFile(sqlite3* db, const std::string& schema) {
+  const char* const file = sqlite3_db_filename(db, schema.c_str());
+  if (file == nullptr) return "";
+  // SQLite's VFS in memory gives names, but has no files.
+  const sqlite3_vfs* const vfs = VfsOf(db, schema);
+  return vfs != nullptr && std::string_view(vfs->zName) == "memdb" ? "" : file;
+}
+
 bool StoresUtf8(sqlite3* db) {
   Result<HostStatement> statement = HostStatement::Prepare(db, "PRAGMA encoding");
   if (!statement.ok()) return false;

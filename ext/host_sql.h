@@ -57,6 +57,11 @@ Status ExecuteSql(sqlite3* db, std::string_view sql,
 // The integer that a statement (a PRAGMA, say) gives; `fallback` where it gives no row.
 Result<int64_t> QueryInteger(sqlite3* db, std::string_view sql, int64_t fallback);
 
+// The VFS of a database; null where SQLite does not tell.
+const sqlite3_vfs* VfsOf(sqlite3* db, const std::string& schema);
+// The file of a database; empty where it is in memory, or temporary.
+std::string DatabaseFile(sqlite3* db, const std::string& schema);
+
 // Whether the database stores TEXT as UTF-8. If not, BINARY orders it by its UTF-16 bytes.
 bool StoresUtf8(sqlite3* db);
 

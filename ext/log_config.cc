@@ -32,11 +32,6 @@ Result<SyncMode> ParseSync(std::string_view name) {
   return Status::Corruption("sync is \"" + std::string(name) + "\"");
 }
 
-std::string_view DatabaseFile(sqlite3* db, const std::string& schema) {
-  const char* file = sqlite3_db_filename(db, schema.c_str());
-  return file == nullptr ? "" : file;
-}
-
 }  // namespace
 
 LogConfig::LogConfig(sqlite3* db, TableName log)
@@ -44,7 +39,7 @@ LogConfig::LogConfig(sqlite3* db, TableName log)
 
 Result<std::string> LogConfig::ResolveDirectory(std::string_view key,
                                                 std::string_view value) const {
-  const std::string_view file = DatabaseFile(db_, log_.schema);
+  const std::string file = DatabaseFile(db_, log_.schema);
   if (file.empty()) {
     return Status::InvalidArgument("a log of a database without a file has no path");
   }
@@ -123,8 +118,7 @@ Result<LogSettings> LogConfig::Load() const {
     }
   }
   if (settings.identity.log_id.empty()) return no_such_log;
-  const char* const file = sqlite3_db_filename(db_, log_.schema.c_str());
-  if (settings.identity.directory.empty() && file != nullptr && *file != '\0') {
+  if (settings.identity.directory.empty() && !DatabaseFile(db_, log_.schema).empty()) {
     return Status::CannotOpen("log " + log_.table +
                               " was in memory, and this database is a file: a "
                               "copy of the database that had it");
