@@ -1,7 +1,6 @@
 // A transaction that writes to a log and to ordinary tables is one: after a crash both parts are
 // there, or neither.
 
-#include <filesystem>
 #include <iostream>
 
 #include "tests/ext/testing/child_process.h"
@@ -22,23 +21,14 @@ class AtomicCommitTest : public DatabaseTest {
   }
   Lines Token() { return db_->Query("SELECT value FROM events_config WHERE key = 'token'"); }
 
-  // What a process leaves that dies at this point of an open transaction.
-  void Die() {
-    const std::string copy = dir_ / "copy";
-    std::filesystem::create_directory(copy);
-    for (const std::string name : {"app.db", "app.db-journal", "app.db-wal", "app.db-events"}) {
-      const std::string from = dir_ / name;
-      if (std::filesystem::exists(from)) {
-        std::filesystem::copy(from, copy + "/" + name, std::filesystem::copy_options::recursive);
-      }
-    }
+  // Runs a child program on the database up to the line that it prints, and kills it there.
+  void RunAndKill(const std::string& program, const std::vector<std::string>& args,
+                  const std::string& line) {
     db_.reset();
-    for (const std::string name : {"app.db", "app.db-journal", "app.db-wal", "app.db-events"}) {
-      std::filesystem::remove_all(std::string(dir_ / name));
-      if (std::filesystem::exists(copy + "/" + name)) {
-        std::filesystem::rename(copy + "/" + name, std::string(dir_ / name));
-      }
-    }
+    ChildProcess child(program, args);
+    ASSERT_EQ(child.ReadLine(), line);
+    child.Kill();
+    child.Wait();
     db_ = Connect();
   }
 };
@@ -91,28 +81,50 @@ TEST_F(AtomicCommitTest, AStatementThatWasUndoneDoesNotHideAnother) {
   EXPECT_NE(Token(), before);
 }
 
+void WriteToBothOnce(Database& db, const std::string& key) {
+  db.Run("BEGIN; INSERT INTO ordinary VALUES ('" + key + "')");
+  db.Append("events", key, R"({"tags":["cat"]})");
+}
+
+void AwaitTheEnd() {
+  std::string line;
+  std::getline(std::cin, line);
+}
+
 // In rollback mode a reader makes COMMIT fail, with the log's part prepared already.
+int FindBusy(const std::vector<std::string>& args) {
+  Database db(args[0]), reader(args[0]);
+  Statement reading(reader, "SELECT * FROM sqlite_schema");
+  reading.Step();
+  WriteToBothOnce(db, "a");
+  std::cout << db.Try("COMMIT").code << std::endl;
+  AwaitTheEnd();
+  return 0;
+}
+const ChildProgram kFindBusy("find_busy", FindBusy);
+
 TEST_F(AtomicCommitTest, ACommitThatFoundTheDatabaseBusyIsNotHalfDoneAfterACrash) {
-  const auto reader = Connect();
-  Statement reading(*reader, "SELECT * FROM sqlite_schema");
-  ASSERT_TRUE(reading.Step());
-  db_->Run("BEGIN; INSERT INTO ordinary VALUES (1)");
-  Append("a", R"({"tags":["cat"]})");
-  EXPECT_THAT(db_->Try("COMMIT"), Fails(SQLITE_BUSY, ::testing::_));
-  Die();
+  RunAndKill("find_busy", {path_}, std::to_string(SQLITE_BUSY));
   EXPECT_THAT(db_->Query("SELECT * FROM ordinary"), IsEmpty());
   EXPECT_THAT(db_->Query("SELECT * FROM events"), IsEmpty());
   EXPECT_EQ(Append("b", R"({"tags":["dog"]})"), 1);
   EXPECT_THAT(db_->Query("SELECT key FROM view_tags"), ElementsAre("'dog'"));
 }
 
+int CommitToBoth(const std::vector<std::string>& args) {
+  Database db(args[0]);
+  db.Run("PRAGMA journal_mode = " + args[1]);
+  WriteToBothOnce(db, args[1]);
+  db.Run("COMMIT");
+  std::cout << "committed" << std::endl;
+  AwaitTheEnd();
+  return 0;
+}
+const ChildProgram kCommitToBoth("commit_to_both", CommitToBoth);
+
 TEST_F(AtomicCommitTest, WhatWasCommittedToBothSurvivesACrashOfBoth) {
   for (const std::string mode : {"DELETE", "WAL"}) {
-    db_->Run("PRAGMA journal_mode = " + mode);
-    db_->Run("BEGIN; INSERT INTO ordinary VALUES ('" + mode + "')");
-    Append(mode, "{}");
-    db_->Run("COMMIT");
-    Die();
+    RunAndKill("commit_to_both", {path_, mode}, "committed");
     EXPECT_THAT(db_->Query("SELECT count(*) FROM ordinary WHERE x = '" + mode + "'"),
                 ElementsAre("1"));
     EXPECT_THAT(db_->Query("SELECT count(*) FROM events WHERE key = '" + mode + "'"),
