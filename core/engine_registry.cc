@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <map>
 
 #include "core/base/mutex.h"
@@ -32,7 +33,11 @@ class Registry {
 
  private:
   // An expired engine is one that is closing: its directory is locked until it is erased here.
-  using Engines = std::map<std::string, std::weak_ptr<Engine>>;
+  struct OpenLog {
+    std::weak_ptr<Engine> engine;
+    std::string database;  // EngineOptions::database
+  };
+  using Engines = std::map<std::string, OpenLog>;
 
   static std::string KeyOf(const EngineOptions& options);
   void AwaitClosed(const std::string& key) REQUIRES(mutex_);
@@ -53,6 +58,12 @@ std::string DirectoryKey(const std::string& directory) {
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
+// Also where one of them is not known.
+bool IsSameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return a.empty() || b.empty() || a == b || std::filesystem::equivalent(a, b, error) || error;
+}
+
 std::string Registry::KeyOf(const EngineOptions& options) {
   return options.directory.empty() ? "memory:" + options.log_id : DirectoryKey(options.directory);
 }
@@ -60,7 +71,7 @@ std::string Registry::KeyOf(const EngineOptions& options) {
 void Registry::AwaitClosed(const std::string& key) {
   for (;;) {
     const auto it = engines_.find(key);
-    if (it == engines_.end() || !it->second.expired()) return;
+    if (it == engines_.end() || !it->second.engine.expired()) return;
     closed_.Wait(mutex_);
   }
 }
@@ -86,12 +97,13 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
   SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened, LocalEngine::Open(adapted, create));
   const std::string key = KeyOf(options);
-  std::weak_ptr<Engine>& entry = engines_[key];
+  OpenLog& entry = engines_[key];
+  entry.database = options.database;
   std::shared_ptr<Engine> engine(opened.release(), [this, key](Engine* closing) {
     delete closing;
     Erase(key);
   });
-  entry = engine;
+  entry.engine = engine;
   return engine;
 }
 
@@ -135,10 +147,14 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   const std::string key = KeyOf(options);
   AwaitClosed(key);
   if (const auto it = engines_.find(key); it != engines_.end()) {
-    engine = it->second.lock();
+    engine = it->second.engine.lock();
     // The last reference may go between AwaitClosed and here.
     if (!engine) return Status::Busy("the log is just being closed");
-    if (engine->id() == options.log_id) return engine;
+    if (engine->id() == options.log_id) {
+      if (IsSameFile(it->second.database, options.database)) return engine;
+      return Status::CannotOpen("log directory " + options.directory + " belongs to " +
+                                it->second.database + ", and this database is a copy of it");
+    }
     return Status::CannotOpen("log directory " + options.directory + " is in use by log " +
                               engine->id() + ", and the database expects log " + options.log_id);
   }

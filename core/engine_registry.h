@@ -16,6 +16,9 @@ struct EngineOptions {
   std::string directory;
   // What the database calls its log: hexadecimal digits, from NewLogId().
   std::string log_id;
+  // The database's file, absolute: only it may use the directory (core/storage/log_owner.h). Empty:
+  // it is not looked at.
+  std::string database;
   // Used in messages, e.g. "events".
   std::string name;
   // The views that the database knows. Others in the directory were left by a crash and are

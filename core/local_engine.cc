@@ -7,6 +7,7 @@
 #include "core/docs/log_check.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
+#include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -41,6 +42,9 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   store_options.create = create;
   SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
   SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
+  if (!options.directory.empty() && !options.database.empty()) {
+    SV_RETURN_IF_ERROR(ClaimForDatabase(engine->store_.get(), options.directory, options.database));
+  }
   SV_ASSIGN_OR_RETURN(engine->log_, Log::Open(engine->store_.get(), options.committed_token));
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
   engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());

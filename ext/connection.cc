@@ -117,6 +117,7 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
   EngineOptions options;
   options.directory = identity.directory;
   options.log_id = identity.log_id;
+  options.database = DatabaseFile(db_, log.schema);
   options.name = log.table;
   options.mapper_factory = NewMapper;
   options.committed_token = CommittedTokenOf(db_, log);

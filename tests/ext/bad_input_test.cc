@@ -486,5 +486,46 @@ TEST_F(DirectoryTest, TwoTablesCannotShareADirectory) {
   EXPECT_EQ(db_->Append("one", "a", 1), 1);
 }
 
+TEST_F(DirectoryTest, ACopyOfTheDatabaseCannotTouchTheOriginalsLog) {
+  const std::string copy = dir_ / "copy.db";
+  db_ = Connect();
+  db_->Run("CREATE VIRTUAL TABLE shared USING sv_log(path = '" + std::string(dir_ / "shared") +
+           "')");
+  db_->Append("shared", "a", 1);
+  db_->Run("VACUUM INTO '" + copy + "'");
+  EXPECT_THAT(Database(copy).Try("INSERT INTO shared(value) VALUES (1)"),
+              Fails(SQLITE_CANTOPEN, HasSubstr("belongs to " + path_)));
+  db_->Close();
+  {
+    Database other(copy);
+    EXPECT_THAT(other.Try("SELECT * FROM shared"),
+                Fails(SQLITE_CANTOPEN, HasSubstr("belongs to " + path_)));
+    other.Run("DROP TABLE shared");  // of the copy's table; the directory is not its own
+  }
+  db_ = Connect();
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM shared"), 1);
+}
+
+TEST_F(DirectoryTest, AMovedDatabaseTakesItsLogAlong) {
+  const std::string moved = dir_ / "moved";
+  std::filesystem::create_directory(moved);
+  std::filesystem::rename(path_, moved + "/app.db");
+  std::filesystem::rename(log_dir_, moved + "/app.db-events");
+  Database db(moved + "/app.db");
+  EXPECT_THAT(db.Query("SELECT doc_id FROM view_tags"), ElementsAre("'a'"));
+}
+
+TEST_F(DirectoryTest, ACopyOfDatabaseAndDirectoryIsALogOfItsOwn) {
+  const std::string copy = dir_ / "copy";
+  std::filesystem::create_directory(copy);
+  std::filesystem::copy(path_, copy + "/app.db");
+  std::filesystem::copy(log_dir_, copy + "/app.db-events",
+                        std::filesystem::copy_options::recursive);
+  Database db(copy + "/app.db");
+  EXPECT_EQ(db.Append("events", "b", R"({"tags":["cat"]})"), 2);
+  db_ = Connect();
+  EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'a'"));
+}
+
 }  // namespace
 }  // namespace streamview::testing
