@@ -220,17 +220,16 @@ TEST_F(FreshnessTest, AllPartsOfAStatementSeeOneStateOfEachTable) {
   for (const std::string mode : {"latest", "session"}) {
     db_->Run("SELECT sv_consistency('" + mode + "')");
     for (const std::string table : {"events", "docs", "view_tags"}) {
-      const int64_t before = db_->Integer("SELECT count(*) FROM " + table);
       Statement statement(*db_, "SELECT (SELECT count(*) FROM " + table +
                                     " AS b WHERE b.seq >= 0 AND a.seq > 0) FROM " + table +
                                     " AS a");
-      int64_t rows = 0;
+      std::vector<std::string> counts;
       while (statement.Step()) {
-        ++rows;
-        EXPECT_EQ(ToLine(statement.row()), ToLine({before})) << table;
-        AppendCat(*other, "more" + std::to_string(rows) + table + mode);
+        counts.push_back(ToLine(statement.row()));
+        AppendCat(*other, "more" + std::to_string(counts.size()) + table + mode);
       }
-      EXPECT_EQ(rows, before);
+      EXPECT_GE(counts.size(), 5u);
+      EXPECT_THAT(counts, ::testing::Each(std::to_string(counts.size()))) << table << " " << mode;
     }
   }
 }
