@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/key_bound.h"
 #include "core/base/status.h"
 #include "core/base/value.h"
 #include "core/base/wait.h"
@@ -39,12 +40,6 @@ struct LogRange {
   Seq first = 1;
   Seq last = UINT64_MAX;
   bool reverse = false;
-};
-
-// A half-open or closed end of a range of keys.
-struct KeyBound {
-  Value value;
-  bool inclusive = true;
 };
 
 // The rows of a view whose index columns (the key columns, then doc_id) begin with `equal` and

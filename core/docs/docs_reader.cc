@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "core/codec/key_codec.h"
+#include "core/codec/key_range.h"
 #include "core/codec/record.h"
 #include "core/docs/doc_overlay.h"
 #include "core/storage/rocks.h"
@@ -47,37 +48,17 @@ class SnapshotOfDocs final : public DocsSnapshot,
   const std::shared_ptr<const DocOverlay> overlay_;
 };
 
-// The range of encoded keys. An empty upper end: no end.
-struct EncodedRange {
-  std::string lower, upper;
-};
-
-EncodedRange Encode(const DocRange& range) {
-  EncodedRange keys;
-  if (range.lower) {
-    AppendKeyColumn(&keys.lower, range.lower->value);
-    if (!range.lower->inclusive) keys.lower = AfterKeyColumns(std::move(keys.lower));
-  } else {
-    keys.lower = std::string(kFirstDocKey);
-  }
-  if (range.upper) {
-    AppendKeyColumn(&keys.upper, range.upper->value);
-    if (range.upper->inclusive) keys.upper = AfterKeyColumns(std::move(keys.upper));
-  }
-  return keys;
-}
-
 // Committed documents merged with the transaction's, which replace them; the dead left out.
 class MergedDocCursor final : public DocCursor {
  public:
   MergedDocCursor(std::shared_ptr<const SnapshotOfDocs> snapshot, const DocRange& range)
       : snapshot_(std::move(snapshot)),
         reverse_(range.reverse),
-        keys_(Encode(range)),
+        keys_(EncodeKeyRange({}, range.lower, range.upper, kFirstDocKey)),
         lower_(keys_.lower),
         upper_(keys_.upper),
         loader_(*snapshot_->docs()->log()) {
-    if (!keys_.upper.empty() && keys_.upper <= keys_.lower) return;
+    if (keys_.empty()) return;
     OpenStored();
     OpenOwn();
     Settle();
@@ -187,7 +168,7 @@ class MergedDocCursor final : public DocCursor {
 
   const std::shared_ptr<const SnapshotOfDocs> snapshot_;
   const bool reverse_;
-  const EncodedRange keys_;
+  const KeyRange keys_;
   const rocksdb::Slice lower_, upper_;
   std::unique_ptr<rocksdb::Iterator> stored_;
   OwnIterator own_begin_{}, own_end_{};

@@ -1,7 +1,7 @@
 #include "core/view/view_snapshot.h"
 
 #include "core/codec/index_entry.h"
-#include "core/codec/key_codec.h"
+#include "core/codec/key_range.h"
 #include "core/codec/record.h"
 #include "core/storage/rocks.h"
 
@@ -12,32 +12,6 @@ namespace {
 // Of a row's id, for its number within the log entry; the rest is the entry's.
 constexpr int kRowBits = 17;
 constexpr size_t kMaxRepairsOfOneCursor = 1024;
-
-// The half-open range of encoded keys that a ViewRange means. An empty upper end: no end.
-struct KeyRange {
-  std::string lower, upper;
-};
-
-KeyRange EncodeRange(const ViewRange& range) {
-  std::string prefix;
-  for (const Value& value : range.equal) AppendKeyColumn(&prefix, value);
-  KeyRange keys;
-  keys.lower = prefix;
-  if (range.lower) {
-    AppendKeyColumn(&keys.lower, range.lower->value);
-    if (!range.lower->inclusive) keys.lower = AfterKeyColumns(std::move(keys.lower));
-  } else if (prefix.empty()) {
-    keys.lower = std::string(kFirstIndexKey);
-  }
-  if (range.upper) {
-    keys.upper = prefix;
-    AppendKeyColumn(&keys.upper, range.upper->value);
-    if (range.upper->inclusive) keys.upper = AfterKeyColumns(std::move(keys.upper));
-  } else if (!prefix.empty()) {
-    keys.upper = AfterKeyColumns(std::move(prefix));
-  }
-  return keys;
-}
 
 // Walks the stored entries of a range in either direction.
 class StoredEntries {
@@ -216,8 +190,8 @@ class EmptyCursor final : public ViewCursor {
 }  // namespace
 
 std::unique_ptr<ViewCursor> IndexSnapshot::NewCursor(const ViewRange& range) const {
-  KeyRange keys = EncodeRange(range);
-  if (!keys.upper.empty() && keys.upper <= keys.lower) return std::make_unique<EmptyCursor>();
+  KeyRange keys = EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey);
+  if (keys.empty()) return std::make_unique<EmptyCursor>();
   return std::make_unique<MergingCursor>(shared_from_this(), std::move(keys), range.reverse);
 }
 
