@@ -53,7 +53,7 @@ class RandomQuery {
   const std::vector<size_t>& ordered_columns() const { return ordered_columns_; }
 
  private:
-  std::string Condition() {
+  std::string Condition(bool in_or) {
     const std::string& column = random_.Pick(columns_);
     static const std::vector<std::string> kOperators = {
         "=", "=", "=", "<", "<=", ">", ">=", "IS", "<>", "IS NOT"};
@@ -66,8 +66,10 @@ class RandomQuery {
       case 2:
         return column + (random_.OneIn(2) ? " IS NULL" : " IS NOT NULL");
       case 3:
+        // SQLite 3.40 makes an IN of an OR of equalities and then forgets their collation, in an
+        // ordinary table as well wherever an index serves the IN.
         return column + " " + random_.Pick(kOperators) + " " + random_.Pick(Literals()) +
-               " COLLATE NOCASE";
+               (in_or ? "" : " COLLATE NOCASE");
       case 4:
         return column + " " + random_.Pick(Patterns());
       case 5:
@@ -79,9 +81,10 @@ class RandomQuery {
 
   std::string Where() {
     std::string where;
+    const bool has_or = random_.OneIn(4);
     for (int i = random_.Below(5); i > 0; --i) {
-      where += where.empty() ? " WHERE " : random_.OneIn(6) ? " OR " : " AND ";
-      where += Condition();
+      where += where.empty() ? " WHERE " : has_or && random_.OneIn(2) ? " OR " : " AND ";
+      where += Condition(has_or);
     }
     return where;
   }
