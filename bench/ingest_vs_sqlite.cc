@@ -13,19 +13,18 @@
 // (update), in transactions of 1,000, with journal_mode=WAL and synchronous=NORMAL. The rounds
 // alternate who goes first. Medians are printed; nothing is asserted.
 
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bench/support.h"
+
+namespace streamview::bench {
 namespace {
 
 constexpr size_t kDocumentsPerTransaction = 1000;
@@ -75,114 +74,15 @@ constexpr char kSqlitePut[] =
     "INSERT INTO packages(key, value) VALUES (?1, ?2)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
-[[noreturn]] void Die(const std::string& message) {
-  std::fprintf(stderr, "ingest_vs_sqlite: %s\n", message.c_str());
-  std::exit(1);
+// Executes `put` for every document, in transactions of kDocumentsPerTransaction.
+void PutAll(Database& database, const char* put, const std::vector<Document>& documents) {
+  Statement statement(database.handle(), put);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    if (i % kDocumentsPerTransaction == 0) database.Execute(i == 0 ? "BEGIN" : "COMMIT; BEGIN");
+    statement.Bind(1, documents[i].key).Bind(2, documents[i].value).Run();
+  }
+  database.Execute("COMMIT");
 }
-
-struct Document {
-  std::string key;
-  std::string value;
-};
-
-// A connection; what SQLite refuses ends the program.
-class Database {
- public:
-  explicit Database(const std::string& path) {
-    if (sqlite3_open(path.c_str(), &db_) != SQLITE_OK) Die(path + ": " + sqlite3_errmsg(db_));
-  }
-  ~Database() { sqlite3_close_v2(db_); }
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
-
-  void Load(const std::string& extension) {
-    sqlite3_enable_load_extension(db_, 1);
-    char* message = nullptr;
-    if (sqlite3_load_extension(db_, extension.c_str(), nullptr, &message) != SQLITE_OK) {
-      Die(message != nullptr ? message : extension);
-    }
-  }
-
-  void Execute(const std::string& sql) {
-    Check(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr));
-  }
-
-  // The first column of the first row.
-  std::string QueryText(const std::string& sql) {
-    sqlite3_stmt* statement = Prepare(sql);
-    if (sqlite3_step(statement) != SQLITE_ROW) Die(sql + ": " + sqlite3_errmsg(db_));
-    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
-    std::string result = text != nullptr ? text : "";
-    sqlite3_finalize(statement);
-    return result;
-  }
-
-  // Executes `put` for every document, in transactions of kDocumentsPerTransaction.
-  void PutAll(const char* put, const std::vector<Document>& documents) {
-    sqlite3_stmt* statement = Prepare(put);
-    for (size_t i = 0; i < documents.size(); ++i) {
-      if (i % kDocumentsPerTransaction == 0) Execute(i == 0 ? "BEGIN" : "COMMIT; BEGIN");
-      Bind(statement, 1, documents[i].key);
-      Bind(statement, 2, documents[i].value);
-      Check(sqlite3_step(statement));
-      Check(sqlite3_reset(statement));
-    }
-    Execute("COMMIT");
-    sqlite3_finalize(statement);
-  }
-
- private:
-  sqlite3_stmt* Prepare(const std::string& sql) {
-    sqlite3_stmt* statement = nullptr;
-    Check(sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr));
-    return statement;
-  }
-  void Bind(sqlite3_stmt* statement, int parameter, const std::string& text) {
-    Check(sqlite3_bind_text(statement, parameter, text.data(), static_cast<int>(text.size()),
-                            SQLITE_STATIC));
-  }
-  void Check(int code) {
-    if (code != SQLITE_OK && code != SQLITE_DONE) Die(sqlite3_errmsg(db_));
-  }
-
-  sqlite3* db_ = nullptr;
-};
-
-// Lines of the form {"key": ..., "value": ...}.
-std::vector<Document> ReadDocuments(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) Die("cannot read " + path);
-  std::vector<Document> documents;
-  Database json(":memory:");
-  for (std::string line; std::getline(file, line);) {
-    std::string quoted = "'";
-    for (char c : line) quoted.append(c == '\'' ? 2 : 1, c);
-    quoted += "'";
-    documents.push_back({json.QueryText("SELECT " + quoted + " ->> '$.key'"),
-                         json.QueryText("SELECT " + quoted + " -> '$.value'")});
-  }
-  if (documents.empty()) Die(path + " holds no documents");
-  return documents;
-}
-
-// A directory of its own, gone at the end.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    path_ = (std::filesystem::temp_directory_path() / "streamview-bench-XXXXXX").string();
-    if (mkdtemp(path_.data()) == nullptr) Die("cannot create " + path_);
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Documents a second until all were acknowledged, and until all indexes held them.
 struct Rates {
@@ -203,7 +103,7 @@ Rates MeasurePut(Database& database, const Contestant& contestant,
                  const std::vector<Document>& documents) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
-  database.PutAll(contestant.put, documents);
+  PutAll(database, contestant.put, documents);
   const auto acknowledged = Clock::now();
   if (contestant.is_streamview) database.QueryText("SELECT sv_wait(sv_seq())");
   const auto complete = Clock::now();
@@ -254,16 +154,7 @@ void PrintComparison(const char* phase, const Rates& streamview, const Rates& sq
               streamview.acknowledged / sqlite.acknowledged, streamview.complete / sqlite.complete);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 3 && argc != 4)
-    Die("usage: ingest_vs_sqlite <streamview.so> <documents.jsonl> [rounds]");
-  const std::string extension = argv[1];
-  const std::vector<Document> documents = ReadDocuments(argv[2]);
-  const int rounds = argc == 4 ? std::atoi(argv[3]) : 5;
-  if (rounds < 1) Die("rounds must be a positive number");
-
+void Run(const std::string& extension, const std::vector<Document>& documents, int rounds) {
   std::map<std::string, std::vector<Rates>> inserts;
   std::map<std::string, std::vector<Rates>> updates;
   for (int round = 0; round < rounds; ++round) {
@@ -287,5 +178,17 @@ int main(int argc, char** argv) {
   std::printf("%-8s  %-22s %14s  %14s\n", "", "", "acknowledged", "views complete");
   PrintComparison("insert", Median(inserts[kStreamview.name]), Median(inserts[kSqlite.name]));
   PrintComparison("update", Median(updates[kStreamview.name]), Median(updates[kSqlite.name]));
+}
+
+}  // namespace
+}  // namespace streamview::bench
+
+int main(int argc, char** argv) {
+  using streamview::bench::Die;
+  if (argc != 3 && argc != 4)
+    Die("usage: ingest_vs_sqlite <streamview.so> <documents.jsonl> [rounds]");
+  const int rounds = argc == 4 ? std::atoi(argv[3]) : 5;
+  if (rounds < 1) Die("rounds must be a positive number");
+  streamview::bench::Run(argv[1], streamview::bench::ReadDocuments(argv[2]), rounds);
   return 0;
 }

@@ -146,7 +146,7 @@ Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
 // back may have said that it was.
 Status Log::Erase(Seq first, size_t count, SyncMode sync) {
   rocksdb::WriteBatch batch;
-  Status status = PutConditional(*store_, Conditional{.token = committed_token_}, &batch);
+  Status status = PutConditional(*store_, Conditional{0, 0, committed_token_, ""}, &batch);
   for (size_t i = 0; i < count && status.ok(); i++) {
     status = FromRocks(batch.Delete(store_->log(), LogKey(first + i)), "taking back a transaction");
   }

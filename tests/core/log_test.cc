@@ -2,6 +2,7 @@
 #include <set>
 #include <thread>
 
+#include "core/log/conditional.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -248,6 +249,26 @@ TEST_F(ConditionalTest, AdoptionKeepsTheLogAndFitsFromThenOn) {
   PrepareAndDie("c-5");
   OpenCommitted("a-1");
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
+}
+
+TEST(ConditionalFormatTest, IsAsDocumented) {
+  StoreOptions options;
+  options.create = true;
+  const auto store = Must(Store::Open(options));
+  EXPECT_EQ(Must(LoadConditional(*store)).token, "");
+  rocksdb::WriteBatch batch;
+  ASSERT_OK(PutConditional(*store, {5, 2, "t2", "t1"}, &batch));
+  ASSERT_OK(store->WriteLogged(&batch));
+  std::string bytes;
+  ASSERT_TRUE(store->db()->Get({}, store->meta(), "conditional", &bytes).ok());
+  EXPECT_EQ(bytes, "\x05\x02\x02t2\x02t1");
+  const Conditional loaded = Must(LoadConditional(*store));
+  EXPECT_EQ(loaded.last(), 6u);
+  EXPECT_EQ(loaded.token + loaded.previous, "t2t1");
+  for (const std::string damaged : {bytes.substr(0, 4), bytes + "x", std::string()}) {
+    ASSERT_TRUE(store->db()->Put({}, store->meta(), "conditional", damaged).ok());
+    EXPECT_EQ(LoadConditional(*store).status().code(), StatusCode::kCorruption);
+  }
 }
 
 class AppendNowTest : public LogTest {
