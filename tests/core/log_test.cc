@@ -265,7 +265,7 @@ TEST(ConditionalFormatTest, IsAsDocumented) {
   const Conditional loaded = Must(LoadConditional(*store));
   EXPECT_EQ(loaded.last(), 6u);
   EXPECT_EQ(loaded.token + loaded.previous, "t2t1");
-  for (const std::string damaged : {bytes.substr(0, 4), bytes + "x", std::string()}) {
+  for (const std::string& damaged : {bytes.substr(0, 4), bytes + "x", std::string()}) {
     ASSERT_TRUE(store->db()->Put({}, store->meta(), "conditional", damaged).ok());
     EXPECT_EQ(LoadConditional(*store).status().code(), StatusCode::kCorruption);
   }
