@@ -20,6 +20,8 @@ class ScratchDirectory {
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
   const std::string& path() const { return path_; }
+  // What the files in it take.
+  double Megabytes() const;
 
  private:
   std::string path_;
@@ -41,6 +43,8 @@ class Statement {
   // Executes to the end and resets; returns the number of rows.
   int64_t Run();
   std::string Text(int column) const;
+  // Has the column read, as a client would.
+  void Touch(int column) const { sqlite3_column_text(statement_, column); }
 
  private:
   sqlite3_stmt* statement_ = nullptr;
