@@ -54,6 +54,11 @@ class [[nodiscard]] Status {
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
   const std::string& message() const { return message_; }
+  // The work was stopped half-way, whatever it was done on: this says nothing of that, and must not
+  // be remembered or taken for an answer.
+  bool IsCutShort() const {
+    return code_ == StatusCode::kNoMemory || code_ == StatusCode::kInterrupted;
+  }
 
   // The same error, with `context` and ": " before its message.
   Status WithContext(std::string_view context) const {
