@@ -80,8 +80,12 @@ Result<std::optional<Found>> FindPattern(const std::vector<Constraint>& constrai
     if (!term) continue;
     // An application's own function may match what does not begin as its pattern.
     const PatternKind kind = *term == Term::kGlob ? PatternKind::kGlob : PatternKind::kLike;
-    SV_ASSIGN_OR_RETURN(const bool builtin, IsBuiltinPattern(db, kind));
-    if (builtin) return std::optional<Found>(Found(constraint, *term));
+    const Result<bool> builtin = IsBuiltinPattern(db, kind);
+    // SQLite would make SQLITE_ERROR of it. The statement goes on without, and it is for its
+    // execution to be interrupted.
+    if (builtin.status().code() == StatusCode::kInterrupted) continue;
+    SV_RETURN_IF_ERROR(builtin.status());
+    if (*builtin) return std::optional<Found>(Found(constraint, *term));
   }
   return std::optional<Found>();
 }
