@@ -237,10 +237,18 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
     SV_ASSIGN_OR_RETURN(reading_, table_.Read());
   }
   SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
-  return scan_.Begin(reading_->snapshot.get(), std::move(ranges));
+  return ExplainDamage(scan_.Begin(reading_->snapshot.get(), std::move(ranges)));
 }
 
-VtabStatus ViewTable::Cursor::Next() { return ToVtab(scan_.Next()); }
+VtabStatus ViewTable::Cursor::Next() { return ToVtab(ExplainDamage(scan_.Next())); }
+
+Status ViewTable::Cursor::ExplainDamage(Status status) const {
+  if (status.code() != StatusCode::kCorruption) return status;
+  const std::string view = QuoteIdentifier(table_.name().table);
+  return Status::Corruption(status.message() +
+                            "; the log has all that the view needs: INSERT INTO " + view + "(" +
+                            view + ") VALUES ('rebuild') makes it anew");
+}
 
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);

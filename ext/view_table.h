@@ -86,6 +86,8 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status ReadDocument(sqlite3_context* context);
+  // Adds to an error of a damaged index how to mend it.
+  Status ExplainDamage(Status status) const;
 
   ViewTable& table_;
   Readings::Pointer reading_;  // outlives the scan
