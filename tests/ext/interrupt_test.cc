@@ -216,6 +216,7 @@ TEST_F(InterruptTest, CommandsFailOrDoTheirWork) {
 TEST_F(InterruptTest, TablesComeAndGoWhole) {
   const Lines schema = db_->Query("SELECT name FROM sqlite_schema ORDER BY 1");
   const Lines status = db_->Query("SELECT name FROM sv_status ORDER BY 1");
+  constexpr int64_t kRuns = 25;  // each makes a table, or drops one
   const auto expect_gone = [&] {
     EXPECT_EQ(db_->Query("SELECT name FROM sqlite_schema ORDER BY 1"), schema);
     EXPECT_EQ(db_->Query("SELECT name FROM sv_status ORDER BY 1"), status);
@@ -223,22 +224,31 @@ TEST_F(InterruptTest, TablesComeAndGoWhole) {
   for (const std::string& module : {std::string("sv_log"), std::string("sv_docs(log = events)"),
                                     "sv_view(log = events, map = (" + kTagsMap + "))"}) {
     const std::string create = "CREATE VIRTUAL TABLE fresh USING " + module;
-    Sweep(create, [&](const Outcome& outcome) {
-      if (IsDone(outcome, HasTable("fresh"))) db_->Run("SELECT * FROM fresh; DROP TABLE fresh");
-      expect_gone();
-    });
+    Sweep(
+        create,
+        [&](const Outcome& outcome) {
+          if (IsDone(outcome, HasTable("fresh"))) db_->Run("SELECT * FROM fresh; DROP TABLE fresh");
+          expect_gone();
+        },
+        kRuns);
     db_->Run(create);
-    Sweep("ALTER TABLE fresh RENAME TO renamed", [&](const Outcome& outcome) {
-      if (IsDone(outcome, HasTable("renamed"))) db_->Run("ALTER TABLE renamed RENAME TO fresh");
-      EXPECT_THAT(db_->Try("SELECT * FROM fresh"), Succeeds());
-    });
-    Sweep("DROP TABLE fresh", [&](const Outcome& outcome) {
-      if (IsDone(outcome, !HasTable("fresh"))) {
-        expect_gone();
-        db_->Run(create);
-      }
-      EXPECT_THAT(db_->Try("SELECT * FROM fresh"), Succeeds());
-    });
+    Sweep(
+        "ALTER TABLE fresh RENAME TO renamed",
+        [&](const Outcome& outcome) {
+          if (IsDone(outcome, HasTable("renamed"))) db_->Run("ALTER TABLE renamed RENAME TO fresh");
+          EXPECT_THAT(db_->Try("SELECT * FROM fresh"), Succeeds());
+        },
+        kRuns);
+    Sweep(
+        "DROP TABLE fresh",
+        [&](const Outcome& outcome) {
+          if (IsDone(outcome, !HasTable("fresh"))) {
+            expect_gone();
+            db_->Run(create);
+          }
+          EXPECT_THAT(db_->Try("SELECT * FROM fresh"), Succeeds());
+        },
+        kRuns);
     db_->Run("DROP TABLE fresh");
   }
   Reopen();

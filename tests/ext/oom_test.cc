@@ -173,8 +173,8 @@ const char* const kQueries[] = {
     "SELECT seq, operation, value FROM sv_history('events', 'asset/5')",
     "SELECT name, kind, state, seq, lag, definition FROM sv_status",
     "SELECT * FROM sv_errors",
-    "SELECT sv_wait(30), sv_wait(30, 'view_tags', 1000), sv_head('events'), sv_seq(), "
-    "sv_consistency('session')",
+    "SELECT sv_wait(30), sv_wait(30, 'view_tags', 1000), sv_head('events'), sv_seq()",
+    "SELECT sv_consistency('session')",
 };
 
 TEST_F(OomTest, QueriesGiveAllTheirRowsOrAnError) {
@@ -266,7 +266,9 @@ TEST_F(OomTest, TablesAreMadeWholeOrNotAtAll) {
       {"view2", "sv_view(log = events, map = (" + kTagsMap + "))"},
       {"view3", "sv_view(log = events, emit = '$.tags[*]', keys = 1)"},
   };
-  for (const auto& [table, module] : tables) {
+  for (const auto& entry : tables) {
+    const std::string& table = entry.first;
+    const std::string& module = entry.second;
     const Lines schema = db_->Query("SELECT name FROM sqlite_schema ORDER BY 1");
     const Lines status = db_->Query("SELECT name FROM sv_status");
     Sweep(
@@ -292,7 +294,9 @@ TEST_F(OomTest, TablesAreDroppedOrStillThere) {
       {"docs2", "sv_docs(log = events)"},
       {"view2", "sv_view(log = events, map = (" + kTagsMap + "))"},
   };
-  for (const auto& [table, module] : tables) {
+  for (const auto& entry : tables) {
+    const std::string& table = entry.first;
+    const std::string& module = entry.second;
     const std::string create = "CREATE VIRTUAL TABLE " + table + " USING " + module;
     const Lines schema = db_->Query("SELECT name FROM sqlite_schema ORDER BY 1");
     const Lines status = db_->Query("SELECT name FROM sv_status");
