@@ -134,6 +134,16 @@ TEST_F(OomTest, ATransactionThatOnlyAppendsIsWhole) {
   ExpectSound();
 }
 
+TEST_F(OomTest, SvAppendAppendsOrFails) {
+  int64_t head = 30;
+  Sweep("sv_append", "SELECT sv_append('events', 'asset/1', '{}')", [&](const Outcome& outcome) {
+    ExpectRows(outcome, {std::to_string(head + 1)});
+    head += outcome.code == SQLITE_OK;
+    EXPECT_EQ(db_->Integer("SELECT sv_head()"), head);
+  });
+  ExpectSound();
+}
+
 TEST_F(OomTest, StatementsOnDocumentsAreWhole) {
   for (const std::string sql :
        {"UPDATE docs SET value = json_set(value, '$.location', 'maui') WHERE key < 'asset/5'",

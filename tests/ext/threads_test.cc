@@ -279,7 +279,8 @@ class EverythingTest : public ThreadsTest, public ::testing::WithParamInterface<
     w.Run("CREATE VIRTUAL TABLE " + log + " USING sv_log");
     w.Run("CREATE VIRTUAL TABLE " + log + "v USING sv_view(log = " + log + ", emit = '$.tags[*]')");
     w.Run("INSERT INTO " + log + "(key, value) VALUES (1, ?1)", {w.Value()});
-    EXPECT_EQ(w.db->Integer("SELECT count(*) FROM " + log + "v"), 2);
+    w.Run("SELECT sv_append(?1, 2, ?2)", {log, w.Value()});
+    EXPECT_EQ(w.db->Integer("SELECT count(*) FROM " + log + "v"), 4);
     w.Run("DROP TABLE " + log + "v");
     w.Run("DROP TABLE " + log);
   }
