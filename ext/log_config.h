@@ -63,7 +63,6 @@ class LogConfig {
 
   // kNotFound ("no such log: ...") where the log does not exist.
   Result<LogSettings> Load() const;
-  bool Exists() const { return Load().ok(); }
 
   // The token of the last conditional transaction; empty: there was none.
   Result<std::string> LoadToken() const;

@@ -127,6 +127,7 @@ class StatusReport {
   // A row for the log and one for each of its views, be it that they have failed with the log.
   Status AddLog(const TableName& log) {
     const Result<std::shared_ptr<LogSession>> session = connection_.OpenLog(log);
+    if (session.status().IsCutShort()) return session.status();
     Row row = BeginRow(log.table, "log", log);
     if (session.ok()) {
       Describe((*session)->engine()->GetLogStatus(), row);
