@@ -296,9 +296,10 @@ VtabStatus DocsTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   }
   const Result<std::shared_ptr<LogSession>> session = WritingSession();
   if (!session.ok()) return ToVtab(session.status());
-  const Result<ValueView> key = ViewOf(columns[kKey]);
+  const auto view_of = utf8_ ? ViewOfUtf8 : ViewOf;
+  const Result<ValueView> key = view_of(columns[kKey]);
   if (!key.ok()) return ToVtab(key.status());
-  const Result<ValueView> value = ViewOf(columns[kValue]);
+  const Result<ValueView> value = view_of(columns[kValue]);
   if (!value.ok()) return ToVtab(value.status());
 
   Seq found = 0;

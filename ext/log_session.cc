@@ -7,6 +7,17 @@
 
 namespace streamview {
 
+namespace {
+
+// Mostly the writer's turn is free, and then how long to wait for it need not be asked for.
+WaitOptions NoWait() {
+  WaitOptions wait;
+  wait.deadline = WaitOptions::Clock::time_point::min();
+  return wait;
+}
+
+}  // namespace
+
 LogSession::LogSession(Connection& connection, TableName log, LogSettings settings,
                        std::shared_ptr<Engine> engine)
     : connection_(connection),
@@ -28,10 +39,13 @@ const Transaction* LogSession::open_transaction() const {
 Status LogSession::TakeTurn() {
   if (has_turn_) return Status::Ok();
   if (transaction_ == nullptr) transaction_ = engine_->Begin();
-  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
-  SV_RETURN_IF_ERROR(transaction_->TakeTurn(wait));
-  has_turn_ = true;
-  return Status::Ok();
+  Status taken = transaction_->TakeTurn(NoWait());
+  if (taken.code() == StatusCode::kBusy) {
+    SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
+    taken = transaction_->TakeTurn(wait);
+  }
+  has_turn_ = taken.ok();
+  return taken;
 }
 
 Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {

@@ -92,10 +92,12 @@ VtabStatus LogTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
   const Result<LogOptions> options = ParseLogOptions(args.options);
   if (!options.ok()) return ToVtab(options.status());
   if (VtabStatus status = Declare(args); !status.ok()) return status;
+  const Result<bool> utf8 = StoresUtf8(args.db);
+  if (!utf8.ok()) return ToVtab(utf8.status());
 
   Result<std::shared_ptr<LogSession>> session = args.aux->CreateLog(name, *options);
   if (!session.ok()) return ToVtab(session.status());
-  table = std::make_unique<LogTable>(*args.aux, name);
+  table = std::make_unique<LogTable>(*args.aux, name, *utf8);
   table->set_session(*std::move(session));
   return {};
 }
@@ -103,8 +105,10 @@ VtabStatus LogTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
 VtabStatus LogTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<LogTable>& table) {
   if (VtabStatus status = Declare(args); !status.ok()) return status;
-  table = std::make_unique<LogTable>(*args.aux,
-                                     TableName{std::string(args.schema), std::string(args.table)});
+  const Result<bool> utf8 = StoresUtf8(args.db);
+  if (!utf8.ok()) return ToVtab(utf8.status());
+  const TableName name{std::string(args.schema), std::string(args.table)};
+  table = std::make_unique<LogTable>(*args.aux, name, *utf8);
   return {};
 }
 
@@ -344,9 +348,10 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
     return {SQLITE_CONSTRAINT, "seq and time of an entry of " + name().table +
                                    " are given by the log: insert key and value only"};
   }
-  const Result<ValueView> key = ViewOf(columns[kKey]);
+  const auto view_of = utf8_ ? ViewOfUtf8 : ViewOf;
+  const Result<ValueView> key = view_of(columns[kKey]);
   if (!key.ok()) return ToVtab(key.status());
-  const Result<ValueView> value = ViewOf(columns[kValue]);
+  const Result<ValueView> value = view_of(columns[kValue]);
   if (!value.ok()) return ToVtab(value.status());
   const Result<std::shared_ptr<LogSession>> session = Session();
   if (!session.ok()) return ToVtab(session.status());

@@ -36,7 +36,9 @@ class LogTable : public SessionTable {
                                     std::unique_ptr<LogTable>& table);
   static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                                      std::unique_ptr<LogTable>& table);
-  LogTable(Connection& connection, const TableName& name) : SessionTable(connection, name, name) {}
+  // `utf8`: the database stores TEXT as UTF-8.
+  LogTable(Connection& connection, const TableName& name, bool utf8)
+      : SessionTable(connection, name, name), utf8_(utf8) {}
 
   sqlite_vtab::Status Destroy();
   sqlite_vtab::Status Rename(const char* new_name);
@@ -65,6 +67,7 @@ class LogTable : public SessionTable {
   // Errors where views stand on the log: "cannot <action> ...: drop its views first: a, b".
   Status CheckNoViews(const std::string& action) const;
 
+  const bool utf8_;
   Readings readings_;
 };
 

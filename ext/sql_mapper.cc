@@ -180,7 +180,7 @@ class SqlMapper final : public Mapper {
   Status EmitRow(Emitter& emitter) {
     for (size_t i = 0; i < row_.size(); ++i) {
       SV_ASSIGN_OR_RETURN(row_[i],
-                          ViewOf(sqlite3_column_value(statement_.get(), static_cast<int>(i))));
+                          ViewOfUtf8(sqlite3_column_value(statement_.get(), static_cast<int>(i))));
     }
     return emitter.Emit(row_);
   }

@@ -37,6 +37,15 @@ Result<ValueView> ViewOf(sqlite3_value* value) {
   }
 }
 
+Result<ValueView> ViewOfUtf8(sqlite3_value* value) {
+  if (sqlite3_value_type(value) != SQLITE_TEXT) return ViewOf(value);
+  // An empty text has no address.
+  const void* const text = sqlite3_value_blob(value);
+  const int size = sqlite3_value_bytes(value);
+  if (text == nullptr && size > 0) return Status(StatusCode::kNoMemory, "out of memory");
+  return ValueView::Text(BytesOf(text, text == nullptr ? 0 : size));
+}
+
 void SetResult(sqlite3_context* context, const ValueView& value, sqlite3_destructor_type lifetime) {
   switch (value.type()) {
     case ValueType::kNull:

@@ -13,6 +13,9 @@ namespace streamview {
 // and no longer than `value` itself (for arguments of a callback: until the callback returns). The
 // only error is kNoMemory, from that conversion or from expanding a zeroblob().
 Result<ValueView> ViewOf(sqlite3_value* value);
+// The same where the connection's databases store TEXT as UTF-8: spares SQLite the copy that it
+// makes to append a zero byte.
+Result<ValueView> ViewOfUtf8(sqlite3_value* value);
 
 // Makes `value` the result of a function or of xColumn. `lifetime` is SQLITE_STATIC where the bytes
 // outlive the use that SQLite makes of the result, SQLITE_TRANSIENT (SQLite copies them) otherwise.

@@ -103,6 +103,11 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
   } else if (name == "docs" || name.rfind(kViewFamilyPrefix, 0) == 0) {
     options.write_buffer_size = 16 * kMiB;
     NeverStall(&options);
+    if (name == "docs") {
+      // Most documents are new: that the memtable does not have them is told without a search.
+      options.memtable_prefix_bloom_size_ratio = 0.05;
+      options.memtable_whole_key_filtering = true;
+    }
   } else {
     options.write_buffer_size = kMiB;
   }
