@@ -60,6 +60,9 @@ class LogSession {
   // Takes the writer's turn. Errors: as engine's Transaction::Append.
   Result<Seq> Append(const ValueView& key, const ValueView& value);
 
+  // Whether the open transaction has it.
+  bool has_turn() const { return has_turn_; }
+
   // The transaction's entries so far; null where it has none.
   const Transaction* open_transaction() const;
   // The number of its first entry. REQUIRES: open_transaction() != nullptr

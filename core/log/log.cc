@@ -43,6 +43,13 @@ Status Log::ResolveConditional(const CommittedToken& committed_token) {
   return token == committed ? Status::Ok() : EraseRecords(first, count, SyncMode::kFull);
 }
 
+Status Log::SettleCopy(Store* copy) {
+  rocksdb::WriteBatch batch;
+  SV_RETURN_IF_ERROR(FromRocks(batch.Delete(copy->meta(), kConditionalKey), "settling a copy"));
+  SV_RETURN_IF_ERROR(copy->WriteLogged(&batch));
+  return copy->FlushWal(/*sync=*/true);
+}
+
 Status Log::Recover() {
   std::unique_ptr<rocksdb::Iterator> last(
       store_->db()->NewIterator(rocksdb::ReadOptions(), store_->log()));

@@ -27,6 +27,10 @@ class Log {
   // function.
   static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token);
 
+  // For a copy of a log that was made while somebody had the writer's turn: its last transaction is
+  // committed, whichever token the database has with which it is opened.
+  static Status SettleCopy(Store* copy);
+
   Seq head() const { return head_.load(std::memory_order_acquire); }
   Store* store() const { return store_; }
 

@@ -16,4 +16,7 @@ namespace streamview {
 // moved, copied together, or put back from a backup is taken for the owner from now on.
 Status ClaimForDatabase(Store* store, const std::string& directory, const std::string& database);
 
+// Lets a copy of a log belong to whichever database it is next used with.
+Status ForgetOwner(Store* store);
+
 }  // namespace streamview
