@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDefaultKills = 20;
+constexpr int kWithoutKills = 300;     // transactions
 constexpr int kMostTransactions = 30;  // acknowledged before a kill
 constexpr int kLongestSpin = 40'000;   // microseconds
 
@@ -144,7 +145,9 @@ class KillSoakTest : public DatabaseTest {
         next_ = transaction.number + 1;
       } while (!transaction.commits);
       Workload::Apply(transaction, state);
+      script_ += "\n" + Describe(transaction);
     };
+    script_.clear();
     for (const std::string& line : lines) {
       if (line == "commit") {
         apply_next(&acknowledged_);
@@ -193,7 +196,7 @@ class KillSoakTest : public DatabaseTest {
     WorkloadState actual = Workload::Read(*db_);
     EXPECT_TRUE(actual == acknowledged_ || actual == possible_)
         << "against what was acknowledged: " << Difference(acknowledged_, actual)
-        << "\nwith one transaction more: " << Difference(possible_, actual);
+        << "\nwith one transaction more: " << Difference(possible_, actual) << script_;
     ExpectSound(*db_);
     db_->Close();
     acknowledged_ = std::move(actual);
@@ -231,8 +234,25 @@ class KillSoakTest : public DatabaseTest {
   WorkloadState possible_;      // may be there: with the transaction that was under way
   std::string backup_;          // the last one acknowledged since the last check; empty: none
   WorkloadState backed_up_;     // what it must hold
+  std::string script_;          // what the child was doing, for messages
   int transactions_ = 0, backups_ = 0;
 };
+
+// Without any kill; it finds out what is wrong with a transaction itself.
+TEST_F(KillSoakTest, EachTransactionLeavesWhatItShould) {
+  db_ = Connect();
+  db_->Run("PRAGMA synchronous = OFF");
+  Workload workload(random_.Below(1 << 30), 1);
+  WorkloadState expected;
+  for (int i = 0; i < kWithoutKills && !HasFailure(); ++i) {
+    const WorkloadTransaction transaction = workload.Next();
+    Workload::Run(*db_, transaction);
+    Workload::Apply(transaction, &expected);
+    const WorkloadState actual = Workload::Read(*db_);
+    EXPECT_TRUE(actual == expected) << Describe(transaction) << Difference(expected, actual);
+  }
+  ExpectSound(*db_);
+}
 
 TEST_F(KillSoakTest, WhatWasAcknowledgedIsThereAndEverythingAgrees) {
   const bool show_progress = isatty(STDOUT_FILENO) != 0;

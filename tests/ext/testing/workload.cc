@@ -105,15 +105,21 @@ struct Mark {
   }
 };
 
+std::string Short(const std::string& text) { return text.substr(0, 100); }
+std::string Short(const Row& row) { return Short(ToLine(row)); }
+std::string Short(int64_t value) { return std::to_string(value); }
+
 template <typename T>
 void Compare(const char* table, const std::vector<T>& expected, const std::vector<T>& actual,
              std::string* difference) {
   if (expected == actual) return;
-  const auto [at, unused] =
+  const auto [wanted, found] =
       std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
-  *difference += std::string(table) + " has " + std::to_string(actual.size()) +
-                 " rows instead of " + std::to_string(expected.size()) + ", and differs from row " +
-                 std::to_string(at - expected.begin() + 1) + " on; ";
+  *difference += std::string("\n  ") + table + " has " + std::to_string(actual.size()) +
+                 " rows instead of " + std::to_string(expected.size()) + "; row " +
+                 std::to_string(found - actual.begin() + 1) + " is " +
+                 (found == actual.end() ? "missing" : Short(*found)) + " instead of " +
+                 (wanted == expected.end() ? "none" : Short(*wanted));
 }
 
 }  // namespace
@@ -225,12 +231,23 @@ WorkloadState Workload::Read(Database& db) {
   return state;
 }
 
+std::string Describe(const WorkloadTransaction& transaction) {
+  static const char* const kNames[] = {"append",        "append three", "put",         "update",
+                                       "delete",        "fail",         "audit",       "ordinary",
+                                       "redefine view", "savepoint",    "rollback to", "release"};
+  std::string text = "transaction " + std::to_string(transaction.number);
+  for (const WorkloadStep& step : transaction.steps) {
+    text += std::string("\n    ") + kNames[step.kind] + " " + Short({step.key, step.value});
+  }
+  return text + (transaction.commits ? "\n    commit" : "\n    rollback");
+}
+
 std::string Difference(const WorkloadState& expected, const WorkloadState& actual) {
   std::string difference;
   Compare("events", expected.log, actual.log, &difference);
   Compare("audit", expected.audit, actual.audit, &difference);
   Compare("ordinary", expected.ordinary, actual.ordinary, &difference);
-  if (expected.live != actual.live) difference += "docs has other keys; ";
+  if (expected.live != actual.live) difference += "\n  docs has other keys";
   return difference;
 }
 

@@ -81,7 +81,10 @@ class Workload {
   int64_t next_transaction_;
 };
 
-// How two states differ, in one line; empty where they do not.
+// For messages: the steps of a transaction, a line each.
+std::string Describe(const WorkloadTransaction& transaction);
+
+// Where two states differ first, a line for each table; empty where they do not.
 std::string Difference(const WorkloadState& expected, const WorkloadState& actual);
 
 }  // namespace streamview::testing
