@@ -146,7 +146,9 @@ Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string&
                                                               const std::string& log_id) {
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
-  if (error) return Status::CannotOpen("cannot create " + directory + ": " + error.message());
+  if (error) {
+    return Status::CannotOpen("directory " + directory + " cannot be made: " + error.message());
+  }
   // The marker comes first, so that no two copies get the same directory.
   const std::string marker = fs::path(directory) / kCopyMarkerName;
   Status status = WriteMarkerAs(marker, O_EXCL, log_id);
@@ -159,7 +161,7 @@ Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string&
   }
   if (marked) ::unlink(marker.c_str());
   if (made) ::rmdir(directory.c_str());
-  return Status::CannotOpen("cannot write to " + directory + ": " + status.message());
+  return Status::CannotOpen("directory " + directory + " cannot be used: " + status.message());
 }
 
 UnfinishedCopy::~UnfinishedCopy() {

@@ -51,6 +51,7 @@ class BackupTest : public DatabaseTest {
   }
 
   static void ExpectSound(Database& db) {
+    db.Run("SELECT sv_consistency('latest')");
     EXPECT_EQ(db.Query("SELECT * FROM view_tags"), ToLines(ComputeView(db, "events", kTagsMap)));
     db.Run("INSERT INTO view_tags(view_tags) VALUES ('integrity-check')");
     db.Run("INSERT INTO events(events) VALUES ('integrity-check')");
