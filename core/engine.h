@@ -31,7 +31,8 @@
 namespace streamview {
 
 // Gives the token of the last conditional transaction that the database has committed; empty: none.
-using CommittedToken = std::function<Result<std::string>()>;
+// Where `expected` was that at some time, it may answer without making sure that it still is.
+using CommittedToken = std::function<Result<std::string>(const std::string& expected)>;
 
 enum class SyncMode { kOff, kNormal, kFull };  // docs: design "What is promised of data"
 
@@ -123,7 +124,8 @@ class Transaction {
   // them, still visible to nobody. On error nothing was written and the transaction can be rolled
   // back or prepared again. With no entries it does nothing. With a token, which must be new, the
   // transaction is conditional: should the process die now, the next opening keeps it only if the
-  // database has committed that token (EngineOptions).
+  // database has committed that token (EngineOptions). A token may end in '-' and the number of the
+  // last entry, for messages.
   virtual Status Prepare(SyncMode sync, const std::string& token = "") = 0;
   // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES:
   // prepared
@@ -233,6 +235,12 @@ class Engine {
   virtual Seq Head() const = 0;  // the last committed entry; 0: none
   // Never null. Waits for nothing: the first Append does.
   virtual std::unique_ptr<Transaction> Begin() = 0;
+  // Appends one entry as a transaction of its own; returns its number once it is as durable as
+  // `sync` says, and visible. Concurrent calls share one fsync; a Transaction that has the writer's
+  // turn is waited for. On error the entry is not there. Errors: those of Transaction::Append and
+  // Prepare.
+  virtual Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
+                                const WaitOptions& wait) = 0;
   // The committed entries of `range` as of now, then those of `own` (may be null). The cursor sees
   // no entry that is appended later. `own` must not change while the cursor lives, but for appends.
   virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) = 0;

@@ -51,6 +51,18 @@ class Registry {
   Engines engines_ GUARDED_BY(mutex_);
 };
 
+// A directory that holds a log.
+Result<DirectoryInfo> InspectLog(const std::string& directory) {
+  SV_ASSIGN_OR_RETURN(DirectoryInfo info, InspectDirectory(directory));
+  if (info.kind == DirectoryKind::kMissing || info.kind == DirectoryKind::kEmpty) {
+    return Status::CannotOpen("the log's directory is missing: " + directory);
+  }
+  if (info.kind == DirectoryKind::kForeign) {
+    return Status::CannotOpen(directory + " is not a streamview log directory");
+  }
+  return info;
+}
+
 // By device and inode: a directory that was renamed while it is open is still the same.
 std::string DirectoryKey(const std::string& directory) {
   struct stat status;
@@ -162,17 +174,11 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     return Status::CannotOpen("log " + options.name +
                               " was in memory, and went with the connection that made it");
   }
-  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(options.directory));
-  if (info.kind == DirectoryKind::kMissing || info.kind == DirectoryKind::kEmpty) {
-    return Status::CannotOpen("the directory of log " + options.name +
-                              " is missing: " + options.directory);
-  }
-  if (info.kind == DirectoryKind::kForeign) {
-    return Status::CannotOpen(options.directory + " is not a streamview log directory");
-  }
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectLog(options.directory));
   if (info.log_id != options.log_id) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
-                              ", and the database expects log " + options.log_id);
+                              ", and the database expects log " + options.log_id +
+                              "; put the right one there, or take this one over with sv_adopt");
   }
   SV_ASSIGN_OR_RETURN(engine, Start(options, /*create=*/false));
   if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
@@ -213,6 +219,11 @@ Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options) {
 
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options) {
   return Registry::Get().Open(options);
+}
+
+Result<std::string> ReadLogId(const std::string& directory) {
+  SV_ASSIGN_OR_RETURN(DirectoryInfo info, InspectLog(directory));
+  return std::move(info.log_id);
 }
 
 Status ClaimLog(const std::string& directory, const std::string& log_id, bool claimed) {

@@ -25,9 +25,13 @@ struct EngineOptions {
   // removed.
   std::vector<std::string> view_ids;
   MapperFactory mapper_factory;
-  // Asked when a process has died around the commit of a conditional transaction. It must see what
-  // is committed now: the log is locked already, so nobody commits to it meanwhile.
+  // Tells whether the log and the database are of the same time, and whether the log's last
+  // transaction has committed where a process died around the COMMIT. It must see what is committed
+  // now: the log is locked already, so nobody commits to it meanwhile.
   CommittedToken committed_token;
+  // Takes the log over as it is, whichever database it was used with last, and however old the
+  // database is.
+  bool adopt = false;
   // False: no background thread; views advance as they are read.
   bool background = true;
 };
@@ -45,6 +49,9 @@ Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 // id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
 // child). A log in memory that no one holds any more is kCannotOpen.
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options);
+
+// The id of the log in a directory. Errors: kCannotOpen where there is none.
+Result<std::string> ReadLogId(const std::string& directory);
 
 // Whether a committed transaction of a database has the log. A log that is not claimed, left by a
 // process that died around the COMMIT of a CREATE or DROP, is replaced by the next CreateEngine in

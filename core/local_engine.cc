@@ -54,9 +54,13 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
   SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
   if (!options.directory.empty() && !options.database.empty()) {
-    SV_RETURN_IF_ERROR(ClaimForDatabase(engine->store_.get(), options.directory, options.database));
+    SV_RETURN_IF_ERROR(
+        ClaimForDatabase(engine->store_.get(), options.directory, options.database, options.adopt));
   }
-  SV_ASSIGN_OR_RETURN(engine->log_, Log::Open(engine->store_.get(), options.committed_token));
+  Result<std::unique_ptr<Log>> log =
+      Log::Open(engine->store_.get(), options.committed_token, options.adopt);
+  if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
+  engine->log_ = *std::move(log);
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
   engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());
 
@@ -175,6 +179,12 @@ void LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnF
 
 std::unique_ptr<Transaction> LocalEngine::Begin() {
   return std::make_unique<LogTransaction>(log_.get(), process_);
+}
+
+Result<Seq> LocalEngine::AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
+                                   const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return log_->AppendNow(key, value, sync, wait);
 }
 
 std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range, const Transaction* own) {

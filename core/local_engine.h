@@ -31,6 +31,8 @@ class LocalEngine final : public Engine {
   const std::string& id() const override { return id_; }
   Seq Head() const override { return log_->head(); }
   std::unique_ptr<Transaction> Begin() override;
+  Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
+                        const WaitOptions& wait) override;
   std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) override;
   Status WaitForHead(Seq seq, const WaitOptions& wait) override;
   Status FlushLog() override;

@@ -30,20 +30,20 @@ Result<std::string> ReadOnOwnConnection(const std::string& file, const char* vfs
 }  // namespace
 
 CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
-  return [db, log]() -> Result<std::string> {
+  return [db, log](const std::string& expected) -> Result<std::string> {
     const std::string file = DatabaseFile(db, log.schema);
+    SV_ASSIGN_OR_RETURN(std::string seen, ReadToken(db, log.schema, log.table));
     // Who writes sees what is committed: nobody else can commit.
-    if (file.empty() || sqlite3_txn_state(db, log.schema.c_str()) == SQLITE_TXN_WRITE) {
-      return ReadToken(db, log.schema, log.table);
-    }
+    const bool is_latest =
+        file.empty() || sqlite3_txn_state(db, log.schema.c_str()) == SQLITE_TXN_WRITE;
+    if (is_latest || seen == expected) return seen;
     const sqlite3_vfs* const vfs = VfsOf(db, log.schema);
     Result<std::string> token =
         ReadOnOwnConnection(file, vfs != nullptr ? vfs->zName : nullptr, log.table);
     if (token.ok()) return token;
-    return Status::Busy("the log " + log.table +
-                        " ends with a transaction of which only the database can tell whether it "
-                        "was committed, and it cannot be read: " +
-                        token.status().message());
+    return Status::Busy("only the database can tell whether the last transaction of log " +
+                        log.table +
+                        " was committed, and it cannot be read: " + token.status().message());
   };
 }
 

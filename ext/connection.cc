@@ -140,15 +140,40 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log) {
   const auto found = sessions_.find(settings.identity);
   if (found != sessions_.end()) return found->second;
 
-  EngineOptions options = MakeEngineOptions(log, settings.identity);
-  SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, config.ListViews());
-  for (const ViewEntry& view : views) options.view_ids.push_back(view.view_id);
-  // A rollback would bring these back.
-  for (std::string& id : schema_changes_.DroppedViews(settings.identity)) {
-    options.view_ids.push_back(std::move(id));
-  }
+  SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings.identity));
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
   return AddSession(log, settings, std::move(engine));
+}
+
+Result<EngineOptions> Connection::OptionsToOpen(const TableName& log,
+                                                const LogIdentity& identity) const {
+  EngineOptions options = MakeEngineOptions(log, identity);
+  SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, LogConfig(db_, log).ListViews());
+  for (const ViewEntry& view : views) options.view_ids.push_back(view.view_id);
+  // A rollback would bring these back.
+  for (std::string& id : schema_changes_.DroppedViews(identity)) {
+    options.view_ids.push_back(std::move(id));
+  }
+  return options;
+}
+
+Result<std::shared_ptr<LogSession>> Connection::AdoptLog(const TableName& log) {
+  if (InWriteTransaction()) {
+    return Status::Misuse("a log cannot be adopted within a transaction: COMMIT or ROLLBACK first");
+  }
+  if (Result<std::shared_ptr<LogSession>> session = OpenLog(log); session.ok()) return session;
+  LogConfig config(db_, log);
+  SV_ASSIGN_OR_RETURN(LogSettings settings, config.Load());
+  SV_ASSIGN_OR_RETURN(settings.identity.log_id, ReadLogId(settings.identity.directory));
+  SV_ASSIGN_OR_RETURN(EngineOptions options, OptionsToOpen(log, settings.identity));
+  options.adopt = true;
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
+  SV_RETURN_IF_ERROR(config.PutLogId(settings.identity.log_id));
+  return AddSession(log, settings, std::move(engine));
+}
+
+bool Connection::InWriteTransaction() const {
+  return sqlite3_get_autocommit(db_) == 0 || sqlite3_txn_state(db_, nullptr) == SQLITE_TXN_WRITE;
 }
 
 Result<std::shared_ptr<LogSession>> Connection::CreateLog(const TableName& log,

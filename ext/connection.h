@@ -59,6 +59,13 @@ class Connection {
   // back.
   Result<std::shared_ptr<LogSession>> CreateLog(const TableName& log, const LogOptions& options);
 
+  // Opens the log with whatever its directory holds: a log of another database, or of another time
+  // than this database. It belongs to this one from now on. Where the log can be opened as it is,
+  // nothing changes. Must not be called in a transaction. Errors: as OpenLog, kMisuse.
+  Result<std::shared_ptr<LogSession>> AdoptLog(const TableName& log);
+  // Whether the connection may write, or has written, what is not committed.
+  bool InWriteTransaction() const;
+
   // Lets go of logs that are dropped, by whichever connection of this process, and deletes their
   // directories where nobody else has them open. Tables call it as they disconnect.
   void ReleaseRemovedLogs();
@@ -104,6 +111,8 @@ class Connection {
 
  private:
   EngineOptions MakeEngineOptions(const TableName& log, const LogIdentity& identity) const;
+  // Those for a log that exists, with the ids of its views.
+  Result<EngineOptions> OptionsToOpen(const TableName& log, const LogIdentity& identity) const;
   std::shared_ptr<LogSession> AddSession(const TableName& log, const LogSettings& settings,
                                          std::shared_ptr<Engine> engine);
   // True where the log that had the directory is dropped, but still open or not committed.

@@ -163,6 +163,28 @@ Result<Value> Wait(Connection& connection, Arguments arguments) {
   return Value::Integer(static_cast<int64_t>(reached));
 }
 
+// --- sv_append, sv_adopt
+
+Result<Value> AppendNow(Connection& connection, Arguments arguments) {
+  if (connection.InWriteTransaction()) {
+    return Status::Misuse(
+        "sv_append() commits at once, so it cannot be a part of a transaction: use INSERT");
+  }
+  SV_ASSIGN_OR_RETURN(const ValueView key, ViewOf(arguments[1]));
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[2]));
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
+                      OpenNamedLog(connection, "log", arguments));
+  SV_ASSIGN_OR_RETURN(const Seq seq, session->AppendNow(key, value));
+  return Value::Integer(static_cast<int64_t>(seq));
+}
+
+Result<Value> Adopt(Connection& connection, Arguments arguments) {
+  SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.AdoptLog(log));
+  return Value::Integer(static_cast<int64_t>(session->engine()->Head()));
+}
+
 // --- sv_backup
 
 // The absolute path of the directory, without a slash behind.
@@ -281,6 +303,8 @@ constexpr Registration kFunctions[] = {
     {"sv_wait", 1, Call<Wait>, kDirect},
     {"sv_wait", 2, Call<Wait>, kDirect},
     {"sv_wait", 3, Call<Wait>, kDirect},
+    {"sv_append", 3, Call<AppendNow>, kDirect},
+    {"sv_adopt", 1, Call<Adopt>, kDirect},
     {"sv_seq", 0, Call<LastOwnSeq>, kDirect},
     {"sv_seq", 1, Call<LastOwnSeq>, kDirect},
     {"sv_head", 0, Call<Head>, kDirect},

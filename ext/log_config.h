@@ -58,6 +58,9 @@ class LogConfig {
   Status Drop();
   Status Rename(const std::string& new_log);
 
+  // Makes another log that of the table.
+  Status PutLogId(std::string_view log_id) { return Put("log_id", log_id); }
+
   // kNotFound ("no such log: ...") where the log does not exist.
   Result<LogSettings> Load() const;
   bool Exists() const { return Load().ok(); }

@@ -42,6 +42,15 @@ Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
   return seq;
 }
 
+Result<Seq> LogSession::AppendNow(const ValueView& key, const ValueView& value) {
+  SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
+  SV_ASSIGN_OR_RETURN(const Seq seq,
+                      engine_->AppendNow(key, value, sync, connection_.WriterWait()));
+  last_committed_own_ = seq;
+  NoteSeen(seq);
+  return seq;
+}
+
 std::optional<Seq> LogSession::last_own_seq() const {
   const Transaction* open = open_transaction();
   return open == nullptr ? last_committed_own_ : first_uncommitted_ + open->size() - 1;
@@ -76,7 +85,10 @@ Status LogSession::ChooseToken() {
   // Dropped by the same transaction: what it appended goes with it.
   if (log.status().code() == StatusCode::kNotFound) return Status::Ok();
   SV_RETURN_IF_ERROR(log.status());
-  if (token_.empty()) token_ = NewLogId();
+  if (token_.empty() || token_version_ != own_version_) {
+    token_ = NewLogId() + "-" + std::to_string(*last_own_seq());
+    token_version_ = own_version_;
+  }
   return LogConfig(connection_.db(), *log).PutToken(token_);
 }
 

@@ -60,6 +60,10 @@ class LogSession {
   // Takes the writer's turn. Errors: as engine's Transaction::Append.
   Result<Seq> Append(const ValueView& key, const ValueView& value);
 
+  // Appends one entry, and commits it at once, whatever SQLite's transaction becomes; returns its
+  // number. REQUIRES: the connection is in no write transaction. Errors: as engine's AppendNow.
+  Result<Seq> AppendNow(const ValueView& key, const ValueView& value);
+
   // Whether the open transaction has it.
   bool has_turn() const { return has_turn_; }
 
@@ -111,7 +115,8 @@ class LogSession {
   std::unique_ptr<Transaction> transaction_;
   bool has_turn_ = false;
   Seq first_uncommitted_ = 0;
-  std::string token_;  // where the transaction is conditional
+  std::string token_;           // where the transaction is conditional
+  uint64_t token_version_ = 0;  // the own_version_ that it was made for
   Savepoints savepoints_;
   std::vector<OpenTransactionReader*> readers_;
   uint64_t own_version_ = 0;

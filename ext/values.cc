@@ -1,5 +1,6 @@
 #include "ext/values.h"
 
+#include <climits>
 #include <cstring>
 
 namespace streamview {
@@ -46,6 +47,10 @@ void SetResult(sqlite3_context* context, const ValueView& value, sqlite3_destruc
       return sqlite3_result_double(context, value.real());
     // A null address would make the result NULL, but empty TEXT and BLOB are values.
     case ValueType::kText:
+      // Of a C string SQLite copies the end, too, and need not make room for one when it is read.
+      if (value.is_c_string() && value.bytes().size() < INT_MAX) {
+        return sqlite3_result_text(context, value.bytes().data(), -1, lifetime);
+      }
       return sqlite3_result_text64(context, value.bytes().empty() ? "" : value.bytes().data(),
                                    value.bytes().size(), lifetime, SQLITE_UTF8);
     case ValueType::kBlob:

@@ -9,6 +9,7 @@
 namespace streamview {
 
 inline sqlite_vtab::Status ToVtab(const Status& status) {
+  if (status.ok()) return {};
   return {SqliteCode(status.code()), status.message()};
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cassert>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +35,10 @@ enum class StatusCode {
 class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
-  Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(StatusCode code, std::string message)
+      : error_(code == StatusCode::kOk
+                   ? nullptr
+                   : std::make_shared<const Error>(Error{code, std::move(message)})) {}
 
   static Status Ok() { return Status(); }
   static Status InvalidArgument(std::string m) {
@@ -51,18 +55,24 @@ class [[nodiscard]] Status {
   static Status TimedOut(std::string m) { return {StatusCode::kTimedOut, std::move(m)}; }
   static Status Failed(std::string m) { return {StatusCode::kFailed, std::move(m)}; }
 
-  bool ok() const { return code_ == StatusCode::kOk; }
-  StatusCode code() const { return code_; }
-  const std::string& message() const { return message_; }
+  bool ok() const { return error_ == nullptr; }
+  StatusCode code() const { return ok() ? StatusCode::kOk : error_->code; }
+  const std::string& message() const {
+    static const std::string kNone;
+    return ok() ? kNone : error_->message;
+  }
 
   // The same error, with `context` and ": " before its message.
   Status WithContext(std::string_view context) const {
-    return ok() ? *this : Status(code_, std::string(context) + ": " + message_);
+    return ok() ? *this : Status(code(), std::string(context) + ": " + message());
   }
 
  private:
-  StatusCode code_ = StatusCode::kOk;
-  std::string message_;
+  struct Error {
+    StatusCode code;
+    std::string message;
+  };
+  std::shared_ptr<const Error> error_;  // null: OK, which costs next to nothing
 };
 
 // A T, or the Status that says why there is none.

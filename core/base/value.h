@@ -33,10 +33,18 @@ class ValueView {
   }
   // The bytes must outlive the view.
   static constexpr ValueView Text(std::string_view bytes) { return {ValueType::kText, bytes}; }
+  // The same where the bytes are a C string: a zero byte follows them, and none is among them. That
+  // spares SQLite's clients a copy.
+  static constexpr ValueView CString(std::string_view bytes) {
+    ValueView r = Text(bytes);
+    r.is_c_string_ = true;
+    return r;
+  }
   static constexpr ValueView Blob(std::string_view bytes) { return {ValueType::kBlob, bytes}; }
 
   constexpr ValueType type() const { return type_; }
   constexpr bool is_null() const { return type_ == ValueType::kNull; }
+  constexpr bool is_c_string() const { return is_c_string_; }  // else it is not known
   constexpr bool is_number() const {
     return type_ == ValueType::kInteger || type_ == ValueType::kReal;
   }
@@ -51,6 +59,7 @@ class ValueView {
   constexpr ValueView(ValueType type, std::string_view bytes) : type_(type), bytes_(bytes) {}
 
   ValueType type_ = ValueType::kNull;
+  bool is_c_string_ = false;
   union {
     int64_t integer_ = 0;
     double real_;

@@ -56,6 +56,7 @@ class IndexEntryDecoder {
   // value. Errors: kCorruption; then nothing else may be called before a Reset that succeeds.
   Status Reset(std::string_view key, std::string_view value);
 
+  size_t columns() const { return columns_.size(); }
   // Valid until the next Reset; they point into its arguments or into this decoder.
   ValueView column(size_t i) const { return columns_[i]; }  // REQUIRES: i < columns
   ValueView doc_id() const { return doc_id_; }

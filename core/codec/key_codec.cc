@@ -189,6 +189,10 @@ bool ReadKeyColumn(std::string_view* input, bool is_real, std::string* scratch, 
   std::string_view bytes;
   bool escaped;
   if (!TakeBytes(input, &bytes, &escaped)) return false;
+  if (!escaped && tag == kTagText) {
+    *out = ValueView::CString(bytes);  // its terminator is a zero byte
+    return true;
+  }
   if (escaped) {
     Unescape(bytes, scratch);
     bytes = *scratch;

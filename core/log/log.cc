@@ -1,17 +1,17 @@
 #include "core/log/log.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
+#include "core/log/conditional.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
 
 namespace {
-
-// In the metadata: the last transaction, where it is conditional (docs/format.md).
-constexpr char kConditionalKey[] = "conditional";
 
 std::string LogKey(Seq seq) {
   std::string key;
@@ -21,31 +21,47 @@ std::string LogKey(Seq seq) {
 
 }  // namespace
 
-Result<std::unique_ptr<Log>> Log::Open(Store* store, const CommittedToken& committed_token) {
+Status CheckKey(const ValueView& key) {
+  if (key.bytes().size() <= kMaxKeyBytes) return Status::Ok();
+  return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
+                            " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
+}
+
+Result<std::unique_ptr<Log>> Log::Open(Store* store, const CommittedToken& committed_token,
+                                       bool adopt) {
   std::unique_ptr<Log> log(new Log(store));
-  SV_RETURN_IF_ERROR(log->ResolveConditional(committed_token));
   SV_RETURN_IF_ERROR(log->Recover());
+  SV_RETURN_IF_ERROR(log->MatchDatabase(committed_token, adopt));
   return log;
 }
 
-Status Log::ResolveConditional(const CommittedToken& committed_token) {
-  std::string bytes;
-  const rocksdb::Status read =
-      store_->db()->Get(rocksdb::ReadOptions(), store_->meta(), kConditionalKey, &bytes);
-  if (read.IsNotFound()) return Status::Ok();
-  SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's last transaction"));
-  std::string_view token = bytes;
-  uint64_t first, count;
-  if (!ReadVarint(&token, &first) || !ReadVarint(&token, &count)) {
-    return Status::Corruption("what the log says of its last transaction is malformed");
+Status Log::MatchDatabase(const CommittedToken& committed_token, bool adopt) {
+  SV_ASSIGN_OR_RETURN(const Conditional last, LoadConditional(*store_));
+  if (last.last() > head()) {
+    return Status::Corruption("the log ends with entry " + std::to_string(head()) +
+                              ", within its last transaction");
   }
-  SV_ASSIGN_OR_RETURN(const std::string committed, committed_token());
-  return token == committed ? Status::Ok() : EraseRecords(first, count, SyncMode::kFull);
+  committed_token_ = last.token;
+  if (!committed_token) return Status::Ok();
+  SV_ASSIGN_OR_RETURN(std::string committed, committed_token(last.token));
+  if (committed == last.token) return Status::Ok();
+  // What follows a conditional transaction was appended after it had committed.
+  const bool undecided = last.last() == head() && last.first != 0;
+  if (undecided && committed == last.previous) {
+    committed_token_ = std::move(committed);
+    SV_RETURN_IF_ERROR(EraseRecords(last.first, last.count, SyncMode::kFull));
+    return Recover();
+  }
+  if (!adopt) return TokenMismatch(head(), last.token, committed);
+  committed_token_ = std::move(committed);
+  return EraseRecords(head() + 1, 0, SyncMode::kFull);
 }
 
 Status Log::SettleCopy(Store* copy) {
+  SV_ASSIGN_OR_RETURN(Conditional last, LoadConditional(*copy));
+  last.first = last.count = 0;
   rocksdb::WriteBatch batch;
-  SV_RETURN_IF_ERROR(FromRocks(batch.Delete(copy->meta(), kConditionalKey), "settling a copy"));
+  SV_RETURN_IF_ERROR(PutConditional(*copy, last, &batch));
   SV_RETURN_IF_ERROR(copy->WriteLogged(&batch));
   return copy->FlushWal(/*sync=*/true);
 }
@@ -54,7 +70,9 @@ Status Log::Recover() {
   std::unique_ptr<rocksdb::Iterator> last(
       store_->db()->NewIterator(rocksdb::ReadOptions(), store_->log()));
   last->SeekToLast();
-  if (!last->Valid()) return FromRocks(last->status(), "reading the log's end");
+  SV_RETURN_IF_ERROR(FromRocks(last->status(), "reading the log's end"));
+  head_.store(0, std::memory_order_release);
+  if (!last->Valid()) return Status::Ok();
   if (last->key().size() != sizeof(Seq))
     return Status::Corruption("the log's last key is malformed");
   const Seq seq = DecodeBigEndian64(last->key().data());
@@ -106,15 +124,9 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
                          SyncMode sync, const std::string& token) {
   SV_RETURN_IF_ERROR(background_error());
   rocksdb::WriteBatch batch;
-  // What was said of an earlier transaction is over: it has committed, or this one could not begin.
-  SV_RETURN_IF_ERROR(FromRocks(batch.Delete(store_->meta(), kConditionalKey), "writing the log"));
   if (!token.empty()) {
-    std::string condition;
-    AppendVarint(&condition, first);
-    AppendVarint(&condition, records.size());
-    condition += token;
-    SV_RETURN_IF_ERROR(
-        FromRocks(batch.Put(store_->meta(), kConditionalKey, condition), "writing the log"));
+    const Conditional conditional{first, records.size(), token, committed_token_};
+    SV_RETURN_IF_ERROR(PutConditional(*store_, conditional, &batch));
   }
   for (size_t i = 0; i < records.size(); i++) {
     const std::string& record = *records[i];
@@ -135,31 +147,120 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
 }
 
 Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
+  MutexLock lock(mutex_);
+  return Erase(first, count, sync);
+}
+
+// Also puts down committed_token_ as that of the last conditional transaction: the one that is taken
+// back may have said that it was.
+Status Log::Erase(Seq first, size_t count, SyncMode sync) {
   rocksdb::WriteBatch batch;
-  Status status =
-      FromRocks(batch.Delete(store_->meta(), kConditionalKey), "taking back a transaction");
+  Status status = PutConditional(*store_, Conditional{0, 0, committed_token_, ""}, &batch);
   for (size_t i = 0; i < count && status.ok(); i++) {
     status = FromRocks(batch.Delete(store_->log(), LogKey(first + i)), "taking back a transaction");
   }
   if (status.ok()) status = store_->WriteLogged(&batch);
   if (status.ok()) status = Persist(sync);
-  if (!status.ok()) {
+  if (!status.ok() && background_error_.ok()) {
     // Whether they are gone is unknown: nothing may be appended under their numbers.
-    MutexLock lock(mutex_);
-    if (background_error_.ok()) {
-      background_error_ = status.WithContext("the log takes no more appends until it is reopened");
-    }
+    background_error_ = status.WithContext("the log takes no more appends until it is reopened");
   }
   return status;
 }
 
-void Log::Publish(Seq head) {
+void Log::Publish(Seq head, std::string token) noexcept {
+  if (!token.empty()) committed_token_.swap(token);
   {
     MutexLock lock(mutex_);
+    tail_ = head;
     head_.store(head, std::memory_order_release);
     head_moved_.NotifyAll();
   }
   if (on_publish_) on_publish_();
+}
+
+Status Log::TakeTurn(const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(background_error());
+  SV_RETURN_IF_ERROR(AwaitTurn(wait));
+  MutexLock lock(mutex_);
+  while (tail_ > head()) head_moved_.Wait(mutex_);
+  return Status::Ok();
+}
+
+Status Log::AwaitTurn(const WaitOptions& wait) {
+  const Status taken = writer_turn_.Take(wait);
+  if (taken.code() != StatusCode::kTimedOut) return taken;
+  return Status::Busy("another transaction is writing to the log");
+}
+
+// --- group commit
+
+Result<Seq> Log::AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
+                           const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(CheckKey(key));
+  SV_RETURN_IF_ERROR(AwaitTurn(wait));
+  Result<Written> written = [&]() -> Result<Written> {
+    const TurnHolder holder(writer_turn_);
+    std::string record;
+    AppendRecord(&record, NextTime(), key, value);
+    return WriteNow(record, sync);
+  }();
+  SV_RETURN_IF_ERROR(written.status());
+  SV_RETURN_IF_ERROR(CommitTogether(*written));
+  return written->seq;
+}
+
+Result<Log::Written> Log::WriteNow(const std::string& record, SyncMode sync) {
+  MutexLock lock(mutex_);
+  SV_RETURN_IF_ERROR(background_error_);
+  const Seq seq = tail_ + 1;
+  rocksdb::WriteBatch batch;
+  SV_RETURN_IF_ERROR(FromRocks(batch.Put(store_->log(), LogKey(seq), record), "writing the log"));
+  if (const Status status = store_->WriteLogged(&batch); !status.ok()) {
+    const Status erased = Erase(seq, 1, SyncMode::kNormal);
+    return erased.ok() ? status : erased;
+  }
+  tail_ = seq;
+  tail_sync_ = std::max(tail_sync_, sync);
+  return Written{seq, failures_};
+}
+
+// The first to come commits all that is written by then; those that come meanwhile wait, and one of
+// them goes next.
+Status Log::CommitTogether(const Written& written) {
+  Seq tail;
+  SyncMode sync;
+  {
+    MutexLock lock(mutex_);
+    while (committing_ && head() < written.seq && failures_ == written.failures) {
+      head_moved_.Wait(mutex_);
+    }
+    if (failures_ != written.failures) return last_failure_;
+    if (head() >= written.seq) return Status::Ok();
+    committing_ = true;
+    tail = tail_;
+    sync = std::exchange(tail_sync_, SyncMode::kOff);
+  }
+  const Status persisted = Persist(sync);
+  EndCommit(tail, persisted);
+  if (persisted.ok() && on_publish_) on_publish_();
+  return persisted;
+}
+
+void Log::EndCommit(Seq tail, const Status& persisted) {
+  MutexLock lock(mutex_);
+  committing_ = false;
+  if (persisted.ok()) {
+    head_.store(tail, std::memory_order_release);
+  } else {
+    // Of none of them it is known how much of it reached the disk, and numbers have no gaps. If the
+    // erasure fails, that is the background error.
+    (void)Erase(head() + 1, tail_ - head(), SyncMode::kNormal);
+    tail_ = head();
+    failures_++;
+    last_failure_ = persisted;
+  }
+  head_moved_.NotifyAll();
 }
 
 Status Log::background_error() const {

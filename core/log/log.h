@@ -1,7 +1,12 @@
 // Log: the committed entries and the writer's turn of one log.
 //
 // An entry becomes visible by Publish alone: what lies in the column family beyond head() was
-// prepared by a transaction that has not committed yet.
+// prepared by a transaction that has not committed yet, or is being made durable by AppendNow.
+//
+// Whoever appends has the writer's turn: a transaction from its first append to its end, AppendNow
+// only while it writes to memory. So of those that AppendNow appends many may be on their way to
+// the disk at once, and one fsync serves them all (group commit); a transaction waits until there
+// are none.
 //
 // Thread-safe.
 
@@ -19,16 +24,22 @@
 
 namespace streamview {
 
+// kConstraint where the key is too large for an entry.
+Status CheckKey(const ValueView& key);
+
 class Log {
  public:
-  // `store` must outlive the log. A conditional transaction at the log's end (Transaction::Prepare)
-  // is kept where its token is the one that `committed_token` gives, and taken back where it is
-  // not; the function is called only if there is one. Errors: kCorruption, and those of the
-  // function.
-  static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token);
+  // `store` must outlive the log. The token of the log's last conditional transaction
+  // (Transaction::Prepare) is compared with the one that `committed_token` gives; a null function is
+  // not asked. Where the database has the token before it, a transaction that ends the log is taken
+  // back. Where they do not fit otherwise, one of them is older than the other: kCannotOpen, and
+  // nothing is changed; with `adopt`, the log is kept as it is, and they fit from now on. Other
+  // errors: kCorruption, and those of the function.
+  static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token,
+                                           bool adopt = false);
 
   // For a copy of a log that was made while somebody had the writer's turn: its last transaction is
-  // committed, whichever token the database has with which it is opened.
+  // committed, and no database takes it back.
   static Status SettleCopy(Store* copy);
 
   Seq head() const { return head_.load(std::memory_order_acquire); }
@@ -43,8 +54,21 @@ class Log {
   // Returns once head() >= seq. Errors: kInterrupted, kTimedOut.
   Status WaitForHead(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
 
-  // --- for the transaction that has the writer's turn
-  Turn& writer_turn() { return writer_turn_; }
+  // Appends one entry as a transaction of its own, and returns its number once it is as durable as
+  // `sync` says, and visible. Concurrent calls share one fsync. On error the entry is not there.
+  // Errors: those of Transaction::Append and Prepare.
+  Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
+                        const WaitOptions& wait) EXCLUDES(mutex_);
+
+  // --- for transactions
+
+  // Returns once the caller has the writer's turn and all that was appended is visible. Errors:
+  // kBusy past the deadline, kInterrupted, the background error.
+  Status TakeTurn(const WaitOptions& wait) EXCLUDES(mutex_);
+  void ReleaseTurn() { writer_turn_.Release(); }
+
+  // What follows is for who has the turn.
+
   // Milliseconds since the Unix epoch, but never before an earlier entry's.
   int64_t NextTime();
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
@@ -54,8 +78,8 @@ class Log {
                       SyncMode sync, const std::string& token);
   // Deletes `count` records from `first` that were written but not published.
   Status EraseRecords(Seq first, size_t count, SyncMode sync);
-  // Makes all entries up to `head` visible.
-  void Publish(Seq head) EXCLUDES(mutex_);
+  // Makes all entries up to `head` visible; `token` is what they were written with.
+  void Publish(Seq head, std::string token) noexcept EXCLUDES(mutex_);
 
   // Why appends are refused, or OK. Set for good by a write of which is not known whether it was
   // done.
@@ -66,20 +90,38 @@ class Log {
 
  private:
   explicit Log(Store* store) : store_(store) {}
-  Status ResolveConditional(const CommittedToken& committed_token);
   Status Recover();
+  Status MatchDatabase(const CommittedToken& committed_token, bool adopt);
+  Status AwaitTurn(const WaitOptions& wait);
   Status Persist(SyncMode sync);
+  Status Erase(Seq first, size_t count, SyncMode sync) REQUIRES(mutex_);
+  // An entry that was written by AppendNow: `failures` is what failures_ was then.
+  struct Written {
+    Seq seq;
+    uint64_t failures;
+  };
+  Result<Written> WriteNow(const std::string& record, SyncMode sync) EXCLUDES(mutex_);
+  Status CommitTogether(const Written& written) EXCLUDES(mutex_);
+  void EndCommit(Seq tail, const Status& persisted) EXCLUDES(mutex_);
 
   Store* const store_;
   std::atomic<Seq> head_{0};
   std::function<void()> on_publish_;  // constant after set-up
 
   Turn writer_turn_;
-  int64_t last_time_ms_ = 0;  // guarded by writer_turn_
+  // Guarded by writer_turn_.
+  int64_t last_time_ms_ = 0;
+  std::string committed_token_;  // of the last conditional transaction that has committed
 
   mutable Mutex mutex_;
   CondVar head_moved_;
   Status background_error_ GUARDED_BY(mutex_);
+  // Of AppendNow: what lies between head_ and tail_ waits for the disk.
+  Seq tail_ GUARDED_BY(mutex_) = 0;
+  SyncMode tail_sync_ GUARDED_BY(mutex_) = SyncMode::kOff;  // the strongest of them
+  bool committing_ GUARDED_BY(mutex_) = false;              // one of them does it, for all
+  uint64_t failures_ GUARDED_BY(mutex_) = 0;                // how often they were all taken back
+  Status last_failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace streamview

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "core/codec/record.h"
 
@@ -16,12 +17,7 @@ LogTransaction::~LogTransaction() {
 Status LogTransaction::TakeTurn(const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
   if (has_turn_) return Status::Ok();
-  SV_RETURN_IF_ERROR(log_->background_error());
-  const Status taken = log_->writer_turn().Take(wait);
-  if (taken.code() == StatusCode::kTimedOut) {
-    return Status::Busy("another transaction is writing to the log");
-  }
-  SV_RETURN_IF_ERROR(taken);
+  SV_RETURN_IF_ERROR(log_->TakeTurn(wait));
   has_turn_ = true;
   first_ = log_->head() + 1;
   return Status::Ok();
@@ -30,10 +26,7 @@ Status LogTransaction::TakeTurn(const WaitOptions& wait) {
 Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
                                    const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  if (key.bytes().size() > kMaxKeyBytes) {
-    return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
-                              " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
-  }
+  SV_RETURN_IF_ERROR(CheckKey(key));
   SV_RETURN_IF_ERROR(TakeTurn(wait));
   std::string record;
   AppendRecord(&record, log_->NextTime(), key, value);
@@ -65,7 +58,7 @@ Status LogTransaction::Prepare(SyncMode sync, const std::string& token) {
 
 void LogTransaction::Commit() {
   assert(prepared_is_current_);
-  if (prepared_ > 0) log_->Publish(first_ + prepared_ - 1);
+  if (prepared_ > 0) log_->Publish(first_ + prepared_ - 1, std::move(prepared_token_));
   prepared_ = 0;
   Finish();
 }
@@ -97,7 +90,7 @@ void LogTransaction::Finish() {
   truncations_++;
   if (has_turn_) {
     has_turn_ = false;
-    log_->writer_turn().Release();
+    log_->ReleaseTurn();
   }
 }
 

@@ -21,7 +21,8 @@ std::string FileIdentity(const std::string& path) {
 
 }  // namespace
 
-Status ClaimForDatabase(Store* store, const std::string& directory, const std::string& database) {
+Status ClaimForDatabase(Store* store, const std::string& directory, const std::string& database,
+                        bool adopt) {
   const std::string owner =
       FileIdentity(directory) + "\n" + FileIdentity(database) + "\n" + database;
   std::string known;
@@ -32,14 +33,15 @@ Status ClaimForDatabase(Store* store, const std::string& directory, const std::s
 
   const size_t first = known.find('\n');
   const size_t second = first == std::string::npos ? first : known.find('\n', first + 1);
-  if (second != std::string::npos) {
+  if (second != std::string::npos && !adopt) {
     const std::string known_database = known.substr(second + 1);
     const std::string known_identity = known.substr(first + 1, second - first - 1);
     const bool same_directory = known.substr(0, first) == FileIdentity(directory);
     const bool owner_is_there = FileIdentity(known_database) == known_identity;
     if (same_directory && owner_is_there && known_identity != FileIdentity(database)) {
       return Status::CannotOpen("log directory " + directory + " belongs to " + known_database +
-                                ", and this database is a copy of it; copy the directory, too");
+                                ", and this database is a copy of it; copy the directory, too, or "
+                                "take it over with sv_adopt");
     }
   }
   rocksdb::WriteBatch batch;

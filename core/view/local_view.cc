@@ -134,8 +134,14 @@ Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
 
 Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const Transaction* own,
                                                             const WaitOptions& wait) {
-  SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(at_least, wait));
-  const std::shared_ptr<const ViewIndex::State> state = index->state();
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  std::shared_ptr<ViewIndex> index = current();
+  std::shared_ptr<const ViewIndex::State> state = index->state();
+  const Seq needed = std::max(at_least, index->readable_from());
+  if (state->seq < needed || !state->failure.ok() || index->retired()) {
+    SV_ASSIGN_OR_RETURN(index, Advance(at_least, wait));
+    state = index->state();
+  }
   std::shared_ptr<const Overlay> overlay;
   if (own != nullptr && own->size() > 0) {
     const auto& entries = static_cast<const LogTransaction&>(*own);

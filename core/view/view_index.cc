@@ -171,6 +171,7 @@ std::shared_ptr<const ViewIndex::State> ViewIndex::state() const {
 
 void ViewIndex::Publish(std::shared_ptr<State> state) {
   state->snapshot = TakeSnapshot(db());
+  state->version = next_version_++;
   std::shared_ptr<const State> old;  // released after the lock: it may be the last of its snapshot
   const auto now = WaitOptions::Clock::now();
   MutexLock lock(mutex_);
@@ -395,6 +396,7 @@ Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto,
     // What this very batch supersedes need not be written.
     if (seq > old.seq && state->superseded.Contains(seq)) return;
     keep(writes.Put(family, ToSlice(key), ToSlice(value)));
+    run_cache_.NoteChange(key, next_version_);
   });
   std::vector<Seq> new_errors, gone_errors;
   for (const auto& [seq, stored] : builder->errors) {

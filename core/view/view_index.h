@@ -27,6 +27,7 @@
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
 #include "core/storage/store.h"
+#include "core/view/run_cache.h"
 
 namespace streamview {
 
@@ -35,8 +36,9 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   // What the index is after the log entries up to seq, which ends a transaction. Immutable.
   struct State {
     Seq seq = 0;
-    SeqSet superseded;  // the log entries that no longer count
-    SeqSet errors;      // the log entries that count and that the map failed on
+    uint64_t version = 0;  // counts the published states
+    SeqSet superseded;     // the log entries that no longer count
+    SeqSet errors;         // the log entries that count and that the map failed on
     std::string last_error;
     Status failure;                                     // where on_error=stop halted it: at seq + 1
     std::shared_ptr<const rocksdb::Snapshot> snapshot;  // the column family at this state
@@ -71,6 +73,8 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   const std::shared_ptr<ColumnFamily>& family() const { return family_; }
   rocksdb::DB* db() const { return store_->db(); }
   const Log& log() const { return *log_; }
+
+  RunCache& run_cache() { return run_cache_; }
 
   // Processes the log up to `seq`, or finds it done, or finds the index failed or retired: look at
   // state(). REQUIRES: seq <= head of the log. Errors: kInterrupted, kTimedOut, kIOError...
@@ -150,9 +154,11 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
 
   Turn turn_;
   std::shared_ptr<State> working_;  // at progress(); guarded by turn_
+  uint64_t next_version_ = 1;       // of the next state to be published; guarded by turn_
   std::atomic<Seq> progress_{0};
   std::atomic<bool> retired_{false};
   std::atomic<uint64_t> superseded_met_{0};
+  RunCache run_cache_;
 
   mutable Mutex mutex_;
   std::shared_ptr<const State> state_ GUARDED_BY(mutex_);

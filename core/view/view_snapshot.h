@@ -27,6 +27,9 @@ class IndexSnapshot final : public ViewSnapshot,
   Seq seq() const override { return state_->seq; }
   std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const override;
 
+  // The value of the log entry.
+  Result<Value> ReadDocument(Seq seq) const;
+
   ViewIndex* index() const { return index_.get(); }
   const ViewIndex::State& state() const { return *state_; }
   const Overlay* overlay() const { return overlay_.get(); }

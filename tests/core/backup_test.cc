@@ -55,7 +55,7 @@ TEST_F(BackupTest, WhatWasAppendedWithoutSyncIsInTheCopy) {
   EXPECT_EQ(engine_->Head(), 1u);
 }
 
-// Whichever database the copy is opened with: that the transaction was committed is known.
+// That it was committed is known: an older database does not take it back.
 TEST_F(BackupTest, AConditionalTransactionIsNoLongerOneInTheCopy) {
   Open();
   const auto transaction = engine_->Begin();
@@ -63,7 +63,11 @@ TEST_F(BackupTest, AConditionalTransactionIsNoLongerOneInTheCopy) {
   ASSERT_OK(transaction->Prepare(SyncMode::kFull, "t1"));
   transaction->Commit();
   EXPECT_EQ(Backup(), 1u);
-  options_.committed_token = [] { return std::string("another"); };
+  options_.committed_token = [](const std::string&) { return std::string(); };
+  EngineOptions options = options_;
+  options.directory = target();
+  EXPECT_EQ(OpenEngine(options).status().code(), StatusCode::kCannotOpen);
+  options_.committed_token = [](const std::string&) { return std::string("t1"); };
   OpenCopy();
   EXPECT_EQ(engine_->Head(), 1u);
 }

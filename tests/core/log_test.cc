@@ -2,6 +2,7 @@
 #include <set>
 #include <thread>
 
+#include "core/log/conditional.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -132,8 +133,20 @@ class ConditionalTest : public LogTest {
       std::filesystem::copy(directory(), copy, std::filesystem::copy_options::recursive, error);
     } while (error);
   }
+  void CommitConditionally(const Value& value, const std::string& token) {
+    const auto transaction = engine_->Begin();
+    Must(transaction->Append(Value(), value, {}));
+    ASSERT_OK(transaction->Prepare(SyncMode::kNormal, token));
+    transaction->Commit();
+  }
+  std::string WhyNotOpened(const std::string& token) {
+    options_.committed_token = [token](const std::string&) { return token; };
+    const Status status = OpenEngine(options_).status();
+    EXPECT_EQ(status.code(), StatusCode::kCannotOpen);
+    return status.message();
+  }
   void OpenCommitted(const std::string& token) {
-    options_.committed_token = [token] { return token; };
+    options_.committed_token = [token](const std::string&) { return token; };
     Open();
   }
 };
@@ -148,7 +161,7 @@ TEST_F(ConditionalTest, ATransactionOfWhichTheTokenWasCommittedIsKept) {
 
 TEST_F(ConditionalTest, ATransactionOfWhichTheTokenWasNotCommittedIsTakenBack) {
   Open();
-  Append(Value(), Int(1));
+  CommitConditionally(Int(1), "t1");
   PrepareAndDie("t2");
   OpenCommitted("t1");
   EXPECT_THAT(Values(), ElementsAre("1=1"));
@@ -158,25 +171,181 @@ TEST_F(ConditionalTest, ATransactionOfWhichTheTokenWasNotCommittedIsTakenBack) {
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=9"));
 }
 
+TEST_F(ConditionalTest, TheFirstOneIsTakenBackWhereTheDatabaseHasNoToken) {
+  Open();
+  PrepareAndDie("t1");
+  OpenCommitted("");
+  EXPECT_THAT(Values(), ElementsAre());
+  CommitConditionally(Int(1), "t2");
+  Close();
+  OpenCommitted("t2");
+  EXPECT_THAT(Values(), ElementsAre("1=1"));
+}
+
+TEST_F(ConditionalTest, OneThatIsRolledBackLeavesTheTokenBeforeIt) {
+  Open();
+  CommitConditionally(Int(1), "t1");
+  const auto transaction = engine_->Begin();
+  Must(transaction->Append(Value(), Int(2), {}));
+  ASSERT_OK(transaction->Prepare(SyncMode::kNormal, "t2"));
+  ASSERT_OK(transaction->Rollback());
+  PrepareAndDie("t3");
+  OpenCommitted("t1");
+  EXPECT_THAT(Values(), ElementsAre("1=1"));
+}
+
 TEST_F(ConditionalTest, WhatTheDatabaseCannotTellKeepsTheLogClosed) {
   Open();
   PrepareAndDie("t1");
-  options_.committed_token = [] { return Status::Busy("locked"); };
+  options_.committed_token = [](const std::string&) { return Status::Busy("locked"); };
   EXPECT_EQ(OpenEngine(options_).status().code(), StatusCode::kBusy);
   OpenCommitted("t1");
   EXPECT_EQ(engine_->Head(), 2u);
 }
 
-TEST_F(ConditionalTest, ALaterTransactionMakesAnEarlierOneUnconditional) {
+TEST_F(ConditionalTest, AnOlderDatabaseOrLogIsToldAndNothingChanged) {
+  Open();
+  CommitConditionally(Int(1), "a-1");
+  CommitConditionally(Int(2), "b-2");
+  CommitConditionally(Int(3), "c-3");
+  Append(Value(), Int(4));
+  Close();
+  EXPECT_THAT(WhyNotOpened("b-2"),
+              HasSubstr("the database is older than its log: of what was "
+                        "written to both, the log has transactions up to entry "
+                        "3, and the database up to entry 2; put"));
+  EXPECT_THAT(WhyNotOpened("x-7"), HasSubstr("the log is older than its database: it ends with "
+                                             "entry 4, and the database knows of entry 7; put"));
+  EXPECT_THAT(WhyNotOpened("x-4"), HasSubstr("are of different times"));
+  EXPECT_THAT(WhyNotOpened(""), HasSubstr("up to entry 0"));
+  OpenCommitted("c-3");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3", "4=4"));
+}
+
+// The last transaction is taken back only where the database is where it was before it.
+TEST_F(ConditionalTest, AnOlderDatabaseTakesNothingBack) {
+  Open();
+  CommitConditionally(Int(1), "a-1");
+  CommitConditionally(Int(2), "b-2");
+  PrepareAndDie("c-4");
+  EXPECT_THAT(WhyNotOpened("a-1"), HasSubstr("the database is older"));
+  OpenCommitted("c-4");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=7", "4=8"));
+}
+
+TEST_F(ConditionalTest, AdoptionKeepsTheLogAndFitsFromThenOn) {
+  Open();
+  CommitConditionally(Int(1), "a-1");
+  CommitConditionally(Int(2), "b-2");
+  Append(Value(), Int(3));
+  Close();
+  options_.adopt = true;
+  OpenCommitted("a-1");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
+  Close();
+  options_.adopt = false;
+  OpenCommitted("a-1");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
+  PrepareAndDie("c-5");
+  OpenCommitted("a-1");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
+}
+
+TEST(ConditionalFormatTest, IsAsDocumented) {
+  StoreOptions options;
+  options.create = true;
+  const auto store = Must(Store::Open(options));
+  EXPECT_EQ(Must(LoadConditional(*store)).token, "");
+  rocksdb::WriteBatch batch;
+  ASSERT_OK(PutConditional(*store, {5, 2, "t2", "t1"}, &batch));
+  ASSERT_OK(store->WriteLogged(&batch));
+  std::string bytes;
+  ASSERT_TRUE(store->db()->Get({}, store->meta(), "conditional", &bytes).ok());
+  EXPECT_EQ(bytes, "\x05\x02\x02t2\x02t1");
+  const Conditional loaded = Must(LoadConditional(*store));
+  EXPECT_EQ(loaded.last(), 6u);
+  EXPECT_EQ(loaded.token + loaded.previous, "t2t1");
+  for (const std::string& damaged : {bytes.substr(0, 4), bytes + "x", std::string()}) {
+    ASSERT_TRUE(store->db()->Put({}, store->meta(), "conditional", damaged).ok());
+    EXPECT_EQ(LoadConditional(*store).status().code(), StatusCode::kCorruption);
+  }
+}
+
+class AppendNowTest : public LogTest {
+ protected:
+  Seq AppendNow(const Value& value, SyncMode sync = SyncMode::kFull) {
+    return Must(engine_->AppendNow(Value(), value, sync, {}));
+  }
+};
+
+TEST_F(AppendNowTest, IsATransactionOfItsOwn) {
+  Open();
+  EXPECT_EQ(AppendNow(Int(1), SyncMode::kOff), 1u);
+  EXPECT_EQ(AppendNow(Int(2), SyncMode::kNormal), 2u);
+  EXPECT_EQ(AppendNow(Int(3)), 3u);
+  EXPECT_EQ(engine_->Head(), 3u);
+  Close();
+  Open();
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
+  const Value long_key = Value::Text(std::string(kMaxKeyBytes + 1, 'k'));
+  EXPECT_EQ(engine_->AppendNow(long_key, Int(4), SyncMode::kFull, {}).status().code(),
+            StatusCode::kConstraint);
+}
+
+TEST_F(AppendNowTest, WaitsForATransactionAndIsBusyPastTheDeadline) {
   Open();
   const auto transaction = engine_->Begin();
   Must(transaction->Append(Value(), Int(1), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal, "t1"));
+  WaitOptions hurried;
+  hurried.deadline = WaitOptions::Clock::now();
+  EXPECT_EQ(engine_->AppendNow(Value(), Int(2), SyncMode::kFull, hurried).status().code(),
+            StatusCode::kBusy);
+  std::thread waiter([&] { EXPECT_EQ(AppendNow(Int(2)), 2u); });
+  ASSERT_OK(transaction->Prepare(SyncMode::kFull));
   transaction->Commit();
-  Append(Value(), Int(2));
-  Close();
-  OpenCommitted("");
+  waiter.join();
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
+}
+
+// Together with transactions, some of which roll back: numbers without gaps, each entry once.
+TEST_F(AppendNowTest, ManyThreadsAndTransactionsAtOnce) {
+  Open();
+  constexpr int kThreads = 6, kEach = 60;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; t++) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; i++) {
+        const Value value = Int(t * kEach + i);
+        if (t > 1) {
+          const Seq seq = AppendNow(value, i % 2 == 0 ? SyncMode::kFull : SyncMode::kNormal);
+          EXPECT_GE(engine_->Head(), seq);
+          continue;
+        }
+        const auto transaction = engine_->Begin();
+        const Seq seq = Must(transaction->Append(Value(), value, {}));
+        EXPECT_EQ(seq, engine_->Head() + 1);  // nobody else's are on their way
+        ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
+        if (i % 3 != 0) {
+          transaction->Commit();
+        } else {
+          ASSERT_OK(transaction->Rollback());
+          AppendNow(value);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  Close();
+  Open();
+  const std::vector<std::string> values = Values();
+  ASSERT_EQ(values.size(), size_t{kThreads * kEach});
+  std::set<std::string> distinct;
+  for (size_t i = 0; i < values.size(); i++) {
+    const std::string number = std::to_string(i + 1) + "=";
+    ASSERT_EQ(values[i].substr(0, number.size()), number);
+    distinct.insert(values[i].substr(number.size()));
+  }
+  EXPECT_EQ(distinct.size(), values.size());
 }
 
 TEST_F(LogTest, TruncateForgetsTheLaterEntries) {
