@@ -71,14 +71,17 @@ Status Log::Recover() {
       store_->db()->NewIterator(rocksdb::ReadOptions(), store_->log()));
   last->SeekToLast();
   SV_RETURN_IF_ERROR(FromRocks(last->status(), "reading the log's end"));
-  head_.store(0, std::memory_order_release);
-  if (!last->Valid()) return Status::Ok();
-  if (last->key().size() != sizeof(Seq))
-    return Status::Corruption("the log's last key is malformed");
-  const Seq seq = DecodeBigEndian64(last->key().data());
-  Entry entry;
-  SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
-  last_time_ms_ = entry.time_ms;
+  Seq seq = 0;
+  if (last->Valid()) {
+    if (last->key().size() != sizeof(Seq))
+      return Status::Corruption("the log's last key is malformed");
+    seq = DecodeBigEndian64(last->key().data());
+    Entry entry;
+    SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
+    last_time_ms_ = entry.time_ms;
+  }
+  MutexLock lock(mutex_);
+  tail_ = seq;
   head_.store(seq, std::memory_order_release);
   return Status::Ok();
 }
