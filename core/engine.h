@@ -166,10 +166,10 @@ struct ViewStatus {
   std::string id;
   ViewDefinition definition;
   ViewState state = ViewState::kBuilding;
-  bool rebuilding = false;      // another index is being built; the present one answers
-  Seq seq = 0;                  // processed up to here
-  Seq target = 0;               // the head of the log
-  Seq building_seq = 0;         // how far the index being built is, where rebuilding
+  bool rebuilding = false;  // another index is being built; the present one answers
+  Seq seq = 0;              // processed up to here
+  Seq target = 0;           // the head of the log
+  Seq progress = 0;  // how far the index is, the one being built where rebuilding; not all readable
   uint64_t entries = 0;         // physical, superseded ones included; beyond 100,000 an estimate
   uint64_t superseded_met = 0;  // superseded entries that readers came upon since opening
   uint64_t errors = 0;          // entries that the map failed on and that still count

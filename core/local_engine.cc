@@ -142,7 +142,7 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
       SV_RETURN_IF_ERROR(catalog_->Remove(entry.view_id));
       continue;
     }
-    RestoreView(entry, take(entry.family), take(entry.building_family));
+    SV_RETURN_IF_ERROR(RestoreView(entry, take(entry.family), take(entry.building_family)));
   }
   for (const auto& [name, family] : families) {
     SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
@@ -165,16 +165,18 @@ Result<bool> LocalEngine::CheckFamily(const ColumnFamily& family) {
 }
 
 // A view that cannot be opened is reported to whoever asks for it; the log and the others go on.
-void LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
-                              std::shared_ptr<ColumnFamily> building) {
+Status LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
+                                std::shared_ptr<ColumnFamily> building) {
   Result<std::shared_ptr<LocalView>> view =
       LocalView::Open(&context_, entry, std::move(family), std::move(building));
+  if (view.status().IsCutShort()) return view.status();
   MutexLock lock(mutex_);
   if (view.ok()) {
     views_[entry.view_id] = *std::move(view);
   } else {
     broken_views_[entry.view_id] = view.status().WithContext("view " + entry.definition.name);
   }
+  return Status::Ok();
 }
 
 std::unique_ptr<Transaction> LocalEngine::Begin() {

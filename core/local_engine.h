@@ -60,8 +60,8 @@ class LocalEngine final : public Engine {
   Status CheckIdentity(bool create);
   Status RestoreViews(const std::vector<std::string>& known_ids) EXCLUDES(mutex_);
   Result<bool> CheckFamily(const ColumnFamily& family);
-  void RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
-                   std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
+  Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
+                     std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
   std::vector<std::shared_ptr<LocalView>> LocalViews() const EXCLUDES(mutex_);
   Status FlushAll() EXCLUDES(mutex_);
 

@@ -40,7 +40,7 @@ CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
     const sqlite3_vfs* const vfs = VfsOf(db, log.schema);
     Result<std::string> token =
         ReadOnOwnConnection(file, vfs != nullptr ? vfs->zName : nullptr, log.table);
-    if (token.ok()) return token;
+    if (token.ok() || token.status().IsCutShort()) return token;
     return Status::Busy("only the database can tell whether the last transaction of log " +
                         log.table +
                         " was committed, and it cannot be read: " + token.status().message());

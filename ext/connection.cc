@@ -88,7 +88,10 @@ Result<std::vector<TableName>> Connection::ListLogs() const {
       if (!table) break;
       // The text only hints at a log, its shadow table proves it.
       TableName name{schema, std::string(tables.Text(0))};
-      if (LogConfig(db_, name).Exists()) logs.push_back(std::move(name));
+      const Result<LogSettings> settings = LogConfig(db_, name).Load();
+      if (settings.status().code() == StatusCode::kNotFound) continue;
+      if (settings.status().IsCutShort()) return settings.status();
+      logs.push_back(std::move(name));
     }
   }
 }
@@ -161,7 +164,8 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptLog(const TableName& log) {
   if (InWriteTransaction()) {
     return Status::Misuse("a log cannot be adopted within a transaction: COMMIT or ROLLBACK first");
   }
-  if (Result<std::shared_ptr<LogSession>> session = OpenLog(log); session.ok()) return session;
+  Result<std::shared_ptr<LogSession>> session = OpenLog(log);
+  if (session.ok() || session.status().IsCutShort()) return session;
   LogConfig config(db_, log);
   SV_ASSIGN_OR_RETURN(LogSettings settings, config.Load());
   SV_ASSIGN_OR_RETURN(settings.identity.log_id, ReadLogId(settings.identity.directory));
@@ -224,7 +228,8 @@ bool Connection::InterruptRequested() const {
   int rc = sqlite3_prepare_v2(db_, "SELECT 1", -1, &statement, nullptr);
   if (rc == SQLITE_OK) rc = sqlite3_step(statement);
   sqlite3_finalize(statement);
-  return rc == SQLITE_INTERRUPT;
+  // Where there is no memory even for that, the outer statement fails anyway.
+  return rc == SQLITE_INTERRUPT || rc == SQLITE_NOMEM;
 }
 
 WaitOptions Connection::InterruptibleWait() {
@@ -233,11 +238,10 @@ WaitOptions Connection::InterruptibleWait() {
   return wait;
 }
 
-WaitOptions Connection::WriterWait() {
+Result<WaitOptions> Connection::WriterWait() {
+  SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
   WaitOptions wait = InterruptibleWait();
-  const Result<int64_t> timeout = QueryInteger(db_, "PRAGMA busy_timeout", 0);
-  wait.deadline =
-      WaitOptions::Clock::now() + std::chrono::milliseconds(timeout.ok() ? *timeout : 0);
+  wait.deadline = WaitOptions::Clock::now() + std::chrono::milliseconds(timeout);
   return wait;
 }
 
@@ -250,22 +254,27 @@ Status Connection::JoinTransaction() {
   return Status::Misuse("the name sv_transaction is reserved: rename the table of that name");
 }
 
-bool Connection::IsConditional() {
+Result<bool> Connection::IsConditional() {
   int logs = 0;
   for (const auto& [identity, session] : sessions_) logs += session->open_transaction() != nullptr;
-  return logs > 1 || !schema_changes_.empty() || write_watch_.ChangedDatabase();
+  if (logs > 1 || !schema_changes_.empty()) return true;
+  return write_watch_.ChangedDatabase();
 }
 
 Result<TableName> Connection::CurrentName(const TableName& last_known,
                                           const LogIdentity& identity) const {
-  const auto is_it = [&](const TableName& name) {
+  const auto is_it = [&](const TableName& name) -> Result<bool> {
     const Result<LogSettings> settings = LogConfig(db_, name).Load();
-    return settings.ok() && settings->identity == identity;
+    if (settings.status().code() == StatusCode::kNotFound) return false;
+    SV_RETURN_IF_ERROR(settings.status());
+    return settings->identity == identity;
   };
-  if (is_it(last_known)) return last_known;
+  SV_ASSIGN_OR_RETURN(const bool same_name, is_it(last_known));
+  if (same_name) return last_known;
   SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
   for (const TableName& name : logs) {
-    if (is_it(name)) return name;
+    SV_ASSIGN_OR_RETURN(const bool found, is_it(name));
+    if (found) return name;
   }
   return Status::NotFound("no such log any more: " + last_known.table);
 }

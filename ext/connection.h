@@ -78,7 +78,7 @@ class Connection {
   // No deadline; ends at sqlite3_interrupt(). For use within a callback of this connection.
   WaitOptions InterruptibleWait();
   // The same, with the connection's busy timeout as the deadline.
-  WaitOptions WriterWait();
+  Result<WaitOptions> WriterWait();
 
   // --- changes of the schema
 
@@ -97,7 +97,7 @@ class Connection {
   WriteWatch& write_watch() { return write_watch_; }
   // Whether a crash around the COMMIT of the open transaction could keep one part of it and lose
   // another: it has changed the database, or several logs.
-  bool IsConditional();
+  Result<bool> IsConditional();
   // The present name of the table of a log, which may have been renamed. Errors: kNotFound.
   Result<TableName> CurrentName(const TableName& last_known, const LogIdentity& identity) const;
 

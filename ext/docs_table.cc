@@ -40,9 +40,8 @@ DocRange ToDocRange(const ViewRange& range) {
 
 }  // namespace
 
-DocsTable::DocsTable(Connection& connection, TableName name, TableName log)
-    : SessionTable(connection, std::move(name), std::move(log)),
-      utf8_(StoresUtf8(connection.db())) {}
+DocsTable::DocsTable(Connection& connection, TableName name, TableName log, bool utf8)
+    : SessionTable(connection, std::move(name), std::move(log)), utf8_(utf8) {}
 
 // --- CREATE
 
@@ -62,9 +61,11 @@ VtabStatus DocsTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
   const Result<DocsOptions> options = ParseDocsOptions(args.options);
   if (!options.ok()) return ToVtab(options.status());
   if (VtabStatus status = Declare(args.db); !status.ok()) return status;
+  const Result<bool> utf8 = StoresUtf8(args.db);
+  if (!utf8.ok()) return ToVtab(utf8.status());
   const std::string schema(args.schema);
   table = std::make_unique<DocsTable>(*args.aux, TableName{schema, std::string(args.table)},
-                                      TableName{schema, options->log});
+                                      TableName{schema, options->log}, *utf8);
   return {};
 }
 
@@ -117,7 +118,9 @@ VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
     info.Use(constraint, sqlite_vtab::Omit::kYes);
     plan.as_of = true;
   }
-  PlanView({kKey}, connection().db(), utf8_, info, plan.keys);
+  if (Status status = PlanView({kKey}, connection().db(), utf8_, info, plan.keys); !status.ok()) {
+    return ToVtab(status);
+  }
   if (plan.keys.terms.starts_with('=') || plan.keys.terms.starts_with('i')) {
     info.SetUnique();
     info.SetEstimates(/*cost=*/5, /*rows=*/1);

@@ -47,7 +47,8 @@ class DocsTable : public SessionTable {
                                     std::unique_ptr<DocsTable>& table);
   static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                                      std::unique_ptr<DocsTable>& table);
-  DocsTable(Connection& connection, TableName name, TableName log);
+  // `utf8`: as for PlanView.
+  DocsTable(Connection& connection, TableName name, TableName log, bool utf8);
 
   sqlite_vtab::Status Destroy() { return {}; }
   sqlite_vtab::Status Rename(const char*) { return {}; }

@@ -24,13 +24,13 @@ namespace {
 
 constexpr int kMinimumSqlite = 3'038'000;
 
-// Whether this library has been loaded into the connection before. The functions are registered
-// last, so where sv_version() is there, all is.
-bool IsRegistered(sqlite3* db) {
+// SQLITE_OK where this library has been loaded into the connection before, SQLITE_ERROR where it
+// has not. The functions are registered last, so where sv_version() is there, all is.
+int CheckRegistered(sqlite3* db) {
   sqlite3_stmt* statement = nullptr;
   const int rc = sqlite3_prepare_v2(db, "SELECT sv_version()", -1, &statement, nullptr);
   sqlite3_finalize(statement);
-  return rc == SQLITE_OK;
+  return rc;
 }
 
 // All that is registered shares one Connection, which goes with the last of it.
@@ -53,8 +53,10 @@ int Load(sqlite3* db, char** message) {
         sqlite3_mprintf("streamview needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  if (!IsRegistered(db)) {
-    const int rc = RegisterAll(db);
+  int rc = CheckRegistered(db);
+  if (rc != SQLITE_OK) {
+    // Any other error says nothing: what is registered must not be replaced.
+    if (rc == SQLITE_ERROR) rc = RegisterAll(db);
     if (rc != SQLITE_OK) {
       *message = sqlite3_mprintf("cannot register streamview: %s", sqlite3_errmsg(db));
       return rc;

@@ -78,9 +78,11 @@ Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::s
 }
 
 // Whether the database still has the view.
-bool HasView(Connection& connection, const TableName& log, const ViewEntry& entry) {
+Result<bool> HasView(Connection& connection, const TableName& log, const ViewEntry& entry) {
   const Result<std::string> id = LogConfig(connection.db(), log).FindView(entry.name);
-  return id.ok() && *id == entry.view_id;
+  if (id.status().code() == StatusCode::kNotFound) return false;
+  SV_RETURN_IF_ERROR(id.status());
+  return *id == entry.view_id;
 }
 
 // Who is where, for the error past the timeout.
@@ -131,10 +133,12 @@ Result<Seq> WaitForViews(Connection& connection, Engine& engine, const WaitTarge
       failed += (failed.empty() ? "" : "\n") + checkpoint.status().message();
     } else if (checkpoint.status().code() == StatusCode::kTimedOut) {
       return TimedOut(engine, target, seq);
-    } else if (checkpoint.status().code() != StatusCode::kNotFound ||
-               HasView(connection, target.log, entry)) {
+    } else if (checkpoint.status().code() != StatusCode::kNotFound) {
       return checkpoint.status().WithContext(entry.name);
-    }  // else it was dropped meanwhile
+    } else {
+      SV_ASSIGN_OR_RETURN(const bool there, HasView(connection, target.log, entry));
+      if (there) return checkpoint.status().WithContext(entry.name);  // else dropped meanwhile
+    }
   }
   if (!failed.empty()) return Status::Failed(failed);
   return reached;

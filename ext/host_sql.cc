@@ -1,5 +1,7 @@
 #include "ext/host_sql.h"
 
+#include <new>
+
 #include "ext/values.h"
 
 namespace streamview {
@@ -39,8 +41,9 @@ Result<bool> HostStatement::Step() {
 }
 
 std::string_view HostStatement::Text(int column) const {
+  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return {};
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  if (text == nullptr) return {};
+  if (text == nullptr) throw std::bad_alloc();
   return {text, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
@@ -77,11 +80,10 @@ std::string DatabaseFile(sqlite3* db, const std::string& schema) {
   return vfs != nullptr && std::string_view(vfs->zName) == "memdb" ? "" : file;
 }
 
-bool StoresUtf8(sqlite3* db) {
-  Result<HostStatement> statement = HostStatement::Prepare(db, "PRAGMA encoding");
-  if (!statement.ok()) return false;
-  const Result<bool> row = statement->Step();
-  return row.ok() && *row && statement->Text(0) == "UTF-8";
+Result<bool> StoresUtf8(sqlite3* db) {
+  SV_ASSIGN_OR_RETURN(HostStatement statement, HostStatement::Prepare(db, "PRAGMA encoding"));
+  SV_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row && statement.Text(0) == "UTF-8";
 }
 
 }  // namespace streamview

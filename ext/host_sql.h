@@ -1,5 +1,9 @@
 // Nested statements on the host's own connection. None is kept: a cached statement would keep the
 // host from closing its connection.
+//
+// Their errors must be handed on. SQLite takes back the whole transaction where a statement runs
+// out of memory, meets an I/O error or (writing) is interrupted, also when it is a nested one: what
+// went on as if nothing had happened would be written without what came before it.
 
 #pragma once
 
@@ -42,7 +46,8 @@ class HostStatement {
   // True: there is a row. False: the statement is done.
   Result<bool> Step();
 
-  // Columns of the present row count from 0. The text is valid until the next Step().
+  // Columns of the present row count from 0. The text is valid until the next Step(). Throws
+  // std::bad_alloc where SQLite has no memory for it.
   std::string_view Text(int column) const;
   int64_t Integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
@@ -63,6 +68,6 @@ const sqlite3_vfs* VfsOf(sqlite3* db, const std::string& schema);
 std::string DatabaseFile(sqlite3* db, const std::string& schema);
 
 // Whether the database stores TEXT as UTF-8. If not, BINARY orders it by its UTF-16 bytes.
-bool StoresUtf8(sqlite3* db);
+Result<bool> StoresUtf8(sqlite3* db);
 
 }  // namespace streamview

@@ -93,14 +93,17 @@ bool KeyPattern::Implies(const ValueView& bound, bool upper) const {
          bound.bytes() == (upper ? After(prefix) : prefix);
 }
 
-bool IsBuiltinPattern(sqlite3* db, PatternKind kind) {
+Result<bool> IsBuiltinPattern(sqlite3* db, PatternKind kind) {
   const std::string name = kind == PatternKind::kGlob ? "glob" : "like";
   const Result<int64_t> replaced =
       QueryInteger(db,
                    "SELECT count(*) FROM pragma_function_list WHERE name = '" + name +
                        "' AND narg = 2 AND NOT builtin",
                    /*fallback=*/1);
-  return replaced.ok() && *replaced == 0;
+  // A SQLite built without that pragma cannot tell.
+  if (replaced.status().code() == StatusCode::kInvalidArgument) return false;
+  SV_RETURN_IF_ERROR(replaced.status());
+  return *replaced == 0;
 }
 
 }  // namespace streamview

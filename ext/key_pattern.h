@@ -40,7 +40,7 @@ struct KeyPattern {
 };
 
 // Whether the two-argument function `name` (glob, like) of this connection is SQLite's own. PRAGMA
-// case_sensitive_like replaces like(), too.
-bool IsBuiltinPattern(sqlite3* db, PatternKind kind);
+// case_sensitive_like replaces like(), too. Errors: those of asking it.
+Result<bool> IsBuiltinPattern(sqlite3* db, PatternKind kind);
 
 }  // namespace streamview

@@ -63,7 +63,6 @@ class LogConfig {
 
   // kNotFound ("no such log: ...") where the log does not exist.
   Result<LogSettings> Load() const;
-  bool Exists() const { return Load().ok(); }
 
   // The directory that `path` means: it is relative to the database's, as in path=. Errors:
   // kInvalidArgument where the database has no file.

@@ -28,7 +28,8 @@ const Transaction* LogSession::open_transaction() const {
 Status LogSession::TakeTurn() {
   if (has_turn_) return Status::Ok();
   if (transaction_ == nullptr) transaction_ = engine_->Begin();
-  SV_RETURN_IF_ERROR(transaction_->TakeTurn(connection_.WriterWait()));
+  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
+  SV_RETURN_IF_ERROR(transaction_->TakeTurn(wait));
   has_turn_ = true;
   return Status::Ok();
 }
@@ -44,8 +45,8 @@ Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
 
 Result<Seq> LogSession::AppendNow(const ValueView& key, const ValueView& value) {
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
-  SV_ASSIGN_OR_RETURN(const Seq seq,
-                      engine_->AppendNow(key, value, sync, connection_.WriterWait()));
+  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
+  SV_ASSIGN_OR_RETURN(const Seq seq, engine_->AppendNow(key, value, sync, wait));
   last_committed_own_ = seq;
   NoteSeen(seq);
   return seq;
@@ -80,7 +81,10 @@ Status LogSession::Sync() {
 Status LogSession::ChooseToken() {
   const bool can_survive = !settings_.identity.directory.empty();
   if (open_transaction() == nullptr || !can_survive) return Status::Ok();
-  if (token_.empty() && !connection_.IsConditional()) return Status::Ok();
+  if (token_.empty()) {
+    SV_ASSIGN_OR_RETURN(const bool conditional, connection_.IsConditional());
+    if (!conditional) return Status::Ok();
+  }
   const Result<TableName> log = connection_.CurrentName(log_, settings_.identity);
   // Dropped by the same transaction: what it appended goes with it.
   if (log.status().code() == StatusCode::kNotFound) return Status::Ok();

@@ -192,6 +192,7 @@ Result<StatementPtr> PureSql::Prepare(std::string_view sql) {
   sqlite3_stmt* second = nullptr;
   code = sqlite3_prepare_v2(db_, rest.data(), static_cast<int>(rest.size()), &second, nullptr);
   sqlite3_finalize(second);
+  if (code == SQLITE_NOMEM) return ExplainError(code);
   if (code != SQLITE_OK || second != nullptr) {
     return Status::InvalidArgument("a map must be one SELECT, and something follows it: " +
                                    std::string(rest));

@@ -90,8 +90,8 @@ void Describe(const ViewStatus& status, Row& row) {
   row[kLastError] = TextOrNull(status.last_error);
   row[kBytes] = Count(status.bytes_on_disk);
   row[kRate] = Value::Real(status.rate);
-  const Seq done = status.rebuilding ? status.building_seq : status.seq;
-  const Seq left = status.target - std::min(done, status.target);
+  const Seq done = std::min(status.progress, status.target);
+  const Seq left = status.target - done;
   if (left == 0) {
     row[kEta] = Value::Real(0);
   } else if (status.rate > 0 && (status.rebuilding || status.state != ViewState::kFailed)) {
@@ -127,6 +127,7 @@ class StatusReport {
   // A row for the log and one for each of its views, be it that they have failed with the log.
   Status AddLog(const TableName& log) {
     const Result<std::shared_ptr<LogSession>> session = connection_.OpenLog(log);
+    if (session.status().IsCutShort()) return session.status();
     Row row = BeginRow(log.table, "log", log);
     if (session.ok()) {
       Describe((*session)->engine()->GetLogStatus(), row);

@@ -71,8 +71,8 @@ std::vector<Found> FindBounds(const std::vector<Constraint>& constraints, int co
   return bounds;
 }
 
-std::optional<Found> FindPattern(const std::vector<Constraint>& constraints, int column,
-                                 sqlite3* db) {
+Result<std::optional<Found>> FindPattern(const std::vector<Constraint>& constraints, int column,
+                                         sqlite3* db) {
   for (const Constraint& constraint : constraints) {
     const std::optional<Term> term = Match(
         constraint, column,
@@ -80,9 +80,14 @@ std::optional<Found> FindPattern(const std::vector<Constraint>& constraints, int
     if (!term) continue;
     // An application's own function may match what does not begin as its pattern.
     const PatternKind kind = *term == Term::kGlob ? PatternKind::kGlob : PatternKind::kLike;
-    if (IsBuiltinPattern(db, kind)) return Found(constraint, *term);
+    const Result<bool> builtin = IsBuiltinPattern(db, kind);
+    // SQLite would make SQLITE_ERROR of it. The statement goes on without, and it is for its
+    // execution to be interrupted.
+    if (builtin.status().code() == StatusCode::kInterrupted) continue;
+    SV_RETURN_IF_ERROR(builtin.status());
+    if (*builtin) return std::optional<Found>(Found(constraint, *term));
   }
-  return std::nullopt;
+  return std::optional<Found>();
 }
 
 // True where the index is in the order asked for; then `reverse` says in which direction.
@@ -147,7 +152,8 @@ std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
 //            (>=), then any of '<' 'l' (<=)
 //   idxNum   1: backwards
 //   costs    the rows of Estimate, and a little for opening a cursor
-void PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info, ViewPlan& plan) {
+Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info,
+                ViewPlan& plan) {
   const std::vector<Constraint> constraints = info.constraints();
   Estimate estimate;
   const auto use = [&](const Found& found, Omit omit) {
@@ -179,7 +185,7 @@ void PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info
 
   if (fixed.size() < index.size()) {
     const int column = index[fixed.size()];
-    const auto pattern = FindPattern(constraints, column, db);
+    SV_ASSIGN_OR_RETURN(const std::optional<Found> pattern, FindPattern(constraints, column, db));
     if (pattern) {
       use(*pattern, Omit::kNo);
       estimate.Pattern();
@@ -192,6 +198,7 @@ void PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info
     }
   }
   info.SetEstimates(estimate.rows + 10, static_cast<sqlite3_int64>(estimate.rows));
+  return Status::Ok();
 }
 
 namespace {

@@ -31,8 +31,8 @@ struct ViewPlan {
 
 // Fills the plan, and all of `info`. `utf8`: the database `db` stores TEXT as UTF-8. If it does
 // not, BINARY orders TEXT differently from the index, which then serves for equality and patterns
-// only.
-void PlanView(const IndexColumns& index, sqlite3* db, bool utf8, sqlite_vtab::IndexInfo& info,
-              ViewPlan& plan);
+// only. Errors: those of asking the database.
+Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, sqlite_vtab::IndexInfo& info,
+                ViewPlan& plan);
 
 }  // namespace streamview

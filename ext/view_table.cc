@@ -73,12 +73,12 @@ VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
 }  // namespace
 
 ViewTable::ViewTable(Connection& connection, TableName name, ViewDefinition definition,
-                     Status broken)
+                     Status broken, bool utf8)
     : SessionTable(connection, name, {name.schema, definition.log_name}),
       definition_(std::move(definition)),
       broken_(std::move(broken)),
       index_(MakeIndexColumns(definition_)),
-      utf8_(StoresUtf8(connection.db())) {}
+      utf8_(utf8) {}
 
 // --- CREATE, DROP, RENAME
 
@@ -87,8 +87,11 @@ VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
   Result<ViewDefinition> definition = MakeDefinition(args);
   if (!definition.ok()) return ToVtab(definition.status());
   if (VtabStatus status = Declare(args, definition->columns); !status.ok()) return status;
+  const Result<bool> utf8 = StoresUtf8(args.db);
+  if (!utf8.ok()) return ToVtab(utf8.status());
   const TableName name{std::string(args.schema), std::string(args.table)};
-  auto view = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), Status::Ok());
+  auto view =
+      std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), Status::Ok(), *utf8);
   if (Status status = view->CreateView(); !status.ok()) return ToVtab(status);
   table = std::move(view);
   return {};
@@ -100,6 +103,7 @@ VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
   // keep the table from being dropped.
   Result<ViewDefinition> definition = MakeDefinition(args);
   Status broken = definition.status();
+  if (broken.IsCutShort()) return ToVtab(broken);
   if (!definition.ok()) {
     definition = ViewDefinition();
     if (Result<ViewDefinition> options = ParseViewOptions(args.options); options.ok()) {
@@ -108,8 +112,11 @@ VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
     definition->columns = {"key", "value"};
   }
   if (VtabStatus status = Declare(args, definition->columns); !status.ok()) return status;
+  const Result<bool> utf8 = StoresUtf8(args.db);
+  if (!utf8.ok()) return ToVtab(utf8.status());
   const TableName name{std::string(args.schema), std::string(args.table)};
-  table = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), std::move(broken));
+  table = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), std::move(broken),
+                                      *utf8);
   return {};
 }
 
@@ -135,12 +142,18 @@ Status ViewTable::DropView() {
   LogConfig config(connection().db(), log());
   // The log may be gone, or have never known the view: then there is nothing to forget.
   const Result<LogSettings> settings = config.Load();
-  if (!settings.ok()) return Status::Ok();
+  if (settings.status().code() == StatusCode::kNotFound ||
+      settings.status().code() == StatusCode::kCannotOpen) {
+    return Status::Ok();
+  }
+  SV_RETURN_IF_ERROR(settings.status());
   const Result<std::string> id = config.FindView(name().table);
-  if (!id.ok()) return Status::Ok();
+  if (id.status().code() == StatusCode::kNotFound) return Status::Ok();
+  SV_RETURN_IF_ERROR(id.status());
   // Where the log can be opened, so that the commit removes the index there; not under the feet of
   // another process.
-  if (Status open = Session().status(); open.code() == StatusCode::kBusy) return open;
+  const Status open = Session().status();
+  if (open.code() == StatusCode::kBusy || open.IsCutShort()) return open;
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RemoveView(name().table));
   connection().schema_changes().ViewDropped(settings->identity, *id,
@@ -155,7 +168,8 @@ Status ViewTable::RenameView(const std::string& new_name) {
   LogConfig config(connection().db(), log());
   SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Load());
   SV_ASSIGN_OR_RETURN(const std::string id, config.FindView(name().table));
-  (void)Session();  // where the log can be opened, so that the commit renames the view there
+  // Where the log can be opened, so that the commit renames the view there.
+  if (const Status open = Session().status(); open.IsCutShort()) return open;
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RenameView(name().table, new_name));
   connection().schema_changes().ViewRenamed(settings.identity, id, new_name);
@@ -165,8 +179,7 @@ Status ViewTable::RenameView(const std::string& new_name) {
 // --- reading
 
 VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
-  PlanView(index_, connection().db(), utf8_, info, plan);
-  return {};
+  return ToVtab(PlanView(index_, connection().db(), utf8_, info, plan));
 }
 
 VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
@@ -224,10 +237,18 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
     SV_ASSIGN_OR_RETURN(reading_, table_.Read());
   }
   SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
-  return scan_.Begin(reading_->snapshot.get(), std::move(ranges));
+  return ExplainDamage(scan_.Begin(reading_->snapshot.get(), std::move(ranges)));
 }
 
-VtabStatus ViewTable::Cursor::Next() { return ToVtab(scan_.Next()); }
+VtabStatus ViewTable::Cursor::Next() { return ToVtab(ExplainDamage(scan_.Next())); }
+
+Status ViewTable::Cursor::ExplainDamage(Status status) const {
+  if (status.code() != StatusCode::kCorruption) return status;
+  const std::string view = QuoteIdentifier(table_.name().table);
+  return Status::Corruption(status.message() +
+                            "; the log has all that the view needs: INSERT INTO " + view + "(" +
+                            view + ") VALUES ('rebuild') makes it anew");
+}
 
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);

@@ -34,7 +34,8 @@ class ViewTable : public SessionTable {
   static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                                      std::unique_ptr<ViewTable>& table);
   // `broken`: why the definition cannot be used; reads will give it as their error.
-  ViewTable(Connection& connection, TableName name, ViewDefinition definition, Status broken);
+  ViewTable(Connection& connection, TableName name, ViewDefinition definition, Status broken,
+            bool utf8);
 
   sqlite_vtab::Status Destroy();
   sqlite_vtab::Status Rename(const char* new_name);
@@ -85,6 +86,8 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status ReadDocument(sqlite3_context* context);
+  // Adds to an error of a damaged index how to mend it.
+  Status ExplainDamage(Status status) const;
 
   ViewTable& table_;
   Readings::Pointer reading_;  // outlives the scan

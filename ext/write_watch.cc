@@ -7,7 +7,10 @@ namespace streamview {
 void WriteWatch::Settle() {
   if (active_ || sqlite3_txn_state(db_, nullptr) == SQLITE_TXN_WRITE) return;
   settled_changes_ = sqlite3_total_changes64(db_);
-  settled_headers_ = ReadHeaders();
+  settled_headers_.reset();
+  if (Result<std::string> headers = ReadHeaders(); headers.ok()) {
+    settled_headers_ = *std::move(headers);
+  }
 }
 
 void WriteWatch::Begin() {
@@ -20,12 +23,12 @@ void WriteWatch::Begin() {
   if (is_statement_) settled_changes_ = sqlite3_total_changes64(db_);
 }
 
-bool WriteWatch::ChangedDatabase() {
+Result<bool> WriteWatch::ChangedDatabase() {
   const int64_t changes = sqlite3_total_changes64(db_) - settled_changes_.value_or(0);
   // The rows of the statement that is just ending are not counted yet.
   if (is_statement_) return undone_ || changes != 0;
-  const std::optional<std::string> headers = ReadHeaders();
-  const bool same_headers = headers && headers == settled_headers_;
+  SV_ASSIGN_OR_RETURN(const std::string headers, ReadHeaders());
+  const bool same_headers = headers == settled_headers_;
   settled_headers_ = headers;
   return undone_ || !settled_changes_ || changes != own_changes_ || !same_headers;
 }
@@ -36,21 +39,19 @@ void WriteWatch::End() {
   settled_changes_ = sqlite3_total_changes64(db_) + (is_statement_ ? own_changes_ : 0);
 }
 
-std::optional<std::string> WriteWatch::ReadHeaders() const {
+Result<std::string> WriteWatch::ReadHeaders() const {
   std::string headers;
-  Result<HostStatement> databases =
-      HostStatement::Prepare(db_, "SELECT name FROM pragma_database_list WHERE name <> 'temp'");
-  if (!databases.ok()) return std::nullopt;
+  SV_ASSIGN_OR_RETURN(
+      HostStatement databases,
+      HostStatement::Prepare(db_, "SELECT name FROM pragma_database_list WHERE name <> 'temp'"));
   for (;;) {
-    const Result<bool> row = databases->Step();
-    if (!row.ok()) return std::nullopt;
-    if (!*row) return headers;
-    const std::string schema(databases->Text(0));
+    SV_ASSIGN_OR_RETURN(const bool row, databases.Step());
+    if (!row) return headers;
+    const std::string schema(databases.Text(0));
     for (const char* pragma : {"schema_version", "user_version", "application_id"}) {
-      const Result<int64_t> value =
-          QueryInteger(db_, "PRAGMA " + QuoteIdentifier(schema) + "." + pragma, 0);
-      if (!value.ok()) return std::nullopt;
-      headers += std::to_string(*value) + " ";
+      SV_ASSIGN_OR_RETURN(const int64_t value,
+                          QueryInteger(db_, "PRAGMA " + QuoteIdentifier(schema) + "." + pragma, 0));
+      headers += std::to_string(value) + " ";
     }
   }
 }

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base/status.h"
 #include "ext/sqlite_api.h"
 
 namespace streamview {
@@ -31,14 +32,14 @@ class WriteWatch {
   void CountOwn() { own_changes_++; }
   // Something was taken back: counts of ours and of SQLite may differ now.
   void NoteUndone() { undone_ = true; }
-  // REQUIRES: Begin() was called.
-  bool ChangedDatabase();
+  // REQUIRES: Begin() was called. Errors: those of asking the database, which may have taken the
+  // transaction back.
+  Result<bool> ChangedDatabase();
   void End();
 
  private:
-  // Schema cookie, user_version and application_id of all databases; nullopt where one cannot be
-  // read.
-  std::optional<std::string> ReadHeaders() const;
+  // Schema cookie, user_version and application_id of all databases.
+  Result<std::string> ReadHeaders() const;
 
   sqlite3* const db_;
   // As of the end of the last transaction that is known of; absent: unknown.

@@ -61,6 +61,11 @@ class [[nodiscard]] Status {
     static const std::string kNone;
     return ok() ? kNone : error_->message;
   }
+  // The work was stopped half-way, whatever it was done on: this says nothing of that, and must not
+  // be remembered or taken for an answer.
+  bool IsCutShort() const {
+    return code() == StatusCode::kNoMemory || code() == StatusCode::kInterrupted;
+  }
 
   // The same error, with `context` and ": " before its message.
   Status WithContext(std::string_view context) const {

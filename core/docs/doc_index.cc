@@ -1,9 +1,10 @@
 #include "core/docs/doc_index.h"
 
-#include <unordered_map>
+#include <algorithm>
 
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
+#include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -36,6 +37,17 @@ Status ReadSeq(const rocksdb::Slice& bytes, Seq* seq) {
   std::string_view input = ToView(bytes);
   return ReadVarint(&input, seq) && input.empty() ? Status::Ok() : Malformed();
 }
+
+// Fewer documents than this are not written at once.
+constexpr size_t kFewDocuments = 500;
+// An index that is so many entries behind writes large sorted runs: of at least so many bytes, and
+// beyond that as the memory of all indexes allows.
+constexpr Seq kFarBehind = 10'000;
+constexpr size_t kMinPendingBytes = 4u << 20;
+constexpr size_t kMaxPendingBytes = 32u << 20;
+// Supersessions that are kept in memory once they are written, for the views that follow.
+constexpr size_t kRecent = 8192;
+constexpr size_t kBytesOfAnEntry = 96;  // in the map, beside the key
 
 constexpr uint64_t kTombstoneBit = 1, kRealBit = 2;
 constexpr int kSeqShift = 2;
@@ -90,6 +102,11 @@ Status DocIndex::Recover() {
     last_superseding_ = DecodeBigEndian64(it->key().data() + 1);
   }
   checkpoint_ = checkpoint;
+  {
+    MutexLock lock(pending_mutex_);
+    written_ = checkpoint;
+    recent_from_ = checkpoint + 1;
+  }
   SV_ASSIGN_OR_RETURN(settled_, LastEnd(checkpoint));
   return FromRocks(it->status(), "reading the document index");
 }
@@ -132,43 +149,85 @@ Status DocIndex::AdvanceBatch(Seq seq) {
 }
 
 Status DocIndex::Apply(const EntryBatch& batch) {
-  rocksdb::WriteBatch writes;
-  std::unordered_map<std::string, DocVersion> latest;  // of the documents in this batch
-  std::string value;
-  Seq first_superseding = first_superseding_, last_superseding = last_superseding_;
-  rocksdb::Status put;
-  for (const Entry& entry : batch.entries()) {
-    if (!entry.has_document()) continue;
-    auto [it, is_new] = latest.try_emplace(DocKey(entry.key));
-    if (is_new) SV_RETURN_IF_ERROR(ReadLatest(it->first, &it->second));
-    if (it->second.seq != 0) {
-      value.clear();
-      AppendVersion(&value, it->second);
-      put = writes.Put(store_->docs(), PreviousKey(entry.seq), value);
-      first_superseding = std::min(first_superseding, entry.seq);
-      last_superseding = entry.seq;
+  bool may_wait;
+  {
+    MutexLock lock(pending_mutex_);
+    for (const Entry& entry : batch.entries()) {
+      // What an error leaves is as it was found: the batch is taken again.
+      if (entry.has_document()) SV_RETURN_IF_ERROR(AddVersion(entry));
+      checkpoint_.store(entry.seq, std::memory_order_release);
     }
-    it->second = VersionOf(entry);
-    if (!put.ok()) return FromRocks(put, "writing the document index");
+    pending_.memory.Set(pending_.bytes);
+    may_wait = MayWait();
   }
-  for (const auto& [doc_key, version] : latest) {
-    value.clear();
-    AppendVersion(&value, version);
-    put = writes.Put(store_->docs(), doc_key, value);
-    if (!put.ok()) return FromRocks(put, "writing the document index");
-  }
-  value.clear();
-  AppendVarint(&value, batch.last());
-  SV_RETURN_IF_ERROR(
-      FromRocks(writes.Put(store_->docs(), kCheckpoint, value), "writing the document index"));
-  SV_RETURN_IF_ERROR(store_->WriteUnlogged(&writes));
-  first_superseding_ = first_superseding;
-  last_superseding_ = last_superseding;
-  checkpoint_.store(batch.last(), std::memory_order_release);
   if (const Seq end = batch.last_end(); end != 0) settled_.store(end, std::memory_order_release);
+  return may_wait ? Status::Ok() : WritePending();
+}
+
+Status DocIndex::AddVersion(const Entry& entry) {
+  std::string doc_key = DocKey(entry.key);
+  auto document = pending_.latest.find(doc_key);
+  if (document == pending_.latest.end()) {
+    DocVersion latest;
+    if (written_ != 0) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &latest));
+    pending_.bytes += doc_key.size() + kBytesOfAnEntry;
+    document = pending_.latest.emplace(std::move(doc_key), latest).first;
+  }
+  if (document->second.seq != 0) {
+    superseded_.emplace_back(entry.seq, document->second);
+    pending_.bytes += sizeof(superseded_[0]);
+    if (entry.seq < first_superseding_) first_superseding_ = entry.seq;
+    last_superseding_ = entry.seq;
+  }
+  document->second = VersionOf(entry);
   return Status::Ok();
 }
 
+bool DocIndex::MayWait() const {
+  if (pending_.latest.size() < kFewDocuments) return true;
+  return log_->head() > checkpoint() + kFarBehind && pending_.bytes < kMaxPendingBytes &&
+         (pending_.bytes < kMinPendingBytes || !store_->building_memory().exceeded());
+}
+
+// On error nothing is lost: what is pending stays so.
+Status DocIndex::WritePending() {
+  std::vector<const std::pair<const std::string, DocVersion>*> documents;
+  std::vector<std::pair<Seq, DocVersion>> superseded;
+  {
+    MutexLock lock(pending_mutex_);
+    if (written_ == checkpoint()) return Status::Ok();
+    // Nobody else changes them, so they can be read on with the lock released.
+    for (const auto& document : pending_.latest) documents.push_back(&document);
+    superseded.assign(FindRecent(written_ + 1), superseded_.cend());
+  }
+  std::sort(documents.begin(), documents.end(),
+            [](const auto* a, const auto* b) { return a->first < b->first; });
+  FamilyWrite write(store_, store_->docs(), documents.size());
+  std::string value;
+  AppendVarint(&value, checkpoint());
+  write.Put(ToView(kCheckpoint), value);
+  const auto put = [&](std::string_view key, const DocVersion& version) {
+    value.clear();
+    AppendVersion(&value, version);
+    write.Put(key, value);
+  };
+  for (const auto& [seq, version] : superseded) put(PreviousKey(seq), version);
+  for (const auto* document : documents) put(document->first, document->second);
+  SV_RETURN_IF_ERROR(write.Commit());
+  MutexLock lock(pending_mutex_);
+  pending_.latest.clear();
+  pending_.bytes = 0;
+  pending_.memory.Set(0);
+  written_ = checkpoint();
+  if (superseded_.size() > kRecent) {
+    const auto end = superseded_.end() - kRecent / 2;
+    recent_from_ = std::prev(end)->first + 1;
+    superseded_.erase(superseded_.begin(), end);
+  }
+  return Status::Ok();
+}
+
+// Of what is written.
 Status DocIndex::ReadLatest(const std::string& doc_key, DocVersion* version) const {
   rocksdb::PinnableSlice value;
   const rocksdb::Status read =
@@ -181,6 +240,28 @@ Status DocIndex::ReadLatest(const std::string& doc_key, DocVersion* version) con
 
 Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const {
   if (upto < first_superseding_ || after >= last_superseding_) return Status::Ok();
+  std::vector<Supersession> recent;
+  Seq recent_from;
+  {
+    MutexLock lock(pending_mutex_);
+    recent_from = recent_from_;
+    for (auto it = FindRecent(after + 1); it != superseded_.end() && it->first <= upto; ++it) {
+      recent.push_back({it->first, it->second.seq});
+    }
+  }
+  if (after + 1 < recent_from) {
+    SV_RETURN_IF_ERROR(ListWritten(after, std::min(upto, recent_from - 1), out));
+  }
+  out->insert(out->end(), recent.begin(), recent.end());
+  return Status::Ok();
+}
+
+std::vector<std::pair<Seq, DocVersion>>::const_iterator DocIndex::FindRecent(Seq seq) const {
+  return std::lower_bound(superseded_.begin(), superseded_.end(), seq,
+                          [](const auto& entry, Seq wanted) { return entry.first < wanted; });
+}
+
+Status DocIndex::ListWritten(Seq after, Seq upto, std::vector<Supersession>* out) const {
   rocksdb::ReadOptions options;
   const std::string upper = PreviousKey(upto + 1);
   const rocksdb::Slice upper_bound(upper);
@@ -213,8 +294,14 @@ Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
 }
 
 Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
+  const std::string doc_key = DocKey(key);
   DocVersion version;
-  SV_RETURN_IF_ERROR(ReadLatest(DocKey(key), &version));
+  {
+    MutexLock lock(pending_mutex_);
+    const auto found = pending_.latest.find(doc_key);
+    if (found != pending_.latest.end()) version = found->second;
+  }
+  if (version.seq == 0) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &version));
   return AsOf(version, at);
 }
 
@@ -227,6 +314,12 @@ Result<DocVersion> DocIndex::AsOf(DocVersion version, Seq at) const {
 }
 
 Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
+  {
+    MutexLock lock(pending_mutex_);
+    const auto found = FindRecent(seq);
+    if (found != superseded_.end() && found->first == seq) return found->second;
+    if (seq >= recent_from_) return DocVersion();
+  }
   rocksdb::PinnableSlice value;
   const rocksdb::Status read =
       store_->db()->Get(rocksdb::ReadOptions(), store_->docs(), PreviousKey(seq), &value);
@@ -237,11 +330,18 @@ Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
   return previous;
 }
 
-DocIndex::State DocIndex::TakeState() {
+Result<DocIndex::State> DocIndex::TakeState() {
   MutexLock lock(mutex_);
-  return {settled_.load(std::memory_order_relaxed), TakeSnapshot(store_->db())};
+  SV_RETURN_IF_ERROR(WritePending());
+  return State{settled_.load(std::memory_order_relaxed), TakeSnapshot(store_->db())};
 }
 
-Status DocIndex::Flush() { return store_->Flush(store_->docs()); }
+Status DocIndex::Flush() {
+  {
+    MutexLock lock(mutex_);
+    SV_RETURN_IF_ERROR(WritePending());
+  }
+  return store_->Flush(store_->docs());
+}
 
 }  // namespace streamview

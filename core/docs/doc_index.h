@@ -3,7 +3,9 @@
 //
 // It walks the log ahead of the views, and is itself a checkpointed function of it: what a crash
 // takes from its column family is made again from the log. Documents, superseded entries and
-// checkpoint share one column family, so that one write batch and one flush hold them together.
+// checkpoint share one column family, so that one write holds them together. Far from the head of
+// the log they are kept in memory, until they make a large sorted write; whoever asks is answered
+// from both.
 //
 // Thread-safe.
 
@@ -12,6 +14,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -54,15 +57,16 @@ class DocIndex {
   Seq checkpoint() const { return checkpoint_.load(std::memory_order_acquire); }
 
   // Processes the log up to `seq`, or finds it done. REQUIRES: seq <= head of the log
-  Status AdvanceTo(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
+  Status AdvanceTo(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
   // The same, and on to the end of the transaction, so that TakeState() shows it.
-  Status SettleAt(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
+  Status SettleAt(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
   // One batch of that, at most. For the indexer, which has other things to do as well.
-  Status AdvanceBatch(Seq seq) EXCLUDES(mutex_);
+  Status AdvanceBatch(Seq seq) EXCLUDES(mutex_, pending_mutex_);
 
   // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`.
   // REQUIRES: upto <= checkpoint()
-  Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const;
+  Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const
+      EXCLUDES(pending_mutex_);
 
   // Adds to `set` the entries that those in (after, upto] superseded. REQUIRES: as above
   Status AddSuperseded(Seq after, Seq upto, SeqSet* set) const;
@@ -81,17 +85,35 @@ class DocIndex {
     Seq seq = 0;
     std::shared_ptr<const rocksdb::Snapshot> snapshot;
   };
-  State TakeState() EXCLUDES(mutex_);
+  Result<State> TakeState() EXCLUDES(mutex_, pending_mutex_);
 
-  Status Flush();
+  // Writes to disk what is in memory.
+  Status Flush() EXCLUDES(mutex_, pending_mutex_);
 
   Log* log() const { return log_; }
   Store* store() const { return store_; }
 
  private:
-  explicit DocIndex(Log* log) : log_(log), store_(log->store()) {}
+  // What is processed and not written yet.
+  struct Pending {
+    explicit Pending(MemoryBudget* budget) : memory(budget) {}
+
+    std::unordered_map<std::string, DocVersion> latest;  // by key, as it is stored
+    size_t bytes = 0;                                    // about so many, superseded_ included
+    MemoryShare memory;
+  };
+
+  explicit DocIndex(Log* log)
+      : log_(log), store_(log->store()), pending_(&store_->building_memory()) {}
   Status Recover();
-  Status Apply(const EntryBatch& batch) REQUIRES(mutex_);
+  Status Apply(const EntryBatch& batch) REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  Status AddVersion(const Entry& entry) REQUIRES(mutex_, pending_mutex_);
+  bool MayWait() const REQUIRES(mutex_, pending_mutex_);
+  Status WritePending() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  // The first of the recent supersessions by `seq` or later.
+  std::vector<std::pair<Seq, DocVersion>>::const_iterator FindRecent(Seq seq) const
+      REQUIRES(pending_mutex_);
+  Status ListWritten(Seq after, Seq upto, std::vector<Supersession>* out) const;
   Result<Seq> LastEnd(Seq seq) const;
   Status ReadLatest(const std::string& doc_key, DocVersion* version) const;
 
@@ -103,6 +125,15 @@ class DocIndex {
   // No entry outside of these superseded another: a log of distinct documents is never searched.
   std::atomic<Seq> first_superseding_{UINT64_MAX};
   std::atomic<Seq> last_superseding_{0};
+
+  // Taken after mutex_, which who changes them has, too.
+  mutable Mutex pending_mutex_;
+  Pending pending_ GUARDED_BY(pending_mutex_);
+  Seq written_ GUARDED_BY(pending_mutex_) = 0;  // the checkpoint in the column family
+  // What each entry from recent_from_ on superseded, where it did; ascending. Those up to written_
+  // are in the column family, too.
+  std::vector<std::pair<Seq, DocVersion>> superseded_ GUARDED_BY(pending_mutex_);
+  Seq recent_from_ GUARDED_BY(pending_mutex_) = 1;
 };
 
 }  // namespace streamview

@@ -267,7 +267,7 @@ Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_leas
   if (own != nullptr && own->size() > 0) {
     SV_ASSIGN_OR_RETURN(overlay, OverlayOf(docs, *own));
   }
-  DocIndex::State state = docs->TakeState();
+  SV_ASSIGN_OR_RETURN(DocIndex::State state, docs->TakeState());
   const Seq seq = state.seq;
   return std::shared_ptr<const DocsSnapshot>(
       std::make_shared<SnapshotOfDocs>(docs, std::move(state), seq, std::move(overlay)));
@@ -276,8 +276,9 @@ Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_leas
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(DocIndex* docs, Seq as_of,
                                                          const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(docs->AdvanceTo(as_of, wait));
+  SV_ASSIGN_OR_RETURN(DocIndex::State state, docs->TakeState());
   return std::shared_ptr<const DocsSnapshot>(
-      std::make_shared<SnapshotOfDocs>(docs, docs->TakeState(), as_of, nullptr));
+      std::make_shared<SnapshotOfDocs>(docs, std::move(state), as_of, nullptr));
 }
 
 Result<Seq> FindDocument(DocIndex* docs, const ValueView& key, const LogTransaction* own,

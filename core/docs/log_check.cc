@@ -65,7 +65,7 @@ class LogCheck {
     for (Seq next = 1; next <= head_;) {
       SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
       EntryBatch batch;
-      const Status read = ReadBatch(*log_, next, head_, &batch);
+      const Status read = ReadStoredBatch(*log_, next, head_, &batch);
       if (read.code() == StatusCode::kCorruption) {
         findings_.Add(read.message());
         read_all_ = false;
@@ -105,7 +105,7 @@ class LogCheck {
 
   // The index has no document beside those that entries are the latest of.
   Status CheckDocuments() {
-    const DocIndex::State state = docs_->TakeState();
+    SV_ASSIGN_OR_RETURN(const DocIndex::State state, docs_->TakeState());
     rocksdb::ReadOptions options;
     options.snapshot = state.snapshot.get();
     Store* const store = docs_->store();

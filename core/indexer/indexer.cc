@@ -11,6 +11,8 @@ namespace {
 
 // How long to leave what failed (a full disk, a damaged file) before it is tried again.
 constexpr std::chrono::milliseconds kRetryAfter{500};
+// How long new entries gather before they are processed.
+constexpr std::chrono::milliseconds kGather{2};
 // How long to wait for a view that a reader advances.
 constexpr std::chrono::milliseconds kPatience{20};
 // Views that build, and are ahead of others that build, get every so many rounds only: so that
@@ -44,8 +46,8 @@ void Indexer::Start() {
 }
 
 void Indexer::Wake() {
+  if (awake_.load(std::memory_order_acquire)) return;
   MutexLock lock(mutex_);
-  if (awake_) return;
   awake_ = true;
   woken_.NotifyOne();
 }
@@ -76,6 +78,10 @@ void Indexer::Sleep(bool failed) {
     while (!stopping_ && WaitOptions::Clock::now() < retry) woken_.WaitUntil(mutex_, retry);
   } else {
     while (!stopping_ && !awake_) woken_.Wait(mutex_);
+    // More may come, and take less time together; and whoever reads what was just written does the
+    // work itself, if nobody is in the way.
+    const auto start = WaitOptions::Clock::now() + kGather;
+    while (!stopping_ && WaitOptions::Clock::now() < start) woken_.WaitUntil(mutex_, start);
   }
   awake_ = false;
 }

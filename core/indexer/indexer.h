@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -59,7 +60,7 @@ class Indexer {
 
   Mutex mutex_;
   CondVar woken_;
-  bool awake_ GUARDED_BY(mutex_) = true;
+  std::atomic<bool> awake_{true};  // changed with mutex_
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -13,6 +13,10 @@ namespace streamview {
 
 namespace {
 
+// Of the records that are kept in memory for those who follow the log.
+constexpr size_t kMaxRecent = 16384;
+constexpr size_t kMaxRecentBytes = 8u << 20;
+
 std::string LogKey(Seq seq) {
   std::string key;
   AppendBigEndian64(&key, seq);
@@ -171,15 +175,48 @@ Status Log::Erase(Seq first, size_t count, SyncMode sync) {
   return status;
 }
 
-void Log::Publish(Seq head, std::string token) noexcept {
+void Log::Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
+                  std::string token) noexcept {
   if (!token.empty()) committed_token_.swap(token);
   {
     MutexLock lock(mutex_);
-    tail_ = head;
-    head_.store(head, std::memory_order_release);
-    head_moved_.NotifyAll();
+    for (size_t i = 0; i < records.size(); i++) {
+      KeepRecent({records[i], /*continues=*/i + 1 < records.size()});
+    }
+    SetHead(first + records.size() - 1);
   }
   if (on_publish_) on_publish_();
+}
+
+void Log::SetHead(Seq head) {
+  tail_ = std::max(tail_, head);
+  head_.store(head, std::memory_order_release);
+  head_moved_.NotifyAll();
+}
+
+void Log::KeepRecent(Record record) noexcept {
+  const size_t bytes = record.bytes->size();
+  try {
+    recent_.push_back(std::move(record));
+    recent_bytes_ += bytes;
+  } catch (...) {
+    recent_.clear();  // no memory: it is read from disk, and so are those before it
+    recent_bytes_ = 0;
+  }
+  while (recent_.size() > kMaxRecent || recent_bytes_ > kMaxRecentBytes) {
+    recent_bytes_ -= recent_.front().bytes->size();
+    recent_.pop_front();
+  }
+}
+
+std::vector<Log::Record> Log::RecentRecords(Seq first, Seq last, size_t limit) const {
+  std::vector<Record> records;
+  MutexLock lock(mutex_);
+  const Seq end = head() + 1;
+  if (last >= end || first + recent_.size() < end) return records;
+  auto record = recent_.end() - static_cast<ptrdiff_t>(end - first);
+  for (Seq seq = first; seq <= last && records.size() < limit; ++seq) records.push_back(*record++);
+  return records;
 }
 
 Status Log::TakeTurn(const WaitOptions& wait) {
@@ -206,20 +243,22 @@ Result<Seq> Log::AppendNow(const ValueView& key, const ValueView& value, SyncMod
     const TurnHolder holder(writer_turn_);
     std::string record;
     AppendRecord(&record, NextTime(), key, value);
-    return WriteNow(record, sync);
+    return WriteNow(std::make_shared<const std::string>(std::move(record)), sync);
   }();
   SV_RETURN_IF_ERROR(written.status());
   SV_RETURN_IF_ERROR(CommitTogether(*written));
   return written->seq;
 }
 
-Result<Log::Written> Log::WriteNow(const std::string& record, SyncMode sync) {
+Result<Log::Written> Log::WriteNow(std::shared_ptr<const std::string> record, SyncMode sync) {
   MutexLock lock(mutex_);
   SV_RETURN_IF_ERROR(background_error_);
   const Seq seq = tail_ + 1;
   rocksdb::WriteBatch batch;
-  SV_RETURN_IF_ERROR(FromRocks(batch.Put(store_->log(), LogKey(seq), record), "writing the log"));
+  SV_RETURN_IF_ERROR(FromRocks(batch.Put(store_->log(), LogKey(seq), *record), "writing the log"));
+  tail_records_.push_back({std::move(record), /*continues=*/false});
   if (const Status status = store_->WriteLogged(&batch); !status.ok()) {
+    tail_records_.pop_back();
     const Status erased = Erase(seq, 1, SyncMode::kNormal);
     return erased.ok() ? status : erased;
   }
@@ -254,16 +293,21 @@ void Log::EndCommit(Seq tail, const Status& persisted) {
   MutexLock lock(mutex_);
   committing_ = false;
   if (persisted.ok()) {
-    head_.store(tail, std::memory_order_release);
+    for (Seq seq = head(); seq < tail; ++seq) {
+      KeepRecent(std::move(tail_records_.front()));
+      tail_records_.pop_front();
+    }
+    SetHead(tail);
   } else {
     // Of none of them it is known how much of it reached the disk, and numbers have no gaps. If the
     // erasure fails, that is the background error.
     (void)Erase(head() + 1, tail_ - head(), SyncMode::kNormal);
     tail_ = head();
+    tail_records_.clear();
     failures_++;
     last_failure_ = persisted;
+    head_moved_.NotifyAll();
   }
-  head_moved_.NotifyAll();
 }
 
 Status Log::background_error() const {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -51,6 +52,14 @@ class Log {
   // Whether further entries of its transaction follow the entry.
   Result<bool> Continues(Seq seq) const;
 
+  // The records of the entries from `first` to `last`, as many as `limit`, where all of them were
+  // published lately and are in memory still; else none.
+  struct Record {
+    std::shared_ptr<const std::string> bytes;
+    bool continues;  // whatever the bytes say: further entries of its transaction follow
+  };
+  std::vector<Record> RecentRecords(Seq first, Seq last, size_t limit) const EXCLUDES(mutex_);
+
   // Returns once head() >= seq. Errors: kInterrupted, kTimedOut.
   Status WaitForHead(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
 
@@ -78,8 +87,9 @@ class Log {
                       SyncMode sync, const std::string& token);
   // Deletes `count` records from `first` that were written but not published.
   Status EraseRecords(Seq first, size_t count, SyncMode sync);
-  // Makes all entries up to `head` visible; `token` is what they were written with.
-  void Publish(Seq head, std::string token) noexcept EXCLUDES(mutex_);
+  // Makes the records from `first` visible, which were written with `token`.
+  void Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
+               std::string token) noexcept EXCLUDES(mutex_);
 
   // Why appends are refused, or OK. Set for good by a write of which is not known whether it was
   // done.
@@ -100,9 +110,12 @@ class Log {
     Seq seq;
     uint64_t failures;
   };
-  Result<Written> WriteNow(const std::string& record, SyncMode sync) EXCLUDES(mutex_);
+  Result<Written> WriteNow(std::shared_ptr<const std::string> record, SyncMode sync)
+      EXCLUDES(mutex_);
   Status CommitTogether(const Written& written) EXCLUDES(mutex_);
   void EndCommit(Seq tail, const Status& persisted) EXCLUDES(mutex_);
+  void SetHead(Seq head) REQUIRES(mutex_);
+  void KeepRecent(Record record) noexcept REQUIRES(mutex_);
 
   Store* const store_;
   std::atomic<Seq> head_{0};
@@ -118,10 +131,14 @@ class Log {
   Status background_error_ GUARDED_BY(mutex_);
   // Of AppendNow: what lies between head_ and tail_ waits for the disk.
   Seq tail_ GUARDED_BY(mutex_) = 0;
+  std::deque<Record> tail_records_ GUARDED_BY(mutex_);
   SyncMode tail_sync_ GUARDED_BY(mutex_) = SyncMode::kOff;  // the strongest of them
   bool committing_ GUARDED_BY(mutex_) = false;              // one of them does it, for all
   uint64_t failures_ GUARDED_BY(mutex_) = 0;                // how often they were all taken back
   Status last_failure_ GUARDED_BY(mutex_);
+  // The last records up to head_, for those who follow the log.
+  std::deque<Record> recent_ GUARDED_BY(mutex_);
+  size_t recent_bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace streamview

@@ -95,8 +95,21 @@ class MergedLogCursor final : public LogCursor {
 }  // namespace
 
 Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
-  batch->bytes_.clear();
   batch->entries_.clear();
+  batch->records_ = log.RecentRecords(first, last, kBatchEntries);
+  if (batch->records_.empty()) return ReadStoredBatch(log, first, last, batch);
+  batch->entries_.resize(batch->records_.size());
+  for (size_t i = 0; i < batch->records_.size(); i++) {
+    SV_RETURN_IF_ERROR(DecodeRecord(*batch->records_[i].bytes, first + i, &batch->entries_[i]));
+    batch->entries_[i].continues = batch->records_[i].continues;
+  }
+  return Status::Ok();
+}
+
+Status ReadStoredBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
+  std::string& bytes = batch->bytes_;
+  bytes.clear();
+  batch->records_.clear();
   std::vector<size_t> ends;
   Store* const store = log.store();
   rocksdb::ReadOptions options;
@@ -110,15 +123,15 @@ Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
   it->Seek(key);
   for (Seq seq = first; seq <= last && ends.size() < kBatchEntries; seq++) {
     SV_RETURN_IF_ERROR(ExpectAt(*it, seq));
-    if (!ends.empty() && batch->bytes_.size() + it->value().size() > kBatchBytes) break;
-    batch->bytes_.append(it->value().data(), it->value().size());
-    ends.push_back(batch->bytes_.size());
+    if (!ends.empty() && bytes.size() + it->value().size() > kBatchBytes) break;
+    bytes.append(it->value().data(), it->value().size());
+    ends.push_back(bytes.size());
     it->Next();
   }
   // Decoded only now: appending moves the bytes that entries point to.
   batch->entries_.resize(ends.size());
   for (size_t i = 0, begin = 0; i < ends.size(); begin = ends[i++]) {
-    const std::string_view record(batch->bytes_.data() + begin, ends[i] - begin);
+    const std::string_view record(bytes.data() + begin, ends[i] - begin);
     SV_RETURN_IF_ERROR(DecodeRecord(record, first + i, &batch->entries_[i]));
   }
   return Status::Ok();

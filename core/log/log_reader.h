@@ -29,7 +29,10 @@ class EntryBatch {
 
  private:
   friend Status ReadBatch(const Log&, Seq, Seq, EntryBatch*);
-  std::string bytes_;
+  friend Status ReadStoredBatch(const Log&, Seq, Seq, EntryBatch*);
+
+  std::string bytes_;                 // of the entries; or
+  std::vector<Log::Record> records_;  // their records, shared with the log
   std::vector<Entry> entries_;
 };
 
@@ -41,6 +44,8 @@ constexpr size_t kBatchBytes = 4u << 20;
 // one. REQUIRES: first <= last <= log.head(). Errors: kCorruption (a number is missing, a record
 // does not decode), kIOError.
 Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch);
+// The same, with no use of what is in memory still.
+Status ReadStoredBatch(const Log& log, Seq first, Seq last, EntryBatch* batch);
 
 // See Engine::ScanLog. `own` may be null. The log must outlive the cursor.
 std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range,

@@ -58,7 +58,7 @@ Status LogTransaction::Prepare(SyncMode sync, const std::string& token) {
 
 void LogTransaction::Commit() {
   assert(prepared_is_current_);
-  if (prepared_ > 0) log_->Publish(first_ + prepared_ - 1, std::move(prepared_token_));
+  if (prepared_ > 0) log_->Publish(first_, records_, std::move(prepared_token_));
   prepared_ = 0;
   Finish();
 }

@@ -9,6 +9,9 @@
 
 namespace streamview {
 
+// What all indexes that are far behind may keep in memory before they write it.
+constexpr size_t kBuildingBytes = 64u << 20;
+
 // What all column families of one store share, so that memory is bounded for the whole of it.
 struct SharedBuffers {
   std::shared_ptr<rocksdb::Cache> block_cache;

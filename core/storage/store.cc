@@ -15,6 +15,7 @@ namespace streamview {
 namespace {
 
 constexpr char kMemoryDirectory[] = "/streamview";
+constexpr char kBuildingPrefix[] = "building-";
 
 // The pid that holds RocksDB's lock file, or 0 where that cannot be told.
 pid_t LockHolder(const std::string& directory) {
@@ -26,6 +27,16 @@ pid_t LockHolder(const std::string& directory) {
   const bool told = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
   ::close(fd);
   return told ? lock.l_pid : 0;
+}
+
+// What a crash left of NewBuildingFile(). One that cannot be removed is in nobody's way.
+void RemoveBuildingFiles(rocksdb::DB* db, const std::string& directory) {
+  std::vector<std::string> files;
+  db->GetEnv()->GetChildren(directory, &files).PermitUncheckedError();
+  for (const std::string& file : files) {
+    if (file.rfind(kBuildingPrefix, 0) != 0) continue;
+    db->GetEnv()->DeleteFile(directory + "/" + file).PermitUncheckedError();
+  }
 }
 
 Status OpenError(const rocksdb::Status& status, const std::string& directory) {
@@ -71,6 +82,7 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     db_options.env = memory_env_.get();
     directory = kMemoryDirectory;
   }
+  directory_ = directory;
   db_options.create_if_missing = options.create;
   db_options.listeners.push_back(flush_listener_);
 
@@ -96,6 +108,8 @@ Status Store::OpenDatabase(const StoreOptions& options) {
       rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
   if (!opened.ok()) return OpenError(opened, directory);
   db_.reset(db);
+
+  RemoveBuildingFiles(db, directory);
 
   MutexLock lock(mutex_);
   names_.insert(names.begin(), names.end());
@@ -196,6 +210,10 @@ Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   return FromRocks(db_->CompactRange(options, family, nullptr, nullptr),
                    "compacting " + family->GetName());
+}
+
+std::string Store::NewBuildingFile() {
+  return directory_ + "/" + kBuildingPrefix + std::to_string(++building_files_);
 }
 
 uint64_t Store::BytesOnDisk(rocksdb::ColumnFamilyHandle* family) const {

@@ -12,6 +12,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
 #include <memory>
 #include <set>
 #include <string>
@@ -53,6 +54,35 @@ struct StoreOptions {
   bool create = false;    // make the database where there is none
 };
 
+// What several users may keep in memory, all together. Thread-safe.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(size_t limit) : limit_(limit) {}
+  bool exceeded() const { return taken_.load(std::memory_order_relaxed) > limit_; }
+
+ private:
+  friend class MemoryShare;
+  const size_t limit_;
+  std::atomic<size_t> taken_{0};
+};
+
+// What one user keeps of it.
+class MemoryShare {
+ public:
+  explicit MemoryShare(MemoryBudget* budget) : budget_(budget) {}
+  ~MemoryShare() { Set(0); }
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+  void Set(size_t bytes) {
+    budget_->taken_.fetch_add(bytes - bytes_, std::memory_order_relaxed);
+    bytes_ = bytes;
+  }
+
+ private:
+  MemoryBudget* const budget_;
+  size_t bytes_ = 0;
+};
+
 class Store {
  public:
   // Errors: kBusy (locked; the message names the holder's pid where that is another process),
@@ -85,6 +115,12 @@ class Store {
   // Rewrites all of the family's files, without what was deleted or may be dropped.
   Status Compact(rocksdb::ColumnFamilyHandle* family);
 
+  // The path of a file, not there yet, that is being made for a column family to take in. What is
+  // left of such files is removed when the store is opened.
+  std::string NewBuildingFile();
+  // What indexes may keep in memory, all together, before they write it.
+  MemoryBudget& building_memory() { return building_memory_; }
+
   uint64_t BytesOnDisk(rocksdb::ColumnFamilyHandle* family) const;
 
  private:
@@ -93,7 +129,10 @@ class Store {
   rocksdb::ColumnFamilyOptions OptionsOf(const std::string& family,
                                          std::shared_ptr<DropSlot>* drop_slot);
 
+  std::string directory_;
   SharedBuffers buffers_;
+  MemoryBudget building_memory_{kBuildingBytes};
+  std::atomic<uint64_t> building_files_{0};
   std::shared_ptr<FlushListener> flush_listener_ = std::make_shared<FlushListener>();
   std::unique_ptr<rocksdb::Env> memory_env_;  // null where the store is on disk
   std::unique_ptr<rocksdb::DB> db_;

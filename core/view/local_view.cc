@@ -358,7 +358,7 @@ ViewStatus LocalView::GetStatus() const {
     status.state = state->seq >= live_from ? ViewState::kLive : ViewState::kBuilding;
   }
   status.rebuilding = next != nullptr;
-  status.building_seq = next ? next->progress() : 0;
+  status.progress = next ? next->progress() : std::max(index->progress(), state->seq);
   status.entries = index->CountEntries();
   status.superseded_met = index->superseded_met();
   status.errors = state->errors.size();

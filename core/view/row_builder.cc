@@ -103,8 +103,11 @@ void RowBuilder::ForEachSorted(
     const int order = At(a.key, a.key_size).compare(At(b.key, b.key_size));
     return order != 0 ? order < 0 : a.seq < b.seq;
   });
-  for (const Row& row : rows_) {
-    visit(row.seq, At(row.key, row.key_size), At(row.value, row.value_size));
+  for (size_t i = 0; i < rows_.size(); i++) {
+    const Row& row = rows_[i];
+    const std::string_view key = At(row.key, row.key_size);
+    if (i + 1 < rows_.size() && key == At(rows_[i + 1].key, rows_[i + 1].key_size)) continue;
+    visit(row.seq, key, At(row.value, row.value_size));
   }
 }
 

@@ -28,7 +28,10 @@ class RowBuilder final : public Emitter {
   // Errors: kConstraint (a limit of mapper.h).
   Status Emit(std::span<const ValueView> row) override;
 
-  // All rows by ascending key; among equal keys the later entry's last. The views are valid during
+  size_t rows() const { return rows_.size(); }
+  size_t bytes() const { return arena_.size() + rows_.size() * sizeof(Row); }
+
+  // All rows by ascending key; of equal keys the latest entry's only. The views are valid during
   // the call only.
   void ForEachSorted(
       const std::function<void(Seq seq, std::string_view key, std::string_view value)>& visit);

@@ -57,7 +57,7 @@ class ViewCheck {
     for (Seq next = 1; next <= snapshot_.seq();) {
       SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
       EntryBatch batch;
-      SV_RETURN_IF_ERROR(ReadBatch(log_, next, snapshot_.seq(), &batch));
+      SV_RETURN_IF_ERROR(ReadStoredBatch(log_, next, snapshot_.seq(), &batch));
       for (const Entry& entry : batch.entries()) {
         if (entry.seq % kPollEvery == 0) SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
         if (entry.is_tombstone() || snapshot_.IsSuperseded(entry.seq)) continue;

@@ -7,6 +7,7 @@
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
 #include "core/log/log_reader.h"
+#include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
 #include "core/view/row_builder.h"
 
@@ -29,6 +30,11 @@ constexpr std::chrono::milliseconds kSlice{20};
 constexpr uint64_t kMaxCounted = 100'000;
 constexpr std::chrono::seconds kIdle{1};
 constexpr size_t kMaxRepairs = 4096;
+// An index that is so many entries behind writes large sorted runs: of at least so many bytes, and
+// beyond that as the memory of all indexes allows.
+constexpr Seq kFarBehind = 10'000;
+constexpr size_t kMinPendingBytes = 4u << 20;
+constexpr size_t kMaxPendingBytes = 32u << 20;
 // Above this, states that no reader holds any more are looked for.
 constexpr size_t kManyStates = 64;
 
@@ -50,10 +56,11 @@ std::string AtEntry(const Entry& entry, const std::string& message) {
 
 }  // namespace
 
-// What one Apply is going to write.
+// What is going to be written.
 class ViewIndex::BatchBuilder {
  public:
-  explicit BatchBuilder(const ViewDefinition& definition) : rows(definition) {}
+  BatchBuilder(const ViewDefinition& definition, MemoryBudget* budget)
+      : rows(definition), memory(budget) {}
 
   // Notes that the map failed on an entry. Returns false where the index halts there.
   bool AddError(const Entry& entry, const std::string& why, OnError on_error) {
@@ -66,10 +73,13 @@ class ViewIndex::BatchBuilder {
   }
 
   RowBuilder rows;
+  MemoryShare memory;                               // that the rows take
   std::vector<std::pair<Seq, std::string>> errors;  // the entry; doc_id and message as stored
   std::string last_error;
   std::string failure;  // as stored; empty: none
 };
+
+ViewIndex::~ViewIndex() = default;
 
 ViewIndex::ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
                      const ViewDefinition& definition, std::unique_ptr<Mapper> mapper)
@@ -173,15 +183,7 @@ void ViewIndex::Publish(std::shared_ptr<State> state) {
   state->snapshot = TakeSnapshot(db());
   state->version = next_version_++;
   std::shared_ptr<const State> old;  // released after the lock: it may be the last of its snapshot
-  const auto now = WaitOptions::Clock::now();
   MutexLock lock(mutex_);
-  if (!state_ || state->seq > state_->seq) {
-    if (now - last_advance_ > kIdle) {
-      run_start_ = now;
-      run_start_seq_ = state->seq;
-    }
-    last_advance_ = now;
-  }
   while (!held_.empty() && held_.front().expired()) held_.pop_front();
   if (held_.size() > kManyStates) {
     std::erase_if(held_, [](const std::weak_ptr<const State>& held) { return held.expired(); });
@@ -194,9 +196,20 @@ void ViewIndex::Publish(std::shared_ptr<State> state) {
   old = std::exchange(state_, std::move(state));
 }
 
+void ViewIndex::NoteProgress(Seq upto) {
+  const auto now = WaitOptions::Clock::now();
+  MutexLock lock(mutex_);
+  if (now - last_advance_ > kIdle) {
+    run_start_ = now;
+    run_start_seq_ = upto;
+  }
+  last_advance_ = now;
+  progress_.store(upto, std::memory_order_release);
+}
+
 void ViewIndex::PublishAgain() {
   // In the middle of a transaction a new snapshot would show a part of it.
-  if (progress() == state()->seq) Publish(std::make_shared<State>(*state()));
+  if (working_->seq == state()->seq) Publish(std::make_shared<State>(*state()));
 }
 
 DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
@@ -307,7 +320,7 @@ double ViewIndex::Rate() const {
   MutexLock lock(mutex_);
   const std::chrono::duration<double> run = last_advance_ - run_start_;
   if (now - last_advance_ > kIdle || run.count() <= 0) return 0;
-  return static_cast<double>(state_->seq - run_start_seq_) / run.count();
+  return static_cast<double>(progress() - std::min(progress(), run_start_seq_)) / run.count();
 }
 
 Status ViewIndex::SkipObsolete() {
@@ -335,6 +348,7 @@ Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
 Status ViewIndex::Step(Seq seq) {
   const Seq from = progress();
   if (state()->seq >= seq || !working_->failure.ok() || retired()) return Status::Ok();
+  if (from >= seq && pending_ != nullptr && pending_ends_) return CommitPending();
   // Past `seq` only for the end of its transaction; the head ends one.
   const Seq last = from < seq ? seq : log_->head();
   if (from >= last) return Status::Ok();
@@ -345,37 +359,56 @@ Status ViewIndex::Step(Seq seq) {
 }
 
 Status ViewIndex::Apply(const EntryBatch& batch) {
-  const std::shared_ptr<const State> old = working_;
-  if (retired() || !old->failure.ok()) return Status::Ok();
-  if (batch.empty() || batch.first() > old->seq + 1 || batch.last() <= old->seq) {
-    return Status::Ok();
+  const Seq from = progress();
+  if (retired() || !working_->failure.ok()) return Status::Ok();
+  if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();
+  if (pending_ == nullptr) {
+    pending_ = std::make_unique<BatchBuilder>(definition_, &store_->building_memory());
   }
-  BatchBuilder builder(definition_);
   const auto slice_end = WaitOptions::Clock::now() + kSlice;
-  Seq upto = old->seq;
+  Seq upto = from;
   Status passing;
-  for (size_t i = old->seq + 1 - batch.first(); i < batch.entries().size(); i++) {
+  for (size_t i = from + 1 - batch.first(); i < batch.entries().size(); i++) {
     const Entry& entry = batch.entries()[i];
     if (!entry.is_tombstone() && !obsolete_.Contains(entry.seq)) {
       std::string why;
-      const Result<bool> mapped = builder.rows.MapEntry(mapper_.get(), entry, &why);
+      const Result<bool> mapped = pending_->rows.MapEntry(mapper_.get(), entry, &why);
       if (!mapped.ok()) {
         passing = mapped.status();
         break;
       }
-      if (!*mapped && !builder.AddError(entry, why, definition_.on_error)) break;
+      if (!*mapped && !pending_->AddError(entry, why, definition_.on_error)) break;
     }
     upto = entry.seq;
     if (WaitOptions::Clock::now() > slice_end) break;
   }
-  if (upto > old->seq || !builder.failure.empty()) {
-    const bool ends = upto == old->seq || !batch.entries()[upto - batch.first()].continues;
-    SV_RETURN_IF_ERROR(CommitBatch(&builder, *old, upto, ends));
+  pending_->memory.Set(pending_->rows.bytes());
+  if (upto > from) {
+    pending_ends_ = !batch.entries()[upto - batch.first()].continues;
+    NoteProgress(upto);
   }
+  if (passing.ok() && pending_->failure.empty() && MayWait(upto)) return passing;
+  if (upto > working_->seq || !pending_->failure.empty()) SV_RETURN_IF_ERROR(CommitPending());
   return passing;
 }
 
-Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto, bool ends) {
+// Whether what is pending may become more before it is written.
+bool ViewIndex::MayWait(Seq upto) const {
+  const size_t bytes = pending_->rows.bytes();
+  return log_->head() > upto + kFarBehind && bytes < kMaxPendingBytes &&
+         (bytes < kMinPendingBytes || !store_->building_memory().exceeded());
+}
+
+Status ViewIndex::CommitPending() {
+  const Status status = WritePending();
+  pending_.reset();
+  if (!status.ok()) progress_.store(working_->seq, std::memory_order_release);
+  return status;
+}
+
+Status ViewIndex::WritePending() {
+  const State& old = *working_;
+  const Seq upto = progress();
   std::vector<Supersession> supersessions;
   SV_RETURN_IF_ERROR(docs_->ListSupersessions(old.seq, upto, &supersessions));
   std::vector<Seq> superseded;
@@ -384,47 +417,47 @@ Status ViewIndex::CommitBatch(BatchBuilder* builder, const State& old, Seq upto,
   auto state = std::make_shared<State>();
   state->seq = upto;
   state->superseded = superseded.empty() ? old.superseded : old.superseded.With(superseded);
-  state->last_error = builder->last_error.empty() ? old.last_error : builder->last_error;
+  state->last_error = pending_->last_error.empty() ? old.last_error : pending_->last_error;
+  if (!pending_->failure.empty()) {
+    state->failure = Status::Failed(pending_->failure);
+    state->last_error = pending_->failure;
+  }
 
-  rocksdb::WriteBatch writes;
-  rocksdb::ColumnFamilyHandle* const family = family_->handle();
-  rocksdb::Status put;
-  const auto keep = [&put](rocksdb::Status status) {
-    if (put.ok()) put = std::move(status);
-  };
-  builder->rows.ForEachSorted([&](Seq seq, std::string_view key, std::string_view value) {
-    // What this very batch supersedes need not be written.
-    if (seq > old.seq && state->superseded.Contains(seq)) return;
-    keep(writes.Put(family, ToSlice(key), ToSlice(value)));
+  FamilyWrite write(store_, family_->handle(), pending_->rows.rows());
+  write.Put(ToView(kCheckpoint), VarintBytes(upto));
+  if (!pending_->failure.empty()) write.Put(ToView(kFailure), pending_->failure);
+  WriteErrors(old, superseded, state.get(), &write);
+  pending_->rows.ForEachSorted([&](Seq seq, std::string_view key, std::string_view value) {
+    // What was superseded since need not be written.
+    if (state->superseded.Contains(seq)) return;
+    write.Put(key, value);
     run_cache_.NoteChange(key, next_version_);
   });
-  std::vector<Seq> new_errors, gone_errors;
-  for (const auto& [seq, stored] : builder->errors) {
-    if (state->superseded.Contains(seq)) continue;
-    new_errors.push_back(seq);
-    keep(writes.Put(family, ErrorKey(seq), stored));
-  }
-  for (Seq seq : superseded) {
-    if (!old.errors.Contains(seq)) continue;
-    gone_errors.push_back(seq);
-    keep(writes.Delete(family, ErrorKey(seq)));
-  }
-  state->errors = old.errors;
-  if (!new_errors.empty()) state->errors = state->errors.With(new_errors);
-  if (!gone_errors.empty()) state->errors = state->errors.Without(gone_errors);
-  if (!builder->failure.empty()) {
-    state->failure = Status::Failed(builder->failure);
-    state->last_error = builder->failure;
-    keep(writes.Put(family, kFailure, builder->failure));
-  }
-  keep(writes.Put(family, kCheckpoint, VarintBytes(upto)));
-  SV_RETURN_IF_ERROR(FromRocks(put, "writing " + family_->name()));
-  SV_RETURN_IF_ERROR(store_->WriteUnlogged(&writes));
+  SV_RETURN_IF_ERROR(write.Commit());
+  const bool ends = pending_ends_ || upto == old.seq;
   working_ = state;
-  progress_.store(upto, std::memory_order_release);
   // Readers see whole transactions; a failure, at once.
   if (ends || !state->failure.ok()) Publish(std::move(state));
   return Status::Ok();
+}
+
+// The entries that the map failed on and that count; `superseded` are those that do not any more.
+void ViewIndex::WriteErrors(const State& old, const std::vector<Seq>& superseded, State* state,
+                            FamilyWrite* write) const {
+  std::vector<Seq> added, gone;
+  for (Seq seq : superseded) {
+    if (old.errors.Contains(seq)) gone.push_back(seq);
+  }
+  std::sort(gone.begin(), gone.end());
+  for (Seq seq : gone) write->Delete(ErrorKey(seq));  // all are before those that follow
+  for (const auto& [seq, stored] : pending_->errors) {
+    if (state->superseded.Contains(seq)) continue;
+    added.push_back(seq);
+    write->Put(ErrorKey(seq), stored);
+  }
+  state->errors = old.errors;
+  if (!added.empty()) state->errors = state->errors.With(added);
+  if (!gone.empty()) state->errors = state->errors.Without(gone);
 }
 
 Status ViewIndex::MapEntry(const Entry& entry,

@@ -31,6 +31,8 @@
 
 namespace streamview {
 
+class FamilyWrite;
+
 class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
  public:
   // What the index is after the log entries up to seq, which ends a transaction. Immutable.
@@ -51,6 +53,8 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
                                                  std::shared_ptr<ColumnFamily> family,
                                                  const ViewDefinition& definition,
                                                  std::unique_ptr<Mapper> mapper);
+  ~ViewIndex() override;
+
   // What a column family says of itself; zeros where it is new.
   struct Coverage {
     Seq checkpoint = 0;
@@ -67,7 +71,8 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
 
   // The published state: that of readers.
   std::shared_ptr<const State> state() const EXCLUDES(mutex_);
-  // How far the log is processed; beyond state()->seq in the middle of a transaction.
+  // How far the log is processed; beyond state()->seq in the middle of a transaction, and while the
+  // index is far behind.
   Seq progress() const { return progress_.load(std::memory_order_acquire); }
   const ViewDefinition& definition() const { return definition_; }
   const std::shared_ptr<ColumnFamily>& family() const { return family_; }
@@ -82,8 +87,9 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
 
   // The right to advance, retire or use the mapper.
   Turn& turn() { return turn_; }
-  // Takes the entries of `batch` that follow the checkpoint, or as many as one slice of time
-  // allows. Does nothing where the batch does not follow on, or the index is failed or retired.
+  // Takes the entries of `batch` that follow progress(), or as many as one slice of time allows.
+  // Far from the head of the log they are kept in memory, until they make a large sorted write. Does
+  // nothing where the batch does not follow on, or the index is failed or retired.
   // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint().
   Status Apply(const EntryBatch& batch);
   // Maps one entry into the index's format: pairs of key and value. REQUIRES: the caller has the
@@ -133,8 +139,13 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   Status Recover();
   Status RecoverErrors(State* state) const;
   Status Step(Seq seq);
-  // `ends`: `upto` ends a transaction.
-  Status CommitBatch(BatchBuilder* builder, const State& old, Seq upto, bool ends);
+  bool MayWait(Seq upto) const;
+  // Writes what is pending. On error it is forgotten, and read again from the log.
+  Status CommitPending();
+  Status WritePending();
+  void WriteErrors(const State& old, const std::vector<Seq>& superseded, State* state,
+                   FamilyWrite* write) const;
+  void NoteProgress(Seq upto) EXCLUDES(mutex_);
   void Publish(std::shared_ptr<State> state) EXCLUDES(mutex_);
   // Publishes the present state again, with a snapshot of what was deleted since, where it can.
   void PublishAgain() EXCLUDES(mutex_);
@@ -153,8 +164,11 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   SeqSet obsolete_;       // superseded as of readable_from_
 
   Turn turn_;
-  std::shared_ptr<State> working_;  // at progress(); guarded by turn_
-  uint64_t next_version_ = 1;       // of the next state to be published; guarded by turn_
+  // Guarded by turn_: the state that is written, and what was processed since, up to progress().
+  std::shared_ptr<State> working_;
+  std::unique_ptr<BatchBuilder> pending_;
+  bool pending_ends_ = false;  // progress() ends a transaction
+  uint64_t next_version_ = 1;  // of the next state to be published; guarded by turn_
   std::atomic<Seq> progress_{0};
   std::atomic<bool> retired_{false};
   std::atomic<uint64_t> superseded_met_{0};

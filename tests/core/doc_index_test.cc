@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "core/log/log_transaction.h"
 #include "tests/core/engine_test_util.h"
 
@@ -73,12 +76,46 @@ TEST_F(DocIndexTest, KeysThatSqliteFindsEqualAreOneDocument) {
 TEST_F(DocIndexTest, GoesOnFromItsCheckpointAfterReopening) {
   Append({kA, kA});
   ASSERT_OK(docs_->AdvanceTo(2, {}));
+  ASSERT_OK(docs_->Flush());
+  Append({kA});
+  ASSERT_OK(docs_->AdvanceTo(3, {}));  // not written
   docs_ = Must(DocIndex::Open(log_.get()));
   EXPECT_EQ(docs_->checkpoint(), 2u);
   EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));
-  Append({kA});
   ASSERT_OK(docs_->AdvanceTo(3, {}));
   EXPECT_THAT(Supersessions(0, 3), ElementsAre(Pair(2, 1), Pair(3, 2)));
+}
+
+// What is in memory, what is written, and what is in both is one index.
+TEST_F(DocIndexTest, AnswersTheSameWhateverIsWritten) {
+  constexpr int kEntries = 30'000, kDocuments = 7000;
+  std::vector<std::pair<Seq, Seq>> expected;  // what each entry superseded
+  std::vector<Value> keys;
+  std::map<int, Seq> latest;
+  for (int i = 0; i < kEntries; i++) {
+    const int document = i * 31 % kDocuments;
+    keys.push_back(Value::Integer(document));
+    const Seq seq = static_cast<Seq>(i) + 1;
+    if (latest[document] != 0) expected.emplace_back(seq, latest[document]);
+    latest[document] = seq;
+  }
+  Append(keys);
+  for (Seq at = 1000; at <= kEntries; at += 1000) {
+    ASSERT_OK(docs_->AdvanceTo(at, {}));
+    if (at % 7000 == 0) ASSERT_OK(docs_->Flush());
+    if (at % 9000 == 0) ASSERT_OK(docs_->TakeState().status());
+    if (at % 5000 != 0) continue;
+    const auto end = std::partition_point(expected.begin(), expected.end(),
+                                          [&](const auto& pair) { return pair.first <= at; });
+    EXPECT_EQ(Supersessions(0, at), std::vector(expected.begin(), end));
+    EXPECT_EQ(Supersessions(at - 1, at).size(), at > kDocuments ? 1u : 0u);
+    for (auto pair = expected.begin(); pair < end; pair += 97) {
+      EXPECT_EQ(Must(docs_->FindPrevious(pair->first)).seq, pair->second);
+    }
+  }
+  for (int document = 0; document < kDocuments; document += 89) {
+    EXPECT_EQ(Must(docs_->FindLatest(Value::Integer(document), kEntries)).seq, latest[document]);
+  }
 }
 
 TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {

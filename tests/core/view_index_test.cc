@@ -85,7 +85,7 @@ TEST_F(ViewIndexTest, ReadersSeeWholeTransactionsOnly) {
   EntryBatch batch;
   ASSERT_OK(ReadBatch(*log_, 2, 2501, &batch));
   ASSERT_OK(docs_->AdvanceTo(batch.last(), {}));
-  EXPECT_EQ(docs_->TakeState().seq, 1u);
+  EXPECT_EQ(Must(docs_->TakeState()).seq, 1u);
   ASSERT_OK(index_->turn().Take({}));
   ASSERT_OK(index_->Apply(batch));
   index_->turn().Release();
@@ -101,9 +101,9 @@ TEST_F(ViewIndexTest, ReadersSeeWholeTransactionsOnly) {
   ASSERT_OK(index_->AdvanceTo(index_->readable_from(), {}));
   EXPECT_EQ(index_->state()->seq, 2501u);
   ASSERT_OK(docs_->SettleAt(2, {}));
-  EXPECT_EQ(docs_->TakeState().seq, 2501u);
+  EXPECT_EQ(Must(docs_->TakeState()).seq, 2501u);
   docs_ = Must(DocIndex::Open(log_.get()));
-  EXPECT_EQ(docs_->TakeState().seq, 2501u);
+  EXPECT_EQ(Must(docs_->TakeState()).seq, 2501u);
 }
 
 // Else a crash would leave an index that stands where x still counts, without x.
@@ -222,6 +222,7 @@ TEST_F(ViewCheckTest, AMissingLogEntryIsNamed) {
 }
 
 TEST_F(ViewCheckTest, ADocumentIndexThatDisagreesWithTheLogIsNamed) {
+  ASSERT_OK(docs_->Flush());
   std::string key, value;
   AppendKeyColumn(&key, ValueView::Text("a"));
   AppendVersion(&value, {1, false, false});

@@ -70,6 +70,8 @@ TEST_F(AppendTest, ATransactionOfTheLogIsWaitedForAsLongAsTheBusyTimeout) {
   EXPECT_THAT(other->Try("SELECT sv_append('events', 'a', 1)"), Fails(SQLITE_BUSY, _));
   other->Run("PRAGMA busy_timeout = 60000");
   std::thread waiter([&] { EXPECT_EQ(other->Integer("SELECT sv_append('events', 'a', 1)"), 2); });
+  // The waiter reads the schema for a moment, and COMMIT waits for readers.
+  sqlite3_busy_timeout(db_->handle(), 60000);
   db_->Run("COMMIT");
   waiter.join();
 }

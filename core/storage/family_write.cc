@@ -1,0 +1,58 @@
+#include "core/storage/family_write.h"
+
+#include <rocksdb/env.h>
+
+#include <utility>
+
+#include "core/storage/rocks.h"
+
+namespace streamview {
+
+FamilyWrite::FamilyWrite(Store* store, rocksdb::ColumnFamilyHandle* family, size_t keys)
+    : store_(store), family_(family) {
+  if (keys < kLarge) return;
+  path_ = store->NewBuildingFile();
+  const rocksdb::Options options = store->db()->GetOptions(family);
+  file_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(options), options, family);
+  Keep(file_->Open(path_));
+}
+
+FamilyWrite::~FamilyWrite() {
+  if (file_ == nullptr) return;
+  file_.reset();
+  // Gone already where it was taken in. One that stays is removed at the next opening.
+  store_->db()->GetEnv()->DeleteFile(path_).PermitUncheckedError();
+}
+
+void FamilyWrite::Put(std::string_view key, std::string_view value) {
+  if (!status_.ok()) return;
+  Keep(file_ != nullptr ? file_->Put(ToSlice(key), ToSlice(value))
+                        : batch_.Put(family_, ToSlice(key), ToSlice(value)));
+}
+
+void FamilyWrite::Delete(std::string_view key) {
+  if (!status_.ok()) return;
+  Keep(file_ != nullptr ? file_->Delete(ToSlice(key)) : batch_.Delete(family_, ToSlice(key)));
+}
+
+void FamilyWrite::Keep(rocksdb::Status status) {
+  if (status_.ok()) status_ = std::move(status);
+}
+
+Status FamilyWrite::Commit() {
+  if (file_ == nullptr) {
+    SV_RETURN_IF_ERROR(FromRocks(status_, "writing " + family_->GetName()));
+    return store_->WriteUnlogged(&batch_);
+  }
+  if (status_.ok()) Keep(file_->Finish());
+  SV_RETURN_IF_ERROR(FromRocks(status_, "writing " + family_->GetName()));
+  // What was written before has no write-ahead log: it must be on disk before what builds on it.
+  SV_RETURN_IF_ERROR(store_->Flush(family_));
+  rocksdb::IngestExternalFileOptions options;
+  options.move_files = true;
+  options.failed_move_fall_back_to_copy = true;
+  return FromRocks(store_->db()->IngestExternalFile(family_, {path_}, options),
+                   "writing " + family_->GetName());
+}
+
+}  // namespace streamview
