@@ -219,7 +219,8 @@ Result<Value> Backup(Connection& connection, Arguments arguments) {
     return Status::Misuse("cannot back up " + log.table +
                           ": this connection's transaction has written to it; COMMIT first");
   }
-  const Result<Seq> head = engine->Backup(directory, connection.WriterWait());
+  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection.WriterWait());
+  const Result<Seq> head = engine->Backup(directory, wait);
   if (!head.ok()) return head.status().WithContext("backup of " + log.table);
   return Value::Integer(static_cast<int64_t>(*head));
 }
