@@ -251,6 +251,13 @@ class Engine {
   // the first differences.
   virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
   virtual LogStatus GetLogStatus() const = 0;
+  // Makes `directory` (absolute, missing or empty) a copy of the log with its documents and views,
+  // as of the head, which it returns. The copy has the log's id and belongs to no database yet; it
+  // is on disk when the call returns. Appends go on meanwhile, but for a moment in which this waits
+  // for the writer's turn; REQUIRES: no transaction of the caller has it. On error nothing is left
+  // of the copy. Errors: kCannotOpen (the directory is neither missing nor empty, or cannot be
+  // written), kBusy, kInterrupted, kInvalidArgument (the log is in memory), kFull, kIOError.
+  virtual Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) = 0;
 
   // --- documents
   // The documents as of `at_least` or later. REQUIRES: at_least <= Head(). `own` may be null.

@@ -7,6 +7,8 @@
 #include "core/docs/log_check.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
+#include "core/storage/live_files.h"
+#include "core/storage/log_directory.h"
 #include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 
@@ -29,6 +31,15 @@ class FailedLogCursor final : public LogCursor {
   const Status status_;
   const Entry entry_{};
 };
+
+// Makes a copy of a log's files a log of its own.
+Status Detach(const std::string& directory) {
+  StoreOptions options;
+  options.directory = directory;
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<Store> copy, Store::Open(options));
+  SV_RETURN_IF_ERROR(ForgetOwner(copy.get()));
+  return Log::SettleCopy(copy.get());
+}
 
 }  // namespace
 
@@ -210,6 +221,46 @@ LogStatus LocalEngine::GetLogStatus() const {
   status.bytes_on_disk = store_->BytesOnDisk(store_->log()) + store_->BytesOnDisk(store_->docs());
   status.background_error = log_->background_error().message();
   return status;
+}
+
+Status LocalEngine::FlushAll() {
+  SV_RETURN_IF_ERROR(FlushLog());
+  SV_RETURN_IF_ERROR(store_->Flush(store_->meta()));
+  for (const auto& view : LocalViews()) SV_RETURN_IF_ERROR(view->Flush());
+  return Status::Ok();
+}
+
+// A view's index in the copy cannot be ahead of the log: what it has on disk was made of entries up
+// to the head, and the write-ahead log up to there is copied with it.
+Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  if (directory_.empty()) {
+    return Status::InvalidArgument("it is in memory, and goes with its database: it has no backup");
+  }
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<UnfinishedCopy> copy,
+                      UnfinishedCopy::Begin(directory, id_));
+  // So that little is left to be copied as write-ahead log, and for the copy to do again. The time
+  // that it takes is not spent waiting.
+  const auto start = WaitOptions::Clock::now();
+  SV_RETURN_IF_ERROR(FlushAll());
+  WaitOptions turn_wait = wait;
+  if (wait.deadline != WaitOptions::Clock::time_point::max()) {
+    turn_wait.deadline += WaitOptions::Clock::now() - start;
+  }
+  Seq head;
+  std::unique_ptr<LiveFiles> files;
+  {
+    // While this has the turn, all that is in the log is committed.
+    const std::unique_ptr<Transaction> turn = Begin();
+    SV_RETURN_IF_ERROR(turn->TakeTurn(turn_wait));
+    head = Head();
+    SV_ASSIGN_OR_RETURN(files, LiveFiles::Capture(store_.get()));
+  }
+  SV_RETURN_IF_ERROR(files->CopyTo(directory, wait));
+  files.reset();
+  SV_RETURN_IF_ERROR(Detach(directory));
+  SV_RETURN_IF_ERROR(copy->Finish());
+  return head;
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocs(Seq at_least,

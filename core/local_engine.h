@@ -38,6 +38,7 @@ class LocalEngine final : public Engine {
   Status FlushLog() override;
   Status CheckIntegrity(const WaitOptions& wait) override;
   LogStatus GetLogStatus() const override;
+  Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) override;
 
   Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const Transaction* own,
                                                        const WaitOptions& wait) override;
@@ -62,6 +63,7 @@ class LocalEngine final : public Engine {
   Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
                      std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
   std::vector<std::shared_ptr<LocalView>> LocalViews() const EXCLUDES(mutex_);
+  Status FlushAll() EXCLUDES(mutex_);
 
   const std::string id_;
   const std::string directory_;

@@ -189,6 +189,42 @@ Result<Value> Adopt(Connection& connection, Arguments arguments) {
   return Value::Integer(static_cast<int64_t>(session->engine()->Head()));
 }
 
+// --- sv_backup
+
+// The absolute path of the directory, without a slash behind.
+Result<std::string> ReadDirectory(Connection& connection, const TableName& log, Arguments arguments,
+                                  size_t i) {
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
+  if (value.type() != ValueType::kText || value.bytes().empty() ||
+      value.bytes().find('\0') != std::string_view::npos) {
+    return Status::InvalidArgument("directory must be the path of a directory, not " +
+                                   ToDisplay(value));
+  }
+  SV_ASSIGN_OR_RETURN(std::string path, LogConfig(connection.db(), log).ResolvePath(value.bytes()));
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+Result<Value> Backup(Connection& connection, Arguments arguments) {
+  SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(log));
+  const std::shared_ptr<Engine> engine = session->engine();
+  if (session->identity().directory.empty()) {
+    return Status::InvalidArgument(
+        "log " + log.table + " is in memory, and so is its database: there is no backup of it");
+  }
+  SV_ASSIGN_OR_RETURN(const std::string directory, ReadDirectory(connection, log, arguments, 1));
+  if (session->has_turn()) {
+    return Status::Misuse("cannot back up " + log.table +
+                          ": this connection's transaction has written to it; COMMIT first");
+  }
+  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection.WriterWait());
+  const Result<Seq> head = engine->Backup(directory, wait);
+  if (!head.ok()) return head.status().WithContext("backup of " + log.table);
+  return Value::Integer(static_cast<int64_t>(*head));
+}
+
 // --- The others
 
 Result<Value> LastOwnSeq(Connection& connection, Arguments arguments) {
@@ -264,7 +300,7 @@ void Call(sqlite3_context* context, int argc, sqlite3_value** argv) {
   }
 }
 
-// They open logs, wait, or change the connection: a schema from elsewhere must not make use of
+// They open logs, write files, wait, or change the connection: a schema from elsewhere must not make use of
 // them.
 constexpr int kDirect = SQLITE_UTF8 | SQLITE_DIRECTONLY;
 
@@ -278,6 +314,7 @@ constexpr Registration kFunctions[] = {
     {"sv_seq", 1, Call<LastOwnSeq>, kDirect},
     {"sv_head", 0, Call<Head>, kDirect},
     {"sv_head", 1, Call<Head>, kDirect},
+    {"sv_backup", 2, Call<Backup>, kDirect},
     {"sv_consistency", 0, Call<SetConsistency>, kDirect},
     {"sv_consistency", 1, Call<SetConsistency>, kDirect},
     {"sv_version", 0, Call<Versions>, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS},

@@ -64,6 +64,12 @@ class LogConfig {
   // kNotFound ("no such log: ...") where the log does not exist.
   Result<LogSettings> Load() const;
 
+  // The directory that `path` means: it is relative to the database's, as in path=. Errors:
+  // kInvalidArgument where the database has no file.
+  Result<std::string> ResolvePath(std::string_view path) const {
+    return ResolveDirectory("path", path);
+  }
+
   // The token of the last conditional transaction; empty: there was none.
   Result<std::string> LoadToken() const;
   Status PutToken(std::string_view token) { return Put("token", token); }

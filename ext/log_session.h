@@ -64,6 +64,9 @@ class LogSession {
   // number. REQUIRES: the connection is in no write transaction. Errors: as engine's AppendNow.
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value);
 
+  // Whether the open transaction has it.
+  bool has_turn() const { return has_turn_; }
+
   // The transaction's entries so far; null where it has none.
   const Transaction* open_transaction() const;
   // The number of its first entry. REQUIRES: open_transaction() != nullptr

@@ -31,8 +31,10 @@ class SessionTable : public sqlite_vtab::Table {
     connection_.write_watch().End();
     return session_ ? ToVtab(session_->Rollback()) : sqlite_vtab::Status();
   }
+  // Also before the table's first use of the log: another table may have used it, and would tell
+  // of this savepoint only once there are entries. Where the log cannot be opened, its use says so.
   sqlite_vtab::Status Savepoint(int n) {
-    if (session_) session_->Savepoint(n);
+    if (const auto session = Session(); session.ok()) (*session)->Savepoint(n);
     return {};
   }
   sqlite_vtab::Status Release(int n) {

@@ -61,19 +61,31 @@ Status Log::MatchDatabase(const CommittedToken& committed_token, bool adopt) {
   return EraseRecords(head() + 1, 0, SyncMode::kFull);
 }
 
+Status Log::SettleCopy(Store* copy) {
+  SV_ASSIGN_OR_RETURN(Conditional last, LoadConditional(*copy));
+  last.first = last.count = 0;
+  rocksdb::WriteBatch batch;
+  SV_RETURN_IF_ERROR(PutConditional(*copy, last, &batch));
+  SV_RETURN_IF_ERROR(copy->WriteLogged(&batch));
+  return copy->FlushWal(/*sync=*/true);
+}
+
 Status Log::Recover() {
   std::unique_ptr<rocksdb::Iterator> last(
       store_->db()->NewIterator(rocksdb::ReadOptions(), store_->log()));
   last->SeekToLast();
   SV_RETURN_IF_ERROR(FromRocks(last->status(), "reading the log's end"));
-  head_.store(0, std::memory_order_release);
-  if (!last->Valid()) return Status::Ok();
-  if (last->key().size() != sizeof(Seq))
-    return Status::Corruption("the log's last key is malformed");
-  const Seq seq = DecodeBigEndian64(last->key().data());
-  Entry entry;
-  SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
-  last_time_ms_ = entry.time_ms;
+  Seq seq = 0;
+  if (last->Valid()) {
+    if (last->key().size() != sizeof(Seq))
+      return Status::Corruption("the log's last key is malformed");
+    seq = DecodeBigEndian64(last->key().data());
+    Entry entry;
+    SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
+    last_time_ms_ = entry.time_ms;
+  }
+  MutexLock lock(mutex_);
+  tail_ = seq;
   head_.store(seq, std::memory_order_release);
   return Status::Ok();
 }

@@ -39,6 +39,10 @@ class Log {
   static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token,
                                            bool adopt = false);
 
+  // For a copy of a log that was made while somebody had the writer's turn: its last transaction is
+  // committed, and no database takes it back.
+  static Status SettleCopy(Store* copy);
+
   Seq head() const { return head_.load(std::memory_order_acquire); }
   Store* store() const { return store_; }
 

@@ -4,11 +4,14 @@
 #include <rocksdb/db.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <sstream>
+#include <string_view>
 
 #include "core/storage/rocks.h"
 
@@ -20,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr char kMarkerName[] = "STREAMVIEW";
 constexpr char kNewMarkerName[] = "STREAMVIEW.new";
+constexpr char kCopyMarkerName[] = "STREAMVIEW.copy";  // of an UnfinishedCopy
 constexpr char kUnclaimedName[] = "UNCLAIMED";
 constexpr char kMarkerTitle[] = "streamview log directory";
 constexpr int kFormat = 1;
@@ -49,31 +53,48 @@ Status ParseMarker(const std::string& directory, std::string* log_id) {
   return Status::Ok();
 }
 
-// Written beside and renamed: the marker is there whole or not at all.
-Status WriteMarker(const std::string& directory, const std::string& log_id) {
+// Writes the marker under another name. `how`: O_TRUNC or O_EXCL.
+Status WriteMarkerAs(const std::string& path, int how, const std::string& log_id) {
   std::ostringstream text;
   text << kMarkerTitle << "\nformat=" << kFormat << "\nid=" << log_id << "\n";
   const std::string bytes = text.str();
-  const std::string path = MarkerPath(directory), temporary = fs::path(directory) / kNewMarkerName;
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return CannotOpen(directory, "cannot write to it: " + ErrnoText());
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | how | O_CLOEXEC, 0644);
+  if (fd < 0) return Status::IOError(ErrnoText());
   const bool written =
       ::write(fd, bytes.data(), bytes.size()) == ssize_t(bytes.size()) && ::fsync(fd) == 0;
-  const std::string error = ErrnoText();
+  const Status status = written ? Status::Ok() : Status::IOError(ErrnoText());
   ::close(fd);
-  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    ::unlink(temporary.c_str());
-    return CannotOpen(directory, "cannot write to it: " + (written ? ErrnoText() : error));
-  }
-  return Status::Ok();
+  if (!written) ::unlink(path.c_str());
+  return status;
 }
 
-// Whether there is nothing in the directory, or only what a MakeLogDirectory that was cut short
-// left.
-bool IsEmptyDirectory(const std::string& directory, std::error_code* error) {
+// Written beside and renamed: the marker is there whole or not at all.
+Status WriteMarker(const std::string& directory, const std::string& log_id) {
+  const std::string path = MarkerPath(directory), temporary = fs::path(directory) / kNewMarkerName;
+  Status status = WriteMarkerAs(temporary, O_TRUNC, log_id);
+  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    status = Status::IOError(ErrnoText());
+    ::unlink(temporary.c_str());
+  }
+  return status.ok() ? status : CannotOpen(directory, "cannot write to it: " + status.message());
+}
+
+Status SyncDirectory(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const Status status =
+      synced ? Status::Ok()
+             : Status::IOError("syncing directory " + directory + ": " + ErrnoText());
+  if (fd >= 0) ::close(fd);
+  return status;
+}
+
+// Whether there is nothing in the directory but files of these names.
+bool HoldsOnly(const std::string& directory, std::initializer_list<std::string_view> names,
+               std::error_code* error) {
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, *error)) {
     const std::string name = entry.path().filename();
-    if (name != kNewMarkerName && name != kUnclaimedName) return false;
+    if (std::find(names.begin(), names.end(), name) == names.end()) return false;
   }
   return !*error;
 }
@@ -88,7 +109,8 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   if (error) return CannotOpen(directory, error.message());
   if (status.type() != fs::file_type::directory) return CannotOpen(directory, "it is no directory");
 
-  const bool empty = IsEmptyDirectory(directory, &error);
+  // A MakeLogDirectory that was cut short leaves these.
+  const bool empty = HoldsOnly(directory, {kNewMarkerName, kUnclaimedName}, &error);
   if (error) return CannotOpen(directory, error.message());
   if (empty) {
     info.kind = DirectoryKind::kEmpty;
@@ -118,6 +140,48 @@ Status MakeLogDirectory(const std::string& directory, const std::string& log_id)
     if (made) fs::remove(directory, error);
   }
   return status;
+}
+
+Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string& directory,
+                                                              const std::string& log_id) {
+  std::error_code error;
+  const bool made = fs::create_directory(directory, error);
+  if (error) {
+    return Status::CannotOpen("directory " + directory + " cannot be made: " + error.message());
+  }
+  // The marker comes first, so that no two copies get the same directory.
+  const std::string marker = fs::path(directory) / kCopyMarkerName;
+  Status status = WriteMarkerAs(marker, O_EXCL, log_id);
+  const bool marked = status.ok();
+  if (!HoldsOnly(directory, {marked ? kCopyMarkerName : ""}, &error)) {
+    status = Status::IOError(error ? error.message() : "it is not empty");
+  }
+  if (status.ok()) {
+    return std::unique_ptr<UnfinishedCopy>(new UnfinishedCopy(directory, marker, made));
+  }
+  if (marked) ::unlink(marker.c_str());
+  if (made) ::rmdir(directory.c_str());
+  return Status::CannotOpen("directory " + directory + " cannot be used: " + status.message());
+}
+
+UnfinishedCopy::~UnfinishedCopy() {
+  if (finished_) return;
+  ::unlink(MarkerPath(directory_).c_str());
+  // What cannot be deleted stays, and is no log directory.
+  rocksdb::DestroyDB(directory_, rocksdb::Options()).PermitUncheckedError();
+  ::unlink(marker_.c_str());
+  if (made_directory_) ::rmdir(directory_.c_str());
+}
+
+Status UnfinishedCopy::Finish() {
+  SV_RETURN_IF_ERROR(SyncDirectory(directory_));
+  if (::rename(marker_.c_str(), MarkerPath(directory_).c_str()) != 0) {
+    return Status::IOError("renaming " + marker_ + ": " + ErrnoText());
+  }
+  SV_RETURN_IF_ERROR(SyncDirectory(directory_));
+  SV_RETURN_IF_ERROR(SyncDirectory(fs::path(directory_).parent_path()));
+  finished_ = true;
+  return Status::Ok();
 }
 
 Status SetClaimed(const std::string& directory, bool claimed) {

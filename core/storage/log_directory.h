@@ -6,7 +6,9 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "core/base/status.h"
 
@@ -28,6 +30,33 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory);
 // Makes a missing or empty directory into one of a log without entries, unclaimed. On error it is
 // as it was.
 Status MakeLogDirectory(const std::string& directory, const std::string& log_id);
+
+// A directory that is being filled with the copy of a log. It is a log directory, and claimed, once
+// Finish() has succeeded; otherwise all that was put into it goes with the object.
+class UnfinishedCopy {
+ public:
+  // Takes a directory that is missing or empty; `directory` ends in its name. Errors: kCannotOpen
+  // (it is neither, or cannot be written).
+  static Result<std::unique_ptr<UnfinishedCopy>> Begin(const std::string& directory,
+                                                       const std::string& log_id);
+  ~UnfinishedCopy();
+  UnfinishedCopy(const UnfinishedCopy&) = delete;
+  UnfinishedCopy& operator=(const UnfinishedCopy&) = delete;
+
+  // RocksDB's files are there and synced: only the directories are left to be.
+  Status Finish();
+
+ private:
+  UnfinishedCopy(std::string directory, std::string marker, bool made_directory)
+      : directory_(std::move(directory)),
+        marker_(std::move(marker)),
+        made_directory_(made_directory) {}
+
+  const std::string directory_;
+  const std::string marker_;  // as long as it is unfinished
+  const bool made_directory_;
+  bool finished_ = false;
+};
 
 // Makes or removes the file UNCLAIMED.
 Status SetClaimed(const std::string& directory, bool claimed);

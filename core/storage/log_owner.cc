@@ -51,4 +51,12 @@ Status ClaimForDatabase(Store* store, const std::string& directory, const std::s
   return store->FlushWal(/*sync=*/true);
 }
 
+Status ForgetOwner(Store* store) {
+  rocksdb::WriteBatch batch;
+  SV_RETURN_IF_ERROR(
+      FromRocks(batch.Delete(store->meta(), kOwnerKey), "forgetting the log's owner"));
+  SV_RETURN_IF_ERROR(store->WriteLogged(&batch));
+  return store->FlushWal(/*sync=*/true);
+}
+
 }  // namespace streamview

@@ -18,4 +18,7 @@ namespace streamview {
 Status ClaimForDatabase(Store* store, const std::string& directory, const std::string& database,
                         bool adopt);
 
+// Lets a copy of a log belong to whichever database it is next used with.
+Status ForgetOwner(Store* store);
+
 }  // namespace streamview

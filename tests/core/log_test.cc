@@ -292,6 +292,16 @@ TEST_F(AppendNowTest, IsATransactionOfItsOwn) {
             StatusCode::kConstraint);
 }
 
+TEST_F(AppendNowTest, OfAReopenedLogFollowsItsLastEntry) {
+  Open();
+  EXPECT_EQ(AppendNow(Int(1)), 1u);
+  EXPECT_EQ(AppendNow(Int(2)), 2u);
+  Close();
+  Open();
+  EXPECT_EQ(AppendNow(Int(3)), 3u);
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
+}
+
 TEST_F(AppendNowTest, WaitsForATransactionAndIsBusyPastTheDeadline) {
   Open();
   const auto transaction = engine_->Begin();

@@ -186,6 +186,19 @@ TEST_F(TransactionTest, SavepointsOpenedBeforeTheFirstAppendUndoIt) {
   EXPECT_THAT(Log(*db_), ElementsAre("1|'b'"));
 }
 
+// The log's table first uses the log within the savepoint; the documents' table has used it before,
+// and hears of the savepoint after the append.
+TEST_F(TransactionTest, TablesOfOneLogMayJoinASavepointOneAfterTheOther) {
+  db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
+  Reopen();
+  db_->Run("SELECT * FROM docs");
+  db_->Run("BEGIN; SAVEPOINT s");
+  AppendCat("a");
+  db_->Run("DELETE FROM docs WHERE key = 'other'");
+  db_->Run("ROLLBACK TO s; COMMIT");
+  EXPECT_THAT(Log(*db_), IsEmpty());
+}
+
 TEST_F(TransactionTest, RollbackToASavepointBeforeAnyAppendLeavesTheLaterOnesUsable) {
   db_->Run("BEGIN; SAVEPOINT s1; SAVEPOINT s2");
   AppendCat("a");

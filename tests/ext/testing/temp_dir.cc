@@ -7,8 +7,9 @@
 
 namespace streamview::testing {
 
-TempDir::TempDir() {
-  path_ = (std::filesystem::temp_directory_path() / "streamview-test-XXXXXX").string();
+TempDir::TempDir() : TempDir(std::filesystem::temp_directory_path().string()) {}
+
+TempDir::TempDir(const std::string& parent) : path_(parent + "/streamview-test-XXXXXX") {
   if (mkdtemp(path_.data()) == nullptr) {
     throw std::system_error(errno, std::generic_category(), "mkdtemp " + path_);
   }

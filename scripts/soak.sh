@@ -1,0 +1,25 @@
+#!/bin/bash
+# Kills a process in the middle of its work, again and again, and checks what it leaves.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: scripts/soak.sh [kills]
+
+Builds streamview, optimised, into build/, and runs the test KillSoakTest with that many kills (500).
+STREAMVIEW_SEED, a number that each run prints, repeats a run.
+USAGE
+}
+
+cd "$(dirname "$0")/.."
+kills=${1:-500}
+case $kills in
+  -h | --help) usage; exit 0 ;;
+  '' | *[!0-9]*) usage >&2; exit 2 ;;
+esac
+
+scripts/install-deps.sh test
+cmake --preset release -DSTREAMVIEW_TESTS=ON > /dev/null
+cmake --build --preset release --parallel "$(nproc)" --target streamview ext_tests
+
+STREAMVIEW_KILLS=$kills exec build/tests/ext_tests --gtest_filter='KillSoakTest.*'
