@@ -54,16 +54,17 @@ bool ReadVarint(std::string_view* input, uint64_t* v) {
   const uint8_t first = Byte(*input, 0);
   const size_t length = EncodedLength(first);
   if (input->size() < length) return false;
+  // Only the shortest encoding of a value is one: else equal keys could differ.
   if (length == 1) {
     *v = first;
   } else if (length == 2) {
     *v = kMaxOneByte + 256 * (first - kMinTwoBytes) + Byte(*input, 1);
+    if (*v < kMinTwoBytes) return false;
   } else if (length == 3) {
     *v = kMinThreeBytes + 256 * Byte(*input, 1) + Byte(*input, 2);
   } else {
     *v = 0;
     for (size_t i = 1; i < length; ++i) *v = *v << 8 | Byte(*input, i);
-    // One encoding for each value: else equal keys could differ.
     if (*v < kMinBigEndian || BytesNeeded(*v) != static_cast<int>(length) - 1) return false;
   }
   input->remove_prefix(length);

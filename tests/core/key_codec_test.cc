@@ -109,7 +109,7 @@ TEST(VarintTest, OrderAndValueSurvive) {
 }
 
 TEST(VarintTest, TruncatedOrLongerThanNeededIsRefused) {
-  for (const char* hex : {"", "f1", "f9 00", "fa 01 08", "fa 01 08 ef", "fb 00 ff ff ff",
+  for (const char* hex : {"", "f1", "f1 00", "f9 00", "fa 01 08", "fa 01 08 ef", "fb 00 ff ff ff",
                           "ff 00 ff ff ff ff ff ff ff", "ff 01 02 03 04 05 06 07"}) {
     const std::string bytes = Bytes(hex);
     std::string_view input = bytes;
