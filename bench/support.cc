@@ -111,6 +111,17 @@ std::string Database::QueryText(const std::string& sql) {
 
 // ---
 
+double PeakMegabytes() {
+  std::FILE* const status = std::fopen("/proc/self/status", "r");
+  char line[256];
+  double kilobytes = 0;
+  while (status != nullptr && std::fgets(line, sizeof line, status) != nullptr) {
+    if (std::sscanf(line, "VmHWM: %lf", &kilobytes) == 1) break;
+  }
+  if (status != nullptr) std::fclose(status);
+  return kilobytes / 1024;
+}
+
 std::vector<Document> ReadDocuments(const std::string& path) {
   std::ifstream file(path);
   if (!file) Die("cannot read " + path);

@@ -68,6 +68,9 @@ class Database {
   sqlite3* db_ = nullptr;
 };
 
+// The most memory that this process has had at a time.
+double PeakMegabytes();
+
 struct Document {
   std::string key;
   std::string value;

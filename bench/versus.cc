@@ -162,17 +162,6 @@ void MeasureReadYourWrites(Contestant& contestant, const Workload& work, Metrics
   metrics["put_read_p99"] = Percentile(times, 0.99);
 }
 
-double PeakMegabytes() {
-  std::FILE* const status = std::fopen("/proc/self/status", "r");
-  char line[256];
-  double kilobytes = 0;
-  while (status != nullptr && std::fgets(line, sizeof line, status) != nullptr) {
-    if (std::sscanf(line, "VmHWM: %lf", &kilobytes) == 1) break;
-  }
-  if (status != nullptr) std::fclose(status);
-  return kilobytes / 1024;
-}
-
 Metrics RunRound(const std::string& name, const std::string& extension, const Workload& work) {
   const ScratchDirectory directory;
   Metrics metrics;

@@ -85,6 +85,8 @@ bool ReadTypedValue(std::string_view* input, ValueView* v) {
 static constexpr uint8_t kContinuesBit = 0x80;
 
 void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const ValueView& value) {
+  constexpr size_t kBesides = 48;  // at most so many bytes beside those of TEXT and BLOB
+  dst->reserve(dst->size() + key.bytes().size() + value.bytes().size() + kBesides);
   dst->push_back(kRecordVersion);
   AppendVarint(dst, static_cast<uint64_t>(time_ms));
   AppendTypedValue(dst, key);

@@ -44,7 +44,7 @@ constexpr size_t kFewDocuments = 500;
 // beyond that as the memory of all indexes allows.
 constexpr Seq kFarBehind = 10'000;
 constexpr size_t kMinPendingBytes = 4u << 20;
-constexpr size_t kMaxPendingBytes = 32u << 20;
+constexpr size_t kMaxPendingBytes = 16u << 20;
 // Supersessions that are kept in memory once they are written, for the views that follow.
 constexpr size_t kRecent = 8192;
 constexpr size_t kBytesOfAnEntry = 96;  // in the map, beside the key

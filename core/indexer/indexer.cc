@@ -12,7 +12,7 @@ namespace {
 // How long to leave what failed (a full disk, a damaged file) before it is tried again.
 constexpr std::chrono::milliseconds kRetryAfter{500};
 // How long new entries gather before they are processed.
-constexpr std::chrono::milliseconds kGather{2};
+constexpr std::chrono::milliseconds kGather{10};
 // How long to wait for a view that a reader advances.
 constexpr std::chrono::milliseconds kPatience{20};
 // Views that build, and are ahead of others that build, get every so many rounds only: so that

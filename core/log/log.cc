@@ -17,6 +17,10 @@ namespace {
 constexpr size_t kMaxRecent = 16384;
 constexpr size_t kMaxRecentBytes = 8u << 20;
 
+// About what a write batch takes beside what is put into it.
+constexpr size_t kBytesOfABatch = 256;
+constexpr size_t kBytesOfAPut = 24;
+
 std::string LogKey(Seq seq) {
   std::string key;
   AppendBigEndian64(&key, seq);
@@ -130,7 +134,9 @@ int64_t Log::NextTime() {
 Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                          SyncMode sync, const std::string& token) {
   SV_RETURN_IF_ERROR(background_error());
-  rocksdb::WriteBatch batch;
+  size_t bytes = kBytesOfABatch;
+  for (const auto& record : records) bytes += record->size() + kBytesOfAPut;
+  rocksdb::WriteBatch batch(bytes);
   if (!token.empty()) {
     const Conditional conditional{first, records.size(), token, committed_token_};
     SV_RETURN_IF_ERROR(PutConditional(*store_, conditional, &batch));

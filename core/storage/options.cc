@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kMiB = 1u << 20;
 constexpr size_t kBlockCacheBytes = 64 * kMiB;
-constexpr size_t kWriteBufferBytes = 96 * kMiB;  // of all column families together
+constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families together
 // Write-ahead log kept at most before the column families that still need it are flushed: bounds
 // the replay after a crash.
 constexpr size_t kMaxWalBytes = 128 * kMiB;
@@ -40,15 +40,14 @@ class DamageStopsNoWrites final : public rocksdb::EventListener {
   }
 };
 
-// A column family that falls behind in compaction must not stall the writes of the others:
-// RocksDB's stalls hold up the whole database, so the ones that no append waits for never ask for
-// one.
+// A column family that falls behind in compaction must not stall writes, which would hold up those
+// of all families: compactions catch up when there is less to do. Memory is bounded by the write
+// buffer manager.
 void NeverStall(rocksdb::ColumnFamilyOptions* options) {
   options->level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
   options->level0_stop_writes_trigger = std::numeric_limits<int>::max();
   options->soft_pending_compaction_bytes_limit = 0;
   options->hard_pending_compaction_bytes_limit = 0;
-  options->max_write_buffer_number = 64;
 }
 
 }  // namespace
@@ -61,6 +60,9 @@ SharedBuffers NewSharedBuffers() {
 }
 
 rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
+  // Compactions can wait, appends and their views should not have to. (The threads are those of all
+  // RocksDB databases of the process.)
+  rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
   rocksdb::DBOptions options;
   options.create_missing_column_families = true;
   options.max_background_jobs = 2;
@@ -98,10 +100,16 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
     table.block_size = 16 * 1024;
     table.filter_policy.reset();
     options.write_buffer_size = 16 * kMiB;
+    // Appends wait for the flush of the one before the last: what comes faster than the disk takes
+    // it must not pile up in memory.
     options.max_write_buffer_number = 3;
+    NeverStall(&options);
     options.bottommost_compression = rocksdb::kZSTD;
+    options.bottommost_compression_opts.enabled = true;
+    options.bottommost_compression_opts.level = 1;
   } else if (name == "docs" || name.rfind(kViewFamilyPrefix, 0) == 0) {
     options.write_buffer_size = 16 * kMiB;
+    options.max_write_buffer_number = 64;
     NeverStall(&options);
     if (name == "docs") {
       // Most documents are new: that the memtable does not have them is told without a search.

@@ -10,7 +10,7 @@
 namespace streamview {
 
 // What all indexes that are far behind may keep in memory before they write it.
-constexpr size_t kBuildingBytes = 64u << 20;
+constexpr size_t kBuildingBytes = 40u << 20;
 
 // What all column families of one store share, so that memory is bounded for the whole of it.
 struct SharedBuffers {

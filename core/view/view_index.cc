@@ -34,7 +34,7 @@ constexpr size_t kMaxRepairs = 4096;
 // beyond that as the memory of all indexes allows.
 constexpr Seq kFarBehind = 10'000;
 constexpr size_t kMinPendingBytes = 4u << 20;
-constexpr size_t kMaxPendingBytes = 32u << 20;
+constexpr size_t kMaxPendingBytes = 16u << 20;
 // Above this, states that no reader holds any more are looked for.
 constexpr size_t kManyStates = 64;
 
