@@ -53,14 +53,17 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   store_options.create = create;
   SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
   SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
-  if (!options.directory.empty() && !options.database.empty()) {
-    SV_RETURN_IF_ERROR(
-        ClaimForDatabase(engine->store_.get(), options.directory, options.database, options.adopt));
+  const bool owned = !options.directory.empty() && !options.database.empty();
+  if (owned && !options.adopt) {
+    SV_RETURN_IF_ERROR(CheckOwner(*engine->store_, options.directory, options.database));
   }
   Result<std::unique_ptr<Log>> log =
       Log::Open(engine->store_.get(), options.committed_token, options.adopt);
   if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
   engine->log_ = *std::move(log);
+  if (owned) {
+    SV_RETURN_IF_ERROR(NoteOwner(engine->store_.get(), options.directory, options.database));
+  }
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
   engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());
 
@@ -94,8 +97,22 @@ LocalEngine::~LocalEngine() {
     return;
   }
   indexer_.reset();
+  try {
+    WriteIndexes();
+  } catch (...) {
+    // No memory: it is done again at the next opening.
+  }
   MutexLock lock(mutex_);
   views_.clear();
+}
+
+// An error costs no more than doing it again at the next opening.
+void LocalEngine::WriteIndexes() {
+  if (docs_ != nullptr) (void)docs_->Write();
+  for (const std::shared_ptr<LocalView>& view : LocalViews()) {
+    for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) (void)index->Write();
+  }
+  if (log_ != nullptr) (void)log_->Settle();
 }
 
 Status LocalEngine::CheckIdentity(bool create) {

@@ -58,6 +58,7 @@ class LocalEngine final : public Engine {
  private:
   explicit LocalEngine(const EngineOptions& options);
   Status CheckIdentity(bool create);
+  void WriteIndexes() EXCLUDES(mutex_);
   Status RestoreViews(const std::vector<std::string>& known_ids) EXCLUDES(mutex_);
   Result<bool> CheckFamily(const ColumnFamily& family);
   Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,

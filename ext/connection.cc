@@ -166,13 +166,25 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptLog(const TableName& log) {
   }
   Result<std::shared_ptr<LogSession>> session = OpenLog(log);
   if (session.ok() || session.status().IsCutShort()) return session;
+  // The database must be able to tell before the log is changed.
+  SV_RETURN_IF_ERROR(ExecuteSql(db_, "BEGIN IMMEDIATE"));
+  session = AdoptWithLock(log);
+  const Status ended = ExecuteSql(db_, session.ok() ? "COMMIT" : "ROLLBACK");
+  if (session.ok() && !ended.ok()) {
+    (void)ExecuteSql(db_, "ROLLBACK");
+    return ended;
+  }
+  return session;
+}
+
+Result<std::shared_ptr<LogSession>> Connection::AdoptWithLock(const TableName& log) {
   LogConfig config(db_, log);
   SV_ASSIGN_OR_RETURN(LogSettings settings, config.Load());
   SV_ASSIGN_OR_RETURN(settings.identity.log_id, ReadLogId(settings.identity.directory));
+  SV_RETURN_IF_ERROR(config.PutLogId(settings.identity.log_id));
   SV_ASSIGN_OR_RETURN(EngineOptions options, OptionsToOpen(log, settings.identity));
   options.adopt = true;
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
-  SV_RETURN_IF_ERROR(config.PutLogId(settings.identity.log_id));
   return AddSession(log, settings, std::move(engine));
 }
 

@@ -111,6 +111,8 @@ class Connection {
 
  private:
   EngineOptions MakeEngineOptions(const TableName& log, const LogIdentity& identity) const;
+  // REQUIRES: the connection has the write lock of the log's database
+  Result<std::shared_ptr<LogSession>> AdoptWithLock(const TableName& log);
   // Those for a log that exists, with the ids of its views.
   Result<EngineOptions> OptionsToOpen(const TableName& log, const LogIdentity& identity) const;
   std::shared_ptr<LogSession> AddSession(const TableName& log, const LogSettings& settings,

@@ -64,7 +64,7 @@ Result<std::optional<KeyPattern>> KeyPattern::Make(PatternKind kind, sqlite3_val
   if (sqlite3_value_type(pattern) == SQLITE_NULL) return std::optional<KeyPattern>();
   const unsigned char* text = sqlite3_value_text(pattern);
   if (text == nullptr && sqlite3_value_bytes(pattern) > 0) {
-    return Status(StatusCode::kNoMemory, "out of memory");
+    return Status::NoMemory();
   }
   // As SQLite reads it: up to the first NUL.
   std::string prefix(text == nullptr ? "" : reinterpret_cast<const char*>(text));

@@ -123,7 +123,7 @@ class SqlMapper final : public Mapper {
     std::vector<std::string> names;
     for (size_t i = 0; i < row_.size(); ++i) {
       const char* name = sqlite3_column_name(statement_.get(), static_cast<int>(i));
-      if (name == nullptr) return Status(StatusCode::kNoMemory, "out of memory");
+      if (name == nullptr) return Status::NoMemory();
       names.emplace_back(name);
     }
     return names;

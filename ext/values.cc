@@ -22,14 +22,14 @@ Result<ValueView> ViewOf(sqlite3_value* value) {
       return ValueView::Real(sqlite3_value_double(value));
     case SQLITE_TEXT: {
       const unsigned char* text = sqlite3_value_text(value);
-      if (text == nullptr) return Status(StatusCode::kNoMemory, "out of memory");
+      if (text == nullptr) return Status::NoMemory();
       return ValueView::Text(BytesOf(text, sqlite3_value_bytes(value)));
     }
     case SQLITE_BLOB: {
       // An empty blob has no address either.
       const void* blob = sqlite3_value_blob(value);
       const int size = sqlite3_value_bytes(value);
-      if (blob == nullptr && size > 0) return Status(StatusCode::kNoMemory, "out of memory");
+      if (blob == nullptr && size > 0) return Status::NoMemory();
       return ValueView::Blob(BytesOf(blob, size));
     }
     default:
@@ -42,7 +42,7 @@ Result<ValueView> ViewOfUtf8(sqlite3_value* value) {
   // An empty text has no address.
   const void* const text = sqlite3_value_blob(value);
   const int size = sqlite3_value_bytes(value);
-  if (text == nullptr && size > 0) return Status(StatusCode::kNoMemory, "out of memory");
+  if (text == nullptr && size > 0) return Status::NoMemory();
   return ValueView::Text(BytesOf(text, text == nullptr ? 0 : size));
 }
 

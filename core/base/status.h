@@ -36,9 +36,10 @@ class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
   Status(StatusCode code, std::string message)
-      : error_(code == StatusCode::kOk
-                   ? nullptr
-                   : std::make_shared<const Error>(Error{code, std::move(message)})) {}
+      : code_(code),
+        message_(code == StatusCode::kOk
+                     ? nullptr
+                     : std::make_shared<const std::string>(std::move(message))) {}
 
   static Status Ok() { return Status(); }
   static Status InvalidArgument(std::string m) {
@@ -51,16 +52,16 @@ class [[nodiscard]] Status {
   static Status Corruption(std::string m) { return {StatusCode::kCorruption, std::move(m)}; }
   static Status IOError(std::string m) { return {StatusCode::kIOError, std::move(m)}; }
   static Status Misuse(std::string m) { return {StatusCode::kMisuse, std::move(m)}; }
-  static Status Interrupted() { return {StatusCode::kInterrupted, "interrupted"}; }
   static Status TimedOut(std::string m) { return {StatusCode::kTimedOut, std::move(m)}; }
   static Status Failed(std::string m) { return {StatusCode::kFailed, std::move(m)}; }
+  // These allocate nothing, and so cannot fail.
+  static Status NoMemory() noexcept { return Status(StatusCode::kNoMemory); }
+  static Status Interrupted() noexcept { return Status(StatusCode::kInterrupted); }
+  static Status TimedOut() noexcept { return Status(StatusCode::kTimedOut); }
 
-  bool ok() const { return error_ == nullptr; }
-  StatusCode code() const { return ok() ? StatusCode::kOk : error_->code; }
-  const std::string& message() const {
-    static const std::string kNone;
-    return ok() ? kNone : error_->message;
-  }
+  bool ok() const { return code_ == StatusCode::kOk; }
+  StatusCode code() const { return code_; }
+  const std::string& message() const { return message_ ? *message_ : UsualMessage(code_); }
   // The work was stopped half-way, whatever it was done on: this says nothing of that, and must not
   // be remembered or taken for an answer.
   bool IsCutShort() const {
@@ -73,11 +74,11 @@ class [[nodiscard]] Status {
   }
 
  private:
-  struct Error {
-    StatusCode code;
-    std::string message;
-  };
-  std::shared_ptr<const Error> error_;  // null: OK, which costs next to nothing
+  explicit Status(StatusCode code) noexcept : code_(code) {}
+  static const std::string& UsualMessage(StatusCode code);
+
+  StatusCode code_ = StatusCode::kOk;
+  std::shared_ptr<const std::string> message_;  // null: the usual one
 };
 
 // A T, or the Status that says why there is none.

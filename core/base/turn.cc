@@ -15,24 +15,35 @@ Status Turn::Take(const WaitOptions& wait) {
     ticket = next_ticket_++;
     waiting_.push_back(ticket);
   }
-  Status status;
+  try {
+    const Status status = Await(ticket, wait);
+    if (!status.ok()) Leave(ticket);
+    return status;
+  } catch (...) {
+    Leave(ticket);
+    throw;
+  }
+}
+
+Status Turn::Await(uint64_t ticket, const WaitOptions& wait) {
   for (;;) {
     // The caller's poll runs with no lock held: it may call into SQLite.
-    status = wait.CheckInterrupted();
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     MutexLock lock(mutex_);
-    if (status.ok() && !taken_ && waiting_.front() == ticket) {
+    if (!taken_ && waiting_.front() == ticket) {
       waiting_.pop_front();
       taken_ = true;
-      return status;
+      return Status::Ok();
     }
-    if (status.ok() && wait.Expired()) status = Status::TimedOut("timed out");
-    if (!status.ok()) {
-      waiting_.erase(std::find(waiting_.begin(), waiting_.end(), ticket));
-      changed_.NotifyAll();
-      return status;
-    }
+    if (wait.Expired()) return Status::TimedOut();
     changed_.WaitUntil(mutex_, wait.NextPoll());
   }
+}
+
+void Turn::Leave(uint64_t ticket) {
+  MutexLock lock(mutex_);
+  waiting_.erase(std::find(waiting_.begin(), waiting_.end(), ticket));
+  changed_.NotifyAll();
 }
 
 void Turn::Release() {

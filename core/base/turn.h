@@ -28,6 +28,9 @@ class Turn {
   void Release();
 
  private:
+  Status Await(uint64_t ticket, const WaitOptions& wait) EXCLUDES(mutex_);
+  void Leave(uint64_t ticket) EXCLUDES(mutex_);
+
   Mutex mutex_;
   CondVar changed_;
   bool taken_ GUARDED_BY(mutex_) = false;

@@ -38,13 +38,8 @@ Status ReadSeq(const rocksdb::Slice& bytes, Seq* seq) {
   return ReadVarint(&input, seq) && input.empty() ? Status::Ok() : Malformed();
 }
 
-// Fewer documents than this are not written at once.
-constexpr size_t kFewDocuments = 500;
-// An index that is so many entries behind writes large sorted runs: of at least so many bytes, and
-// beyond that as the memory of all indexes allows.
-constexpr Seq kFarBehind = 10'000;
-constexpr size_t kMinPendingBytes = 4u << 20;
-constexpr size_t kMaxPendingBytes = 16u << 20;
+// Fewer entries than this are not written at once.
+constexpr Seq kFewEntries = 1000;
 // Supersessions that are kept in memory once they are written, for the views that follow.
 constexpr size_t kRecent = 8192;
 constexpr size_t kBytesOfAnEntry = 96;  // in the map, beside the key
@@ -123,7 +118,7 @@ Result<Seq> DocIndex::LastEnd(Seq seq) const {
 Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
   while (checkpoint() < seq) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
-    if (wait.Expired()) return Status::TimedOut("timed out");
+    if (wait.Expired()) return Status::TimedOut();
     SV_RETURN_IF_ERROR(AdvanceBatch(seq));
   }
   return Status::Ok();
@@ -133,7 +128,7 @@ Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(AdvanceTo(seq, wait));
   while (settled_.load(std::memory_order_acquire) < seq) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
-    if (wait.Expired()) return Status::TimedOut("timed out");
+    if (wait.Expired()) return Status::TimedOut();
     SV_RETURN_IF_ERROR(AdvanceBatch(log_->head()));  // which ends a transaction
   }
   return Status::Ok();
@@ -149,44 +144,57 @@ Status DocIndex::AdvanceBatch(Seq seq) {
 }
 
 Status DocIndex::Apply(const EntryBatch& batch) {
+  Versions written;
+  SV_RETURN_IF_ERROR(ReadWritten(batch, &written));
   bool may_wait;
   {
     MutexLock lock(pending_mutex_);
     for (const Entry& entry : batch.entries()) {
-      // What an error leaves is as it was found: the batch is taken again.
-      if (entry.has_document()) SV_RETURN_IF_ERROR(AddVersion(entry));
+      if (entry.has_document()) AddVersion(entry, written);
       checkpoint_.store(entry.seq, std::memory_order_release);
     }
-    pending_.memory.Set(pending_.bytes);
-    may_wait = MayWait();
+    const Seq entries = checkpoint() - written_;
+    pending_run_.Set(entries, pending_bytes_);
+    may_wait = entries < kFewEntries || pending_run_.MayGrow(log_->head() - checkpoint());
   }
   if (const Seq end = batch.last_end(); end != 0) settled_.store(end, std::memory_order_release);
   return may_wait ? Status::Ok() : WritePending();
 }
 
-Status DocIndex::AddVersion(const Entry& entry) {
+// The versions, as the column family has them, of the batch's documents that are not pending.
+Status DocIndex::ReadWritten(const EntryBatch& batch, Versions* versions) {
+  {
+    MutexLock lock(pending_mutex_);
+    if (written_ == 0) return Status::Ok();
+    for (const Entry& entry : batch.entries()) {
+      if (!entry.has_document()) continue;
+      std::string doc_key = DocKey(entry.key);
+      if (pending_.count(doc_key) == 0) versions->try_emplace(std::move(doc_key));
+    }
+  }
+  for (auto& [doc_key, version] : *versions) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &version));
+  return Status::Ok();
+}
+
+// Changes nothing where it throws.
+void DocIndex::AddVersion(const Entry& entry, const Versions& written) {
   std::string doc_key = DocKey(entry.key);
-  auto document = pending_.latest.find(doc_key);
-  if (document == pending_.latest.end()) {
-    DocVersion latest;
-    if (written_ != 0) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &latest));
-    pending_.bytes += doc_key.size() + kBytesOfAnEntry;
-    document = pending_.latest.emplace(std::move(doc_key), latest).first;
+  auto document = pending_.find(doc_key);
+  if (document == pending_.end()) {
+    const auto found = written.find(doc_key);
+    const size_t bytes = doc_key.size() + kBytesOfAnEntry;
+    document =
+        pending_.emplace(std::move(doc_key), found == written.end() ? DocVersion() : found->second)
+            .first;
+    pending_bytes_ += bytes;
   }
   if (document->second.seq != 0) {
     superseded_.emplace_back(entry.seq, document->second);
-    pending_.bytes += sizeof(superseded_[0]);
+    pending_bytes_ += sizeof(superseded_[0]);
     if (entry.seq < first_superseding_) first_superseding_ = entry.seq;
     last_superseding_ = entry.seq;
   }
   document->second = VersionOf(entry);
-  return Status::Ok();
-}
-
-bool DocIndex::MayWait() const {
-  if (pending_.latest.size() < kFewDocuments) return true;
-  return log_->head() > checkpoint() + kFarBehind && pending_.bytes < kMaxPendingBytes &&
-         (pending_.bytes < kMinPendingBytes || !store_->building_memory().exceeded());
 }
 
 // On error nothing is lost: what is pending stays so.
@@ -197,12 +205,12 @@ Status DocIndex::WritePending() {
     MutexLock lock(pending_mutex_);
     if (written_ == checkpoint()) return Status::Ok();
     // Nobody else changes them, so they can be read on with the lock released.
-    for (const auto& document : pending_.latest) documents.push_back(&document);
+    for (const auto& document : pending_) documents.push_back(&document);
     superseded.assign(FindRecent(written_ + 1), superseded_.cend());
   }
   std::sort(documents.begin(), documents.end(),
             [](const auto* a, const auto* b) { return a->first < b->first; });
-  FamilyWrite write(store_, store_->docs(), documents.size());
+  FamilyWrite write(store_, store_->docs(), documents.size() + superseded.size());
   std::string value;
   AppendVarint(&value, checkpoint());
   write.Put(ToView(kCheckpoint), value);
@@ -215,9 +223,9 @@ Status DocIndex::WritePending() {
   for (const auto* document : documents) put(document->first, document->second);
   SV_RETURN_IF_ERROR(write.Commit());
   MutexLock lock(pending_mutex_);
-  pending_.latest.clear();
-  pending_.bytes = 0;
-  pending_.memory.Set(0);
+  pending_.clear();
+  pending_bytes_ = 0;
+  pending_run_.Clear();
   written_ = checkpoint();
   if (superseded_.size() > kRecent) {
     const auto end = superseded_.end() - kRecent / 2;
@@ -256,7 +264,7 @@ Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession
   return Status::Ok();
 }
 
-std::vector<std::pair<Seq, DocVersion>>::const_iterator DocIndex::FindRecent(Seq seq) const {
+std::deque<std::pair<Seq, DocVersion>>::const_iterator DocIndex::FindRecent(Seq seq) const {
   return std::lower_bound(superseded_.begin(), superseded_.end(), seq,
                           [](const auto& entry, Seq wanted) { return entry.first < wanted; });
 }
@@ -298,8 +306,8 @@ Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
   DocVersion version;
   {
     MutexLock lock(pending_mutex_);
-    const auto found = pending_.latest.find(doc_key);
-    if (found != pending_.latest.end()) version = found->second;
+    const auto found = pending_.find(doc_key);
+    if (found != pending_.end()) version = found->second;
   }
   if (version.seq == 0) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &version));
   return AsOf(version, at);
@@ -336,11 +344,13 @@ Result<DocIndex::State> DocIndex::TakeState() {
   return State{settled_.load(std::memory_order_relaxed), TakeSnapshot(store_->db())};
 }
 
+Status DocIndex::Write() {
+  MutexLock lock(mutex_);
+  return WritePending();
+}
+
 Status DocIndex::Flush() {
-  {
-    MutexLock lock(mutex_);
-    SV_RETURN_IF_ERROR(WritePending());
-  }
+  SV_RETURN_IF_ERROR(Write());
   return store_->Flush(store_->docs());
 }
 

@@ -3,15 +3,16 @@
 //
 // It walks the log ahead of the views, and is itself a checkpointed function of it: what a crash
 // takes from its column family is made again from the log. Documents, superseded entries and
-// checkpoint share one column family, so that one write holds them together. Far from the head of
-// the log they are kept in memory, until they make a large sorted write; whoever asks is answered
-// from both.
+// checkpoint share one column family, so that one write holds them together. Some are kept in
+// memory first, few near the head of the log, many far from it (core/storage/pending_run.h);
+// whoever asks is answered from both.
 //
 // Thread-safe.
 
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -87,31 +88,27 @@ class DocIndex {
   };
   Result<State> TakeState() EXCLUDES(mutex_, pending_mutex_);
 
-  // Writes to disk what is in memory.
+  // Writes what is in memory to the column family.
+  Status Write() EXCLUDES(mutex_, pending_mutex_);
+  // The same, and to disk.
   Status Flush() EXCLUDES(mutex_, pending_mutex_);
 
   Log* log() const { return log_; }
   Store* store() const { return store_; }
 
  private:
-  // What is processed and not written yet.
-  struct Pending {
-    explicit Pending(MemoryBudget* budget) : memory(budget) {}
-
-    std::unordered_map<std::string, DocVersion> latest;  // by key, as it is stored
-    size_t bytes = 0;                                    // about so many, superseded_ included
-    MemoryShare memory;
-  };
+  using Versions = std::unordered_map<std::string, DocVersion>;  // by key, as it is stored
 
   explicit DocIndex(Log* log)
-      : log_(log), store_(log->store()), pending_(&store_->building_memory()) {}
+      : log_(log), store_(log->store()), pending_run_(&store_->building_memory()) {}
   Status Recover();
   Status Apply(const EntryBatch& batch) REQUIRES(mutex_) EXCLUDES(pending_mutex_);
-  Status AddVersion(const Entry& entry) REQUIRES(mutex_, pending_mutex_);
-  bool MayWait() const REQUIRES(mutex_, pending_mutex_);
+  Status ReadWritten(const EntryBatch& batch, Versions* versions) REQUIRES(mutex_)
+      EXCLUDES(pending_mutex_);
+  void AddVersion(const Entry& entry, const Versions& written) REQUIRES(mutex_, pending_mutex_);
   Status WritePending() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
   // The first of the recent supersessions by `seq` or later.
-  std::vector<std::pair<Seq, DocVersion>>::const_iterator FindRecent(Seq seq) const
+  std::deque<std::pair<Seq, DocVersion>>::const_iterator FindRecent(Seq seq) const
       REQUIRES(pending_mutex_);
   Status ListWritten(Seq after, Seq upto, std::vector<Supersession>* out) const;
   Result<Seq> LastEnd(Seq seq) const;
@@ -128,11 +125,14 @@ class DocIndex {
 
   // Taken after mutex_, which who changes them has, too.
   mutable Mutex pending_mutex_;
-  Pending pending_ GUARDED_BY(pending_mutex_);
+  // The latest versions that are not written yet.
+  Versions pending_ GUARDED_BY(pending_mutex_);
+  size_t pending_bytes_ GUARDED_BY(pending_mutex_) = 0;  // about so many, superseded_ included
+  PendingRun pending_run_ GUARDED_BY(pending_mutex_);
   Seq written_ GUARDED_BY(pending_mutex_) = 0;  // the checkpoint in the column family
   // What each entry from recent_from_ on superseded, where it did; ascending. Those up to written_
   // are in the column family, too.
-  std::vector<std::pair<Seq, DocVersion>> superseded_ GUARDED_BY(pending_mutex_);
+  std::deque<std::pair<Seq, DocVersion>> superseded_ GUARDED_BY(pending_mutex_);
   Seq recent_from_ GUARDED_BY(pending_mutex_) = 1;
 };
 

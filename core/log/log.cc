@@ -50,12 +50,13 @@ Status Log::MatchDatabase(const CommittedToken& committed_token, bool adopt) {
                               ", within its last transaction");
   }
   committed_token_ = last.token;
+  settled_ = last.first == 0;
   if (!committed_token) return Status::Ok();
   SV_ASSIGN_OR_RETURN(std::string committed, committed_token(last.token));
   if (committed == last.token) return Status::Ok();
   // What follows a conditional transaction was appended after it had committed.
-  const bool undecided = last.last() == head() && last.first != 0;
-  if (undecided && committed == last.previous) {
+  const bool undecided = last.first != 0 && last.last() == head();
+  if (undecided && !adopt && committed == last.previous) {
     committed_token_ = std::move(committed);
     SV_RETURN_IF_ERROR(EraseRecords(last.first, last.count, SyncMode::kFull));
     return Recover();
@@ -63,6 +64,11 @@ Status Log::MatchDatabase(const CommittedToken& committed_token, bool adopt) {
   if (!adopt) return TokenMismatch(head(), last.token, committed);
   committed_token_ = std::move(committed);
   return EraseRecords(head() + 1, 0, SyncMode::kFull);
+}
+
+Status Log::Settle() {
+  if (settled_ || !background_error().ok()) return Status::Ok();
+  return EraseRecords(head() + 1, 0, SyncMode::kNormal);
 }
 
 Status Log::SettleCopy(Store* copy) {
@@ -88,8 +94,6 @@ Status Log::Recover() {
     SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
     last_time_ms_ = entry.time_ms;
   }
-  MutexLock lock(mutex_);
-  tail_ = seq;
   head_.store(seq, std::memory_order_release);
   return Status::Ok();
 }
@@ -140,6 +144,7 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
   if (!token.empty()) {
     const Conditional conditional{first, records.size(), token, committed_token_};
     SV_RETURN_IF_ERROR(PutConditional(*store_, conditional, &batch));
+    settled_ = false;
   }
   for (size_t i = 0; i < records.size(); i++) {
     const std::string& record = *records[i];
@@ -159,14 +164,9 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
   return erased.ok() ? written : erased;
 }
 
+// Also puts down committed_token_ as that of the last conditional transaction, and that it is
+// committed: the one that is taken back may have said that it was the last one.
 Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
-  MutexLock lock(mutex_);
-  return Erase(first, count, sync);
-}
-
-// Also puts down committed_token_ as that of the last conditional transaction: the one that is taken
-// back may have said that it was.
-Status Log::Erase(Seq first, size_t count, SyncMode sync) {
   rocksdb::WriteBatch batch;
   Status status = PutConditional(*store_, Conditional{0, 0, committed_token_, ""}, &batch);
   for (size_t i = 0; i < count && status.ok(); i++) {
@@ -174,9 +174,14 @@ Status Log::Erase(Seq first, size_t count, SyncMode sync) {
   }
   if (status.ok()) status = store_->WriteLogged(&batch);
   if (status.ok()) status = Persist(sync);
-  if (!status.ok() && background_error_.ok()) {
+  if (status.ok()) {
+    settled_ = true;
+  } else {
     // Whether they are gone is unknown: nothing may be appended under their numbers.
-    background_error_ = status.WithContext("the log takes no more appends until it is reopened");
+    MutexLock lock(mutex_);
+    if (background_error_.ok()) {
+      background_error_ = status.WithContext("the log takes no more appends until it is reopened");
+    }
   }
   return status;
 }
@@ -189,13 +194,12 @@ void Log::Publish(Seq first, const std::vector<std::shared_ptr<const std::string
     for (size_t i = 0; i < records.size(); i++) {
       KeepRecent({records[i], /*continues=*/i + 1 < records.size()});
     }
-    SetHead(first + records.size() - 1);
+    AdvanceHead(first + records.size() - 1);
   }
   if (on_publish_) on_publish_();
 }
 
-void Log::SetHead(Seq head) {
-  tail_ = std::max(tail_, head);
+void Log::AdvanceHead(Seq head) noexcept {
   head_.store(head, std::memory_order_release);
   head_moved_.NotifyAll();
 }
@@ -228,9 +232,16 @@ std::vector<Log::Record> Log::RecentRecords(Seq first, Seq last, size_t limit) c
 Status Log::TakeTurn(const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(background_error());
   SV_RETURN_IF_ERROR(AwaitTurn(wait));
-  MutexLock lock(mutex_);
-  while (tail_ > head()) head_moved_.Wait(mutex_);
-  return Status::Ok();
+  Status status;
+  while (status.ok()) {
+    status = wait.CheckInterrupted();
+    MutexLock lock(commit_mutex_);
+    if (unpublished_.empty()) return Status::Ok();
+    if (wait.Expired()) status = Status::Busy("other connections are appending to the log");
+    if (status.ok()) decided_.WaitUntil(commit_mutex_, wait.NextPoll());
+  }
+  writer_turn_.Release();
+  return status;
 }
 
 Status Log::AwaitTurn(const WaitOptions& wait) {
@@ -244,76 +255,95 @@ Status Log::AwaitTurn(const WaitOptions& wait) {
 Result<Seq> Log::AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                            const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(CheckKey(key));
+  SV_RETURN_IF_ERROR(background_error());
   SV_RETURN_IF_ERROR(AwaitTurn(wait));
-  Result<Written> written = [&]() -> Result<Written> {
-    const TurnHolder holder(writer_turn_);
-    std::string record;
-    AppendRecord(&record, NextTime(), key, value);
-    return WriteNow(std::make_shared<const std::string>(std::move(record)), sync);
-  }();
-  SV_RETURN_IF_ERROR(written.status());
-  SV_RETURN_IF_ERROR(CommitTogether(*written));
-  return written->seq;
+  Waiter waiter;
+  SV_ASSIGN_OR_RETURN(const Seq seq, WriteNow(key, value, sync, &waiter));
+  SV_RETURN_IF_ERROR(CommitTogether(&waiter));
+  return seq;
 }
 
-Result<Log::Written> Log::WriteNow(std::shared_ptr<const std::string> record, SyncMode sync) {
-  MutexLock lock(mutex_);
-  SV_RETURN_IF_ERROR(background_error_);
-  const Seq seq = tail_ + 1;
+// Has the turn, and lets go of it.
+Result<Seq> Log::WriteNow(const ValueView& key, const ValueView& value, SyncMode sync,
+                          Waiter* waiter) {
+  const TurnHolder holder(writer_turn_);
+  std::string record;
+  AppendRecord(&record, NextTime(), key, value);
+  Unpublished entry{{std::make_shared<const std::string>(std::move(record)), false}, waiter};
+  MutexLock lock(commit_mutex_);
+  const Seq seq = head() + unpublished_.size() + 1;
+  SV_RETURN_IF_ERROR(Enqueue(seq, std::move(entry)));
+  unpublished_sync_ = std::max(unpublished_sync_, sync);
+  return seq;
+}
+
+Status Log::Enqueue(Seq seq, Unpublished entry) {
   rocksdb::WriteBatch batch;
-  SV_RETURN_IF_ERROR(FromRocks(batch.Put(store_->log(), LogKey(seq), *record), "writing the log"));
-  tail_records_.push_back({std::move(record), /*continues=*/false});
-  if (const Status status = store_->WriteLogged(&batch); !status.ok()) {
-    tail_records_.pop_back();
-    const Status erased = Erase(seq, 1, SyncMode::kNormal);
-    return erased.ok() ? status : erased;
+  SV_RETURN_IF_ERROR(
+      FromRocks(batch.Put(store_->log(), LogKey(seq), *entry.record.bytes), "writing the log"));
+  unpublished_.push_back(std::move(entry));
+  Status status;
+  try {
+    status = store_->WriteLogged(&batch);
+  } catch (...) {
+    status = Status::NoMemory();
   }
-  tail_ = seq;
-  tail_sync_ = std::max(tail_sync_, sync);
-  return Written{seq, failures_};
+  if (status.ok()) return status;
+  unpublished_.pop_back();
+  const Status erased = EraseRecords(seq, 1, SyncMode::kNormal);
+  return erased.ok() ? status : erased;
 }
 
 // The first to come commits all that is written by then; those that come meanwhile wait, and one of
 // them goes next.
-Status Log::CommitTogether(const Written& written) {
-  Seq tail;
+Status Log::CommitTogether(Waiter* waiter) {
+  size_t count;
   SyncMode sync;
   {
-    MutexLock lock(mutex_);
-    while (committing_ && head() < written.seq && failures_ == written.failures) {
-      head_moved_.Wait(mutex_);
-    }
-    if (failures_ != written.failures) return last_failure_;
-    if (head() >= written.seq) return Status::Ok();
+    MutexLock lock(commit_mutex_);
+    while (committing_ && !waiter->decided) decided_.Wait(commit_mutex_);
+    if (waiter->decided) return waiter->outcome;
     committing_ = true;
-    tail = tail_;
-    sync = std::exchange(tail_sync_, SyncMode::kOff);
+    count = unpublished_.size();
+    sync = std::exchange(unpublished_sync_, SyncMode::kOff);
   }
-  const Status persisted = Persist(sync);
-  EndCommit(tail, persisted);
-  if (persisted.ok() && on_publish_) on_publish_();
-  return persisted;
+  EndCommit(count, PersistTail(sync));
+  if (waiter->outcome.ok() && on_publish_) on_publish_();
+  return waiter->outcome;
 }
 
-void Log::EndCommit(Seq tail, const Status& persisted) {
-  MutexLock lock(mutex_);
-  committing_ = false;
-  if (persisted.ok()) {
-    for (Seq seq = head(); seq < tail; ++seq) {
-      KeepRecent(std::move(tail_records_.front()));
-      tail_records_.pop_front();
-    }
-    SetHead(tail);
-  } else {
-    // Of none of them it is known how much of it reached the disk, and numbers have no gaps. If the
-    // erasure fails, that is the background error.
-    (void)Erase(head() + 1, tail_ - head(), SyncMode::kNormal);
-    tail_ = head();
-    tail_records_.clear();
-    failures_++;
-    last_failure_ = persisted;
-    head_moved_.NotifyAll();
+Status Log::PersistTail(SyncMode sync) noexcept {
+  try {
+    return Persist(sync);
+  } catch (...) {
+    return Status::NoMemory();
   }
+}
+
+// The first `count` are on the disk; or it is not known of any how much of it is, and since numbers
+// have no gaps, all are taken back.
+void Log::EndCommit(size_t count, const Status& persisted) noexcept {
+  MutexLock commit_lock(commit_mutex_);
+  if (!persisted.ok()) {
+    count = unpublished_.size();
+    try {
+      (void)EraseRecords(head() + 1, count, SyncMode::kNormal);  // or the background error is set
+    } catch (...) {
+      MutexLock lock(mutex_);
+      if (background_error_.ok()) background_error_ = Status::NoMemory();
+    }
+  }
+  MutexLock lock(mutex_);
+  if (persisted.ok()) AdvanceHead(head() + count);
+  for (; count > 0; --count) {
+    Unpublished& entry = unpublished_.front();
+    if (persisted.ok()) KeepRecent(std::move(entry.record));
+    entry.waiter->outcome = persisted;
+    entry.waiter->decided = true;
+    unpublished_.pop_front();
+  }
+  committing_ = false;
+  decided_.NotifyAll();
 }
 
 Status Log::background_error() const {

@@ -32,13 +32,17 @@ class Log {
  public:
   // `store` must outlive the log. The token of the log's last conditional transaction
   // (Transaction::Prepare) is compared with the one that `committed_token` gives; a null function is
-  // not asked. Where the database has the token before it, a transaction that ends the log is taken
-  // back. Where they do not fit otherwise, one of them is older than the other: kCannotOpen, and
-  // nothing is changed; with `adopt`, the log is kept as it is, and they fit from now on. Other
-  // errors: kCorruption, and those of the function.
+  // not asked. Where the database has the token before it, a transaction that ends the log, and of
+  // which it is not known whether it was committed, is taken back. Where they do not fit otherwise,
+  // one of them is older than the other: kCannotOpen, and nothing is changed. With `adopt`, the log
+  // is kept as it is in any case, and they fit from now on. Other errors: kCorruption, and those of
+  // the function.
   static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token,
                                            bool adopt = false);
 
+  // Notes that the last transaction is committed, whatever a database of another time says. For a
+  // log that is about to be closed. REQUIRES: no transaction is open
+  Status Settle();
   // For a copy of a log that was made while somebody had the writer's turn: its last transaction is
   // committed, and no database takes it back.
   static Status SettleCopy(Store* copy);
@@ -64,16 +68,16 @@ class Log {
   Status WaitForHead(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
 
   // Appends one entry as a transaction of its own, and returns its number once it is as durable as
-  // `sync` says, and visible. Concurrent calls share one fsync. On error the entry is not there.
-  // Errors: those of Transaction::Append and Prepare.
+  // `sync` says, and visible. Concurrent calls share one fsync. On error the entry is not there, or
+  // the background error is set. Errors: those of Transaction::Append and Prepare.
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
-                        const WaitOptions& wait) EXCLUDES(mutex_);
+                        const WaitOptions& wait) EXCLUDES(commit_mutex_, mutex_);
 
   // --- for transactions
 
   // Returns once the caller has the writer's turn and all that was appended is visible. Errors:
   // kBusy past the deadline, kInterrupted, the background error.
-  Status TakeTurn(const WaitOptions& wait) EXCLUDES(mutex_);
+  Status TakeTurn(const WaitOptions& wait) EXCLUDES(commit_mutex_, mutex_);
   void ReleaseTurn() { writer_turn_.Release(); }
 
   // What follows is for who has the turn.
@@ -104,17 +108,23 @@ class Log {
   Status MatchDatabase(const CommittedToken& committed_token, bool adopt);
   Status AwaitTurn(const WaitOptions& wait);
   Status Persist(SyncMode sync);
-  Status Erase(Seq first, size_t count, SyncMode sync) REQUIRES(mutex_);
-  // An entry that was written by AppendNow: `failures` is what failures_ was then.
-  struct Written {
-    Seq seq;
-    uint64_t failures;
+  // An entry of AppendNow on its way to the disk; `waiter` lives in the thread that waits for it.
+  struct Waiter {
+    bool decided = false;
+    Status outcome;
   };
-  Result<Written> WriteNow(std::shared_ptr<const std::string> record, SyncMode sync)
-      EXCLUDES(mutex_);
-  Status CommitTogether(const Written& written) EXCLUDES(mutex_);
-  void EndCommit(Seq tail, const Status& persisted) EXCLUDES(mutex_);
-  void SetHead(Seq head) REQUIRES(mutex_);
+  struct Unpublished {
+    Record record;
+    Waiter* waiter;
+  };
+  // Both return the entry's number, which is not decided yet.
+  Result<Seq> WriteNow(const ValueView& key, const ValueView& value, SyncMode sync, Waiter* waiter)
+      EXCLUDES(commit_mutex_);
+  Status Enqueue(Seq seq, Unpublished entry) REQUIRES(commit_mutex_);
+  Status CommitTogether(Waiter* waiter) EXCLUDES(commit_mutex_, mutex_);
+  Status PersistTail(SyncMode sync) noexcept;
+  void EndCommit(size_t count, const Status& persisted) noexcept EXCLUDES(commit_mutex_, mutex_);
+  void AdvanceHead(Seq head) noexcept REQUIRES(mutex_);
   void KeepRecent(Record record) noexcept REQUIRES(mutex_);
 
   Store* const store_;
@@ -122,20 +132,23 @@ class Log {
   std::function<void()> on_publish_;  // constant after set-up
 
   Turn writer_turn_;
-  // Guarded by writer_turn_.
+  // Guarded by writer_turn_. (A failed AppendNow reads the token without it: no transaction is under
+  // way then.)
   int64_t last_time_ms_ = 0;
   std::string committed_token_;  // of the last conditional transaction that has committed
+  bool settled_ = true;          // the metadata do not say that it may be undecided
 
-  mutable Mutex mutex_;
+  // Of AppendNow: what is written beyond the head, and by whom. While there is something, no
+  // transaction has the turn.
+  Mutex commit_mutex_;
+  CondVar decided_;
+  std::deque<Unpublished> unpublished_ GUARDED_BY(commit_mutex_);
+  SyncMode unpublished_sync_ GUARDED_BY(commit_mutex_) = SyncMode::kOff;  // the strongest of them
+  bool committing_ GUARDED_BY(commit_mutex_) = false;  // one of them does it, for all
+
+  mutable Mutex mutex_;  // taken after commit_mutex_
   CondVar head_moved_;
   Status background_error_ GUARDED_BY(mutex_);
-  // Of AppendNow: what lies between head_ and tail_ waits for the disk.
-  Seq tail_ GUARDED_BY(mutex_) = 0;
-  std::deque<Record> tail_records_ GUARDED_BY(mutex_);
-  SyncMode tail_sync_ GUARDED_BY(mutex_) = SyncMode::kOff;  // the strongest of them
-  bool committing_ GUARDED_BY(mutex_) = false;              // one of them does it, for all
-  uint64_t failures_ GUARDED_BY(mutex_) = 0;                // how often they were all taken back
-  Status last_failure_ GUARDED_BY(mutex_);
   // The last records up to head_, for those who follow the log.
   std::deque<Record> recent_ GUARDED_BY(mutex_);
   size_t recent_bytes_ GUARDED_BY(mutex_) = 0;

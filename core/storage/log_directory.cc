@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "core/storage/rocks.h"
+#include "core/storage/store.h"
 
 namespace streamview {
 
@@ -208,6 +209,11 @@ Status RemoveLogDirectory(const std::string& directory) {
   std::error_code error;
   fs::remove(MarkerPath(directory), error);
   fs::remove(fs::path(directory) / kUnclaimedName, error);
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().filename().string().rfind(kBuildingPrefix, 0) == 0) {
+      fs::remove(entry.path(), error);
+    }
+  }
   // Fails where files of others are left, which is as it should be.
   fs::remove(directory, error);
   return Status::Ok();

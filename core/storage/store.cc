@@ -15,7 +15,6 @@ namespace streamview {
 namespace {
 
 constexpr char kMemoryDirectory[] = "/streamview";
-constexpr char kBuildingPrefix[] = "building-";
 
 // The pid that holds RocksDB's lock file, or 0 where that cannot be told.
 pid_t LockHolder(const std::string& directory) {

@@ -22,10 +22,13 @@
 #include "core/base/status.h"
 #include "core/storage/drop_filter.h"
 #include "core/storage/options.h"
+#include "core/storage/pending_run.h"
 
 namespace streamview {
 
 inline constexpr char kViewFamilyPrefix[] = "mrview-";
+// Of files that are not RocksDB's yet (Store::NewBuildingFile).
+inline constexpr char kBuildingPrefix[] = "building-";
 
 // An open column family. Its data can be read as long as the object lives, even once it was
 // dropped. Must be gone before its Store.
@@ -52,35 +55,6 @@ class ColumnFamily {
 struct StoreOptions {
   std::string directory;  // absolute; empty: in memory
   bool create = false;    // make the database where there is none
-};
-
-// What several users may keep in memory, all together. Thread-safe.
-class MemoryBudget {
- public:
-  explicit MemoryBudget(size_t limit) : limit_(limit) {}
-  bool exceeded() const { return taken_.load(std::memory_order_relaxed) > limit_; }
-
- private:
-  friend class MemoryShare;
-  const size_t limit_;
-  std::atomic<size_t> taken_{0};
-};
-
-// What one user keeps of it.
-class MemoryShare {
- public:
-  explicit MemoryShare(MemoryBudget* budget) : budget_(budget) {}
-  ~MemoryShare() { Set(0); }
-  MemoryShare(const MemoryShare&) = delete;
-  MemoryShare& operator=(const MemoryShare&) = delete;
-  void Set(size_t bytes) {
-    budget_->taken_.fetch_add(bytes - bytes_, std::memory_order_relaxed);
-    bytes_ = bytes;
-  }
-
- private:
-  MemoryBudget* const budget_;
-  size_t bytes_ = 0;
 };
 
 class Store {

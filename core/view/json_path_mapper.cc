@@ -24,7 +24,7 @@ using simdjson::error_code;
 using Step = JsonPath::Step;
 
 Status JsonError(error_code error) {
-  if (error == simdjson::MEMALLOC) return Status(StatusCode::kNoMemory, "out of memory");
+  if (error == simdjson::MEMALLOC) return Status::NoMemory();
   return Status::InvalidArgument(std::string("not JSON: ") + simdjson::error_message(error));
 }
 

@@ -21,9 +21,7 @@ Result<bool> RowBuilder::MapEntry(Mapper* mapper, const Entry& entry, std::strin
     return true;
   }
   DropEntry();
-  if (mapped.code() == StatusCode::kNoMemory || mapped.code() == StatusCode::kInterrupted) {
-    return mapped;
-  }
+  if (mapped.IsCutShort()) return mapped;
   if (why != nullptr) *why = mapped.message();
   return false;
 }

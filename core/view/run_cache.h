@@ -30,8 +30,7 @@ namespace streamview {
 // The first rows of a range of keys, in order.
 class CachedRun {
  public:
-  static constexpr size_t kMaxRows = 64;
-  static constexpr size_t kMaxBytes = 2048;
+  static constexpr size_t kMaxBytes = 4096;  // of all that it takes, about
 
   size_t size() const { return rows_.size(); }
   // Whether the range has no other rows.
@@ -40,8 +39,8 @@ class CachedRun {
   Seq seq(size_t i) const { return rows_[i].seq; }
   uint64_t row(size_t i) const { return rows_[i].row; }
   std::string_view key(size_t i) const { return {bytes_.data() + rows_[i].key, rows_[i].key_size}; }
-  ValueView column(size_t i, size_t column) const { return ViewOf(rows_[i].first_cell + column); }
-  ValueView doc_id(size_t i) const { return ViewOf(rows_[i].first_cell + columns_); }
+  ValueView column(size_t i, size_t column) const { return ViewOf(i * (columns_ + 1) + column); }
+  ValueView doc_id(size_t i) const { return ViewOf(i * (columns_ + 1) + columns_); }
 
   // False where the run is long enough without this row, or the row is too long for one.
   bool Add(std::string_view key, const IndexEntryDecoder& entry);
@@ -51,16 +50,25 @@ class CachedRun {
   struct Row {
     Seq seq;
     uint64_t row;
-    uint32_t key, key_size;
-    uint32_t first_cell;
+    uint32_t key, key_size;  // in bytes_
   };
-  // A value; of TEXT and BLOB, where in bytes_ the bytes are.
+  // A value. Of TEXT and BLOB, the bytes are in bytes_.
   struct Cell {
-    ValueView value;
-    uint32_t begin, size;
+    union {
+      int64_t integer;
+      double real;
+      struct {
+        uint32_t begin, size;
+      } bytes;
+    };
+    ValueType type;
+    bool is_c_string;
   };
   void AddCell(const ValueView& value);
   ValueView ViewOf(size_t cell) const;
+  size_t Bytes() const {
+    return bytes_.size() + rows_.size() * sizeof(Row) + cells_.size() * sizeof(Cell);
+  }
 
   size_t columns_ = 0;
   std::vector<Row> rows_;
@@ -82,9 +90,12 @@ class RunCache {
   // Keeps what a reader of the state `version` has found from the beginning of `range`. All keys of
   // the range must have the same first column.
   void Insert(const KeyRange& range, uint64_t version, CachedRun run);
+  // Forgets what was found in `range`.
+  void Erase(const KeyRange& range);
 
  private:
-  static constexpr size_t kSets = 512, kWays = 4;  // so at most 4 MB of bytes
+  static constexpr size_t kSets = 256, kWays = 4;  // so about 4 MB at most
+  static constexpr size_t kMaxKeyBytes = 512;      // of the ends of a range
   static constexpr size_t kBuckets = 4096;
 
   struct Slot {
@@ -100,6 +111,7 @@ class RunCache {
   };
 
   Set& SetOf(const KeyRange& range) const;
+  static Slot* FindSlot(Set& set, const KeyRange& range) REQUIRES(set.mutex);
   std::atomic<uint64_t>& ChangedAt(std::string_view key) const;
 
   mutable std::array<std::atomic<uint64_t>, kBuckets> changed_at_{};

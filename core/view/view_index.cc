@@ -30,11 +30,6 @@ constexpr std::chrono::milliseconds kSlice{20};
 constexpr uint64_t kMaxCounted = 100'000;
 constexpr std::chrono::seconds kIdle{1};
 constexpr size_t kMaxRepairs = 4096;
-// An index that is so many entries behind writes large sorted runs: of at least so many bytes, and
-// beyond that as the memory of all indexes allows.
-constexpr Seq kFarBehind = 10'000;
-constexpr size_t kMinPendingBytes = 4u << 20;
-constexpr size_t kMaxPendingBytes = 16u << 20;
 // Above this, states that no reader holds any more are looked for.
 constexpr size_t kManyStates = 64;
 
@@ -60,21 +55,23 @@ std::string AtEntry(const Entry& entry, const std::string& message) {
 class ViewIndex::BatchBuilder {
  public:
   BatchBuilder(const ViewDefinition& definition, MemoryBudget* budget)
-      : rows(definition), memory(budget) {}
+      : rows(definition), run(budget) {}
 
   // Notes that the map failed on an entry. Returns false where the index halts there.
   bool AddError(const Entry& entry, const std::string& why, OnError on_error) {
     std::string stored;
     AppendTypedValue(&stored, DocId(entry));
     errors.emplace_back(entry.seq, stored + why);
+    error_bytes += errors.back().second.size() + sizeof(errors.back());
     last_error = AtEntry(entry, why);
     if (on_error == OnError::kStop) failure = last_error;
     return on_error == OnError::kSkip;
   }
 
   RowBuilder rows;
-  MemoryShare memory;                               // that the rows take
+  PendingRun run;
   std::vector<std::pair<Seq, std::string>> errors;  // the entry; doc_id and message as stored
+  size_t error_bytes = 0;
   std::string last_error;
   std::string failure;  // as stored; empty: none
 };
@@ -320,7 +317,8 @@ double ViewIndex::Rate() const {
   MutexLock lock(mutex_);
   const std::chrono::duration<double> run = last_advance_ - run_start_;
   if (now - last_advance_ > kIdle || run.count() <= 0) return 0;
-  return static_cast<double>(progress() - std::min(progress(), run_start_seq_)) / run.count();
+  const Seq now_at = progress();
+  return static_cast<double>(now_at - std::min(now_at, run_start_seq_)) / run.count();
 }
 
 Status ViewIndex::SkipObsolete() {
@@ -340,7 +338,7 @@ Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     SV_RETURN_IF_ERROR(turn_.Take(wait));
     TurnHolder holder(turn_);
-    if (wait.Expired()) return Status::TimedOut("timed out");
+    if (wait.Expired()) return Status::TimedOut();
     SV_RETURN_IF_ERROR(Step(seq));
   }
 }
@@ -362,9 +360,26 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
   const Seq from = progress();
   if (retired() || !working_->failure.ok()) return Status::Ok();
   if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();
-  if (pending_ == nullptr) {
-    pending_ = std::make_unique<BatchBuilder>(definition_, &store_->building_memory());
+  try {
+    if (pending_ == nullptr) {
+      pending_ = std::make_unique<BatchBuilder>(definition_, &store_->building_memory());
+    }
+    const Status mapped = MapBatch(batch, from);
+    const Seq upto = progress();
+    pending_->run.Set(upto - working_->seq, pending_->rows.bytes() + pending_->error_bytes);
+    const bool may_wait =
+        mapped.ok() && pending_->failure.empty() && pending_->run.MayGrow(log_->head() - upto);
+    if (may_wait || (upto == working_->seq && pending_->failure.empty())) return mapped;
+    const Status written = CommitPending();
+    return mapped.ok() ? written : mapped;
+  } catch (...) {
+    ForgetPending();  // an entry may be in it half
+    throw;
   }
+}
+
+// Adds the batch's entries after `from` to what is pending. An error is one that passes.
+Status ViewIndex::MapBatch(const EntryBatch& batch, Seq from) {
   const auto slice_end = WaitOptions::Clock::now() + kSlice;
   Seq upto = from;
   Status passing;
@@ -382,28 +397,38 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
     upto = entry.seq;
     if (WaitOptions::Clock::now() > slice_end) break;
   }
-  pending_->memory.Set(pending_->rows.bytes());
   if (upto > from) {
     pending_ends_ = !batch.entries()[upto - batch.first()].continues;
     NoteProgress(upto);
   }
-  if (passing.ok() && pending_->failure.empty() && MayWait(upto)) return passing;
-  if (upto > working_->seq || !pending_->failure.empty()) SV_RETURN_IF_ERROR(CommitPending());
   return passing;
 }
 
-// Whether what is pending may become more before it is written.
-bool ViewIndex::MayWait(Seq upto) const {
-  const size_t bytes = pending_->rows.bytes();
-  return log_->head() > upto + kFarBehind && bytes < kMaxPendingBytes &&
-         (bytes < kMinPendingBytes || !store_->building_memory().exceeded());
+Status ViewIndex::CommitPending() {
+  try {
+    const Status status = WritePending();
+    ForgetPending();  // which is written now, or is not
+    return status;
+  } catch (...) {
+    ForgetPending();
+    throw;
+  }
 }
 
-Status ViewIndex::CommitPending() {
-  const Status status = WritePending();
+void ViewIndex::ForgetPending() {
   pending_.reset();
-  if (!status.ok()) progress_.store(working_->seq, std::memory_order_release);
-  return status;
+  progress_.store(working_->seq, std::memory_order_release);
+}
+
+Status ViewIndex::Write() {
+  SV_RETURN_IF_ERROR(turn_.Take(WaitOptions()));
+  TurnHolder holder(turn_);
+  return pending_ == nullptr || retired() ? Status::Ok() : CommitPending();
+}
+
+Status ViewIndex::Flush() {
+  SV_RETURN_IF_ERROR(Write());
+  return store_->Flush(family_->handle());
 }
 
 Status ViewIndex::WritePending() {

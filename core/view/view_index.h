@@ -3,7 +3,7 @@
 //
 // Changes are appended blindly. An entry of the index names the log entry that it comes from;
 // whether it still counts is one bit in the set of superseded log entries, which grows as the index
-// advances. Index entries, map errors and the checkpoint change in one write batch, without
+// advances. Index entries, map errors and the checkpoint change together in one write without
 // write-ahead log: what a crash takes is made again from the log.
 //
 // (After Qader, Cheng and Hristidis, "A Comparative Study of Secondary Indexing Techniques in
@@ -35,7 +35,8 @@ class FamilyWrite;
 
 class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
  public:
-  // What the index is after the log entries up to seq, which ends a transaction. Immutable.
+  // What the index is after the log entries up to seq, which ends a transaction (but where the index
+  // has failed). Immutable.
   struct State {
     Seq seq = 0;
     uint64_t version = 0;  // counts the published states
@@ -88,7 +89,7 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   // The right to advance, retire or use the mapper.
   Turn& turn() { return turn_; }
   // Takes the entries of `batch` that follow progress(), or as many as one slice of time allows.
-  // Far from the head of the log they are kept in memory, until they make a large sorted write. Does
+  // Far from the head of the log they are kept in memory first (core/storage/pending_run.h). Does
   // nothing where the batch does not follow on, or the index is failed or retired.
   // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint().
   Status Apply(const EntryBatch& batch);
@@ -113,7 +114,10 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   DropEntry ForCompaction(uint64_t flushed) override EXCLUDES(mutex_);
   Status Compact() { return store_->Compact(family_->handle()); }
 
-  Status Flush() { return store_->Flush(family_->handle()); }
+  // Writes what is in memory to the column family. Waits for the turn.
+  Status Write();
+  // The same, and to disk.
+  Status Flush();
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const;
 
   void CountSupersededMet(uint64_t n) { superseded_met_.fetch_add(n, std::memory_order_relaxed); }
@@ -139,10 +143,11 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   Status Recover();
   Status RecoverErrors(State* state) const;
   Status Step(Seq seq);
-  bool MayWait(Seq upto) const;
+  Status MapBatch(const EntryBatch& batch, Seq from);
   // Writes what is pending. On error it is forgotten, and read again from the log.
   Status CommitPending();
   Status WritePending();
+  void ForgetPending();
   void WriteErrors(const State& old, const std::vector<Seq>& superseded, State* state,
                    FamilyWrite* write) const;
   void NoteProgress(Seq upto) EXCLUDES(mutex_);

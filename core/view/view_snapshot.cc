@@ -103,6 +103,49 @@ class OverlayEntries {
   Iterator begin_{}, end_{};
 };
 
+// Collects the rows that a cursor finds from the beginning of a range, for the index's cache. What it
+// has goes there once it is enough, or when it goes.
+class RunRecorder {
+ public:
+  // `on`: false: it does nothing.
+  RunRecorder(const IndexSnapshot& snapshot, const KeyRange& keys, bool on)
+      : snapshot_(snapshot), keys_(keys), on_(on) {}
+  ~RunRecorder() {
+    if (on_) Keep();
+  }
+
+  void Add(std::string_view key, const IndexEntryDecoder& row) {
+    if (!on_) return;
+    try {
+      if (!run_.Add(key, row)) Keep();
+    } catch (...) {
+      on_ = false;  // no memory, and a row that may be there half
+    }
+  }
+  // There are no more rows.
+  void Complete() {
+    if (!on_) return;
+    run_.Complete();
+    Keep();
+  }
+  void Abandon() { on_ = false; }
+
+ private:
+  void Keep() noexcept {
+    on_ = false;
+    try {
+      snapshot_.index()->run_cache().Insert(keys_, snapshot_.state().version, std::move(run_));
+    } catch (...) {
+      // No memory: the next one reads it again.
+    }
+  }
+
+  const IndexSnapshot& snapshot_;
+  const KeyRange& keys_;
+  bool on_;
+  CachedRun run_;
+};
+
 class MergingCursor final : public ViewCursor {
  public:
   // REQUIRES: keys.lower < keys.upper, or no upper end. `keep`: what the cursor finds is kept in
@@ -116,12 +159,9 @@ class MergingCursor final : public ViewCursor {
         own_(snapshot_->overlay(), keys_, reverse_),
         decoder_(snapshot_->index()->definition().columns.size(),
                  snapshot_->index()->definition().key_columns),
-        keep_(keep),
+        recorder_(*snapshot_, keys_, keep),
         met_(*snapshot_) {
     Settle();
-  }
-  ~MergingCursor() override {
-    if (keep_ && status_.ok()) KeepRun();
   }
 
   bool Valid() const override { return valid_; }
@@ -141,24 +181,18 @@ class MergingCursor final : public ViewCursor {
   // Goes on from the present entries to the next one that counts.
   void Settle() {
     valid_ = false;
-    for (;;) {
-      if (!stored_.Valid()) {
-        status_ = stored_.status();
-        if (!status_.ok() || !own_.Valid()) return;
-        at_own_ = true;
-      } else {
-        at_own_ = own_.Valid() && OwnComesFirst();
-      }
+    while (FindEntry()) {
       const std::string_view value = at_own_ ? own_.value() : stored_.value();
       Seq seq;
       if (!ReadIndexSeq(value, &seq)) {
-        status_ = Status::Corruption("an index entry holds no sequence number");
+        Fail(Status::Corruption("an index entry holds no sequence number"));
         return;
       }
       if (!snapshot_->IsSuperseded(seq)) {
-        status_ = decoder_.Reset(at_own_ ? own_.key() : stored_.key(), value);
-        valid_ = status_.ok();
-        if (keep_ && valid_ && !run_.Add(stored_.key(), decoder_)) KeepRun();
+        Status decoded = decoder_.Reset(at_own_ ? own_.key() : stored_.key(), value);
+        if (!decoded.ok()) return Fail(std::move(decoded));
+        recorder_.Add(stored_key(), decoder_);
+        valid_ = true;
         return;
       }
       if (!at_own_) met_.Note(seq, stored_.key());
@@ -166,20 +200,33 @@ class MergingCursor final : public ViewCursor {
     }
   }
 
+  // Whether there is an entry: the stored or the own one, as at_own_ says.
+  bool FindEntry() {
+    if (stored_.Valid()) {
+      at_own_ = own_.Valid() && OwnComesFirst();
+      return true;
+    }
+    if (Status status = stored_.status(); !status.ok()) {
+      Fail(std::move(status));
+      return false;
+    }
+    at_own_ = true;
+    if (!own_.Valid()) recorder_.Complete();
+    return own_.Valid();
+  }
+
+  void Fail(Status status) {
+    status_ = std::move(status);
+    recorder_.Abandon();
+  }
+
+  // Of what is recorded, which is never an own entry.
+  std::string_view stored_key() const { return at_own_ ? std::string_view() : stored_.key(); }
+
   // Where both have the same key, the stored entry is of a version that the own one supersedes.
   bool OwnComesFirst() const {
     const int order = own_.key().compare(stored_.key());
     return reverse_ ? order > 0 : order < 0;
-  }
-
-  void KeepRun() noexcept {
-    keep_ = false;
-    if (!valid_) run_.Complete();
-    try {
-      snapshot_->index()->run_cache().Insert(keys_, snapshot_->state().version, std::move(run_));
-    } catch (...) {
-      // No memory: the next one reads it again.
-    }
   }
 
   const std::shared_ptr<const IndexSnapshot> snapshot_;
@@ -188,11 +235,10 @@ class MergingCursor final : public ViewCursor {
   StoredEntries stored_;
   OverlayEntries own_;
   IndexEntryDecoder decoder_;
+  RunRecorder recorder_;
+  SupersededMet met_;
   bool at_own_ = false;
   bool valid_ = false;
-  bool keep_;
-  CachedRun run_;  // the rows so far, where they are to be kept
-  SupersededMet met_;
   Status status_;
 };
 
@@ -201,11 +247,12 @@ class RunCursor final : public ViewCursor {
  public:
   RunCursor(std::shared_ptr<const IndexSnapshot> snapshot, KeyRange keys,
             std::shared_ptr<const CachedRun> run)
-      : snapshot_(std::move(snapshot)),
-        keys_(std::move(keys)),
-        run_(std::move(run)),
-        met_(*snapshot_) {
+      : snapshot_(std::move(snapshot)), keys_(std::move(keys)), run_(std::move(run)) {
     Settle();
+  }
+  ~RunCursor() override {
+    // The next one reads the index, and tells it what is superseded and still there.
+    if (superseded_met_) snapshot_->index()->run_cache().Erase(keys_);
   }
 
   bool Valid() const override { return rest_ != nullptr ? rest_->Valid() : at_ < run_->size(); }
@@ -229,7 +276,7 @@ class RunCursor final : public ViewCursor {
   void Settle() {
     for (; at_ < run_->size(); ++at_) {
       if (!snapshot_->IsSuperseded(run_->seq(at_))) return;
-      met_.Note(run_->seq(at_), run_->key(at_));
+      superseded_met_ = true;
     }
     if (run_->complete()) return;
     KeyRange rest = keys_;
@@ -242,7 +289,7 @@ class RunCursor final : public ViewCursor {
   const KeyRange keys_;
   const std::shared_ptr<const CachedRun> run_;
   size_t at_ = 0;
-  SupersededMet met_;
+  bool superseded_met_ = false;
   std::unique_ptr<MergingCursor> rest_;
 };
 

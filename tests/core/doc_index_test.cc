@@ -86,6 +86,16 @@ TEST_F(DocIndexTest, GoesOnFromItsCheckpointAfterReopening) {
   EXPECT_THAT(Supersessions(0, 3), ElementsAre(Pair(2, 1), Pair(3, 2)));
 }
 
+// So that a restart has little to do again: also where there are few documents, or none.
+TEST_F(DocIndexTest, WritesItsCheckpointWhateverTheEntriesAre) {
+  constexpr int kEntries = 20'000;
+  Append(std::vector<Value>(kEntries, kNone));
+  Append(std::vector<Value>(kEntries, kA));
+  ASSERT_OK(docs_->AdvanceTo(2 * kEntries, {}));
+  docs_ = Must(DocIndex::Open(log_.get()));
+  EXPECT_GT(docs_->checkpoint(), Seq{2 * kEntries - 2000});
+}
+
 // What is in memory, what is written, and what is in both is one index.
 TEST_F(DocIndexTest, AnswersTheSameWhateverIsWritten) {
   constexpr int kEntries = 30'000, kDocuments = 7000;

@@ -251,6 +251,26 @@ TEST_F(ConditionalTest, AdoptionKeepsTheLogAndFitsFromThenOn) {
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
 }
 
+// The database was lost, and a new one gets the directory: it has no token, as before the first one.
+TEST_F(ConditionalTest, AdoptionNeverTakesATransactionBack) {
+  Open();
+  PrepareAndDie("a-2");
+  options_.adopt = true;
+  OpenCommitted("");
+  EXPECT_THAT(Values(), ElementsAre("1=7", "2=8"));
+}
+
+// Once the log was closed, a transaction is known to be committed.
+TEST_F(ConditionalTest, AnOlderDatabaseIsToldAfterACleanCloseHoweverLittleOlder) {
+  Open();
+  CommitConditionally(Int(1), "a-1");
+  CommitConditionally(Int(2), "b-2");
+  Close();
+  EXPECT_THAT(WhyNotOpened("a-1"), HasSubstr("the database is older"));
+  OpenCommitted("b-2");
+  EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
+}
+
 TEST(ConditionalFormatTest, IsAsDocumented) {
   StoreOptions options;
   options.create = true;

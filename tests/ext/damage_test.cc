@@ -307,7 +307,9 @@ int AppendAndWait(const std::vector<std::string>& args) {
   db.Run("PRAGMA synchronous = FULL");
   const int split = std::stoi(args[2]);
   for (int i = 0; i < std::stoi(args[1]); ++i) {
-    if (i == split) db.Run("INSERT INTO view_tags(view_tags) VALUES ('flush')");
+    if (i == split) {
+      db.Run("SELECT sv_wait(sv_seq()); INSERT INTO view_tags(view_tags) VALUES ('flush')");
+    }
     db.Run("BEGIN");
     for (int k = 0; k < kPerTransaction; ++k) {
       db.Append("events", "key" + std::to_string(i % 7),

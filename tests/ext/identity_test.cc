@@ -86,6 +86,24 @@ TEST_F(IdentityTest, AnOlderDatabaseIsToldAndTheLogKeepsItsEntries) {
   ExpectSound();
 }
 
+// Its only transaction of both kinds is the log's last one.
+TEST_F(IdentityTest, ANewDatabaseAdoptsTheLogOfALostOneWhole) {
+  db_->Close();
+  fs::rename(log_dir_, Kept(log_dir_));
+  fs::remove(path_);
+  db_ = Connect();
+  CreateLogAndView();
+  db_->Run("CREATE TABLE ordinary(x); INSERT INTO ordinary VALUES (1)");
+  db_->Close();
+  fs::remove_all(log_dir_);
+  fs::rename(Kept(log_dir_), log_dir_);
+  db_ = Connect();
+  ExpectTold("and the database expects log");
+  EXPECT_EQ(db_->Integer("SELECT sv_adopt('events')"), 1);
+  EXPECT_THAT(db_->Query("SELECT key FROM view_tags"), ElementsAre("'cat'"));
+  ExpectSound();
+}
+
 TEST_F(IdentityTest, ADatabaseThatIsPutBackWithItsLogIsWhole) {
   Keep(path_);
   Keep(log_dir_);
