@@ -97,7 +97,6 @@ int64_t Log::NextTime() {
 
 Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                          SyncMode sync, const std::string& token) {
-  SV_RETURN_IF_ERROR(background_error());
   rocksdb::WriteBatch batch;
   // What was said of an earlier transaction is over: it has committed, or this one could not begin.
   SV_RETURN_IF_ERROR(FromRocks(batch.Delete(store_->meta(), kConditionalKey), "writing the log"));
@@ -123,27 +122,27 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
   if (written.ok()) written = Persist(sync);
   if (written.ok()) return written;
   // They may be in memory, or on disk, or in part. They must not come back as part of the log.
-  const Status erased = EraseRecords(first, records.size(), SyncMode::kNormal);
-  return erased.ok() ? written : erased;
+  rocksdb::WriteBatch erasure;
+  SV_RETURN_IF_ERROR(BuildErasure(first, records.size(), &erasure));
+  store_->TakeBack(std::move(erasure));
+  return written;
 }
 
 Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
   rocksdb::WriteBatch batch;
-  Status status =
-      FromRocks(batch.Delete(store_->meta(), kConditionalKey), "taking back a transaction");
-  for (size_t i = 0; i < count && status.ok(); i++) {
-    status = FromRocks(batch.Delete(store_->log(), LogKey(first + i)), "taking back a transaction");
-  }
-  if (status.ok()) status = store_->WriteLogged(&batch);
+  SV_RETURN_IF_ERROR(BuildErasure(first, count, &batch));
+  Status status = store_->WriteLogged(&batch);
   if (status.ok()) status = Persist(sync);
-  if (!status.ok()) {
-    // Whether they are gone is unknown: nothing may be appended under their numbers.
-    MutexLock lock(mutex_);
-    if (background_error_.ok()) {
-      background_error_ = status.WithContext("the log takes no more appends until it is reopened");
-    }
-  }
+  if (!status.ok()) store_->TakeBack(std::move(batch));
   return status;
+}
+
+Status Log::BuildErasure(Seq first, size_t count, rocksdb::WriteBatch* batch) const {
+  rocksdb::Status status = batch->Delete(store_->meta(), kConditionalKey);
+  for (size_t i = 0; i < count && status.ok(); i++) {
+    status = batch->Delete(store_->log(), LogKey(first + i));
+  }
+  return FromRocks(status, "taking back a transaction");
 }
 
 void Log::Publish(Seq head) {
@@ -153,11 +152,6 @@ void Log::Publish(Seq head) {
     head_moved_.NotifyAll();
   }
   if (on_publish_) on_publish_();
-}
-
-Status Log::background_error() const {
-  MutexLock lock(mutex_);
-  return background_error_;
 }
 
 Status Log::Persist(SyncMode sync) {

@@ -44,18 +44,17 @@ class Log {
   // Milliseconds since the Unix epoch, but never before an earlier entry's.
   int64_t NextTime();
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
-  // says; with a token, conditional. On error none of them is there, or the background error is
-  // set.
+  // says; with a token, conditional. On error they are taken back (Store::TakeBack).
   Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                       SyncMode sync, const std::string& token);
-  // Deletes `count` records from `first` that were written but not published.
+  // Deletes `count` records from `first` that were written but not published. An error: they are
+  // gone from memory, and from the disk before anything else is written.
   Status EraseRecords(Seq first, size_t count, SyncMode sync);
   // Makes all entries up to `head` visible.
   void Publish(Seq head) EXCLUDES(mutex_);
 
-  // Why appends are refused, or OK. Set for good by a write of which is not known whether it was
-  // done.
-  Status background_error() const EXCLUDES(mutex_);
+  // Why appends are refused, or OK (Store::background_error).
+  Status background_error() const { return store_->background_error(); }
 
   // Called after every Publish, on the committing thread. Set once, before the first append.
   void set_on_publish(std::function<void()> callback) { on_publish_ = std::move(callback); }
@@ -65,6 +64,7 @@ class Log {
   Status ResolveConditional(const CommittedToken& committed_token);
   Status Recover();
   Status Persist(SyncMode sync);
+  Status BuildErasure(Seq first, size_t count, rocksdb::WriteBatch* batch) const;
 
   Store* const store_;
   std::atomic<Seq> head_{0};
@@ -73,9 +73,8 @@ class Log {
   Turn writer_turn_;
   int64_t last_time_ms_ = 0;  // guarded by writer_turn_
 
-  mutable Mutex mutex_;
+  Mutex mutex_;
   CondVar head_moved_;
-  Status background_error_ GUARDED_BY(mutex_);
 };
 
 }  // namespace streamview

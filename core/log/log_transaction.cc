@@ -9,14 +9,14 @@ namespace streamview {
 
 LogTransaction::~LogTransaction() {
   if (process_.InForkedChild()) return;  // it is the parent's to end
-  // An error here is kept by the log as its background error.
+  // An error here is kept by the store as its background error.
   (void)Rollback();
 }
 
 Status LogTransaction::TakeTurn(const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
   if (has_turn_) return Status::Ok();
-  SV_RETURN_IF_ERROR(log_->background_error());
+  SV_RETURN_IF_ERROR(log_->store()->Resume());
   const Status taken = log_->writer_turn().Take(wait);
   if (taken.code() == StatusCode::kTimedOut) {
     return Status::Busy("another transaction is writing to the log");

@@ -16,6 +16,11 @@ namespace {
 
 constexpr char kMemoryDirectory[] = "/streamview";
 
+// A key of the metadata that never has a value.
+constexpr char kNothing[] = "nothing";
+
+rocksdb::Env* env_for_testing = nullptr;
+
 // The pid that holds RocksDB's lock file, or 0 where that cannot be told.
 pid_t LockHolder(const std::string& directory) {
   const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
@@ -49,6 +54,12 @@ Status OpenError(const rocksdb::Status& status, const std::string& directory) {
   return Status::CannotOpen(converted.message());
 }
 
+rocksdb::WriteOptions Unlogged() {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return options;
+}
+
 }  // namespace
 
 ColumnFamily::~ColumnFamily() {
@@ -62,6 +73,8 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
   return store;
 }
 
+void Store::SetEnvForTesting(rocksdb::Env* env) { env_for_testing = env; }
+
 Status Store::OpenDatabase(const StoreOptions& options) {
   buffers_ = NewSharedBuffers();
   rocksdb::DBOptions db_options = DatabaseOptions(buffers_);
@@ -70,9 +83,12 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     memory_env_.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
     db_options.env = memory_env_.get();
     directory = kMemoryDirectory;
+  } else if (env_for_testing != nullptr) {
+    db_options.env = env_for_testing;
   }
   db_options.create_if_missing = options.create;
   db_options.listeners.push_back(flush_listener_);
+  db_options.listeners.push_back(background_error_);
 
   std::vector<std::string> names;
   const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
@@ -92,10 +108,17 @@ Status Store::OpenDatabase(const StoreOptions& options) {
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened =
-      rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  rocksdb::Status opened = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  if (opened.IsCorruption()) {
+    // A process may have died while it resumed: some families are flushed then, others are still in
+    // a write-ahead log with a torn end. By default RocksDB takes that for a loss. What was in the
+    // torn end was acknowledged to nobody; damage before it is still an error.
+    db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    opened = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  }
   if (!opened.ok()) return OpenError(opened, directory);
   db_.reset(db);
+  background_error_->Attach(db);
 
   MutexLock lock(mutex_);
   names_.insert(names.begin(), names.end());
@@ -132,7 +155,7 @@ Store::~Store() {
   if (!db_) return;
   // Close() flushes what was written without the write-ahead log. An error here has nobody to go
   // to, and costs nothing but a replay at the next open.
-  (void)FlushWal(/*sync=*/true);
+  if (Resume().ok()) (void)FlushWal(/*sync=*/true);
   {
     MutexLock lock(mutex_);
     found_views_.clear();
@@ -150,6 +173,7 @@ std::vector<std::shared_ptr<ColumnFamily>> Store::TakeViewFamilies() {
 }
 
 Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string& view) {
+  SV_RETURN_IF_ERROR(Resume());
   MutexLock lock(mutex_);
   const std::string base = kViewFamilyPrefix + view;
   std::string name = base;
@@ -164,6 +188,7 @@ Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string&
 }
 
 Status Store::DropViewFamily(const ColumnFamily& family) {
+  SV_RETURN_IF_ERROR(Resume());
   MutexLock lock(mutex_);
   SV_RETURN_IF_ERROR(
       FromRocks(db_->DropColumnFamily(family.handle()), "dropping column family " + family.name()));
@@ -171,26 +196,90 @@ Status Store::DropViewFamily(const ColumnFamily& family) {
   return Status::Ok();
 }
 
+// Where it was the write-ahead log that failed, RocksDB goes on: the first round stops it, and the
+// second one flushes and begins a new log. RocksDB does so only where there is something to flush;
+// else it would go on with the log that has failed.
+Status Store::Resume() {
+  if (background_error().ok()) return Status::Ok();
+  MutexLock lock(resume_mutex_);
+  if (background_error().ok()) return Status::Ok();  // somebody else has been faster
+  rocksdb::Status status;
+  for (int round = 0; round < 2; round++) {
+    background_error_->Unpause();
+    status = ResumeDatabase();
+    if (!status.ok()) break;
+    status = db_->Delete(Unlogged(), meta(), kNothing);
+    if (status.ok() && !memory_env_) status = background_error_->StopIfWalFailed();
+    if (status.ok()) break;
+  }
+  for (size_t i = 0; i < undo_.size() && status.ok(); i++) {
+    status = db_->Write(rocksdb::WriteOptions(), &undo_[i]);
+  }
+  if (status.ok() && !undo_.empty() && !memory_env_) status = db_->FlushWAL(/*sync=*/true);
+  if (!status.ok()) return background_error();
+  undo_.clear();
+  background_error_->Clear();
+  return Status::Ok();
+}
+
+rocksdb::Status Store::ResumeDatabase() {
+  // RocksDB asserts that no files are deleted after an error of its manifest, and sees to it but
+  // for the errors of creating and dropping a column family.
+  rocksdb::Status status = db_->DisableFileDeletions();
+  if (!status.ok()) return status;
+  status = db_->Resume();
+  const rocksdb::Status enabled = db_->EnableFileDeletions(/*force=*/false);
+  return status.ok() ? enabled : status;
+}
+
+void Store::TakeBack(rocksdb::WriteBatch batch) {
+  MutexLock lock(resume_mutex_);
+  background_error_->Note(Status::IOError("a failed append is to be taken back"));
+  // Fails where RocksDB has stopped; Resume does it in any case.
+  db_->Write(Unlogged(), &batch).PermitUncheckedError();
+  undo_.push_back(std::move(batch));
+}
+
+Status Store::Written(const rocksdb::Status& status, const std::string& what) {
+  const Status converted = FromRocks(status, what);
+  if (status.IsIOError()) background_error_->Note(converted);
+  return converted;
+}
+
 Status Store::WriteLogged(rocksdb::WriteBatch* batch) {
-  return FromRocks(db_->Write(rocksdb::WriteOptions(), batch), "writing the log");
+  SV_RETURN_IF_ERROR(Resume());
+  MutexLock lock(wal_mutex_);
+  SV_RETURN_IF_ERROR(background_error());
+  return Written(db_->Write(rocksdb::WriteOptions(), batch), "writing the log");
 }
 
 Status Store::WriteUnlogged(rocksdb::WriteBatch* batch) {
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  return FromRocks(db_->Write(options, batch), "writing an index");
+  const Status written = Written(db_->Write(Unlogged(), batch), "writing an index");
+  if (written.ok() || background_error().ok()) return written;
+  SV_RETURN_IF_ERROR(Resume());
+  return Written(db_->Write(Unlogged(), batch), "writing an index");
 }
 
 Status Store::FlushWal(bool sync) {
   if (memory_env_) return Status::Ok();
-  return FromRocks(db_->FlushWAL(sync), sync ? "syncing the log" : "flushing the log");
+  {
+    MutexLock lock(wal_mutex_);
+    SV_RETURN_IF_ERROR(background_error());
+    SV_RETURN_IF_ERROR(Written(db_->FlushWAL(/*sync=*/false), "flushing the log"));
+  }
+  return sync ? Written(db_->SyncWAL(), "syncing the log") : Status::Ok();
 }
 
 Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
-  return FromRocks(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName());
+  SV_RETURN_IF_ERROR(Resume());
+  SV_RETURN_IF_ERROR(
+      Written(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName()));
+  // Once resumed, RocksDB 7.8 takes itself for stopped in this, and returns before it has flushed.
+  return background_error_->AwaitFlush(family);
 }
 
 Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {
+  SV_RETURN_IF_ERROR(Resume());
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;

@@ -1,0 +1,270 @@
+// What is left of a log, its documents and views where the disk fails, fills up or loses power.
+//
+// A workload is run again and again, each time with a fault one operation later, until it runs
+// through without meeting it. Whatever fails, what was acknowledged is there in the end, whole and
+// in order, and the indexes are exact.
+
+#include <algorithm>
+#include <map>
+
+#include "tests/core/engine_test_util.h"
+#include "tests/core/testing/fault_file_system.h"
+
+namespace streamview {
+namespace {
+
+using testing::FaultDisk;
+using testing::FaultOp;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::Random;
+using testing::Repeat;
+using ::testing::SizeIs;
+
+// The entries of one transaction, as "key=value".
+using Entries = std::vector<std::string>;
+
+// The transactions of a workload, in the order of their commits.
+struct Ledger {
+  std::vector<Entries> committed;
+  size_t durable = 0;             // so many of them a loss of power must not take
+  std::vector<Entries> in_doubt;  // their commit has failed, and nothing was committed since
+};
+
+class FaultTest : public EngineTest {
+ protected:
+  FaultTest() { options_.background = false; }
+  ~FaultTest() override { CloseAll(); }
+
+  // A directory of its own for each run of a workload.
+  void BeginRun() {
+    CloseAll();
+    disk_->Mend();
+    if (run_ > 0) std::filesystem::remove_all(options_.directory);
+    options_.directory = root() / ("run" + std::to_string(++run_));
+    options_.log_id = NewLogId();
+    ledger_ = Ledger();
+    view_id_.clear();
+  }
+  void CloseAll() {
+    view_.reset();
+    Close();
+  }
+
+  // Opens the log and its view, or makes what is not there.
+  Status OpenAll() {
+    options_.view_ids = {view_id_};
+    // The database knows of a log that was created once, and of no other.
+    SV_ASSIGN_OR_RETURN(engine_,
+                        created_in_ == run_ ? OpenEngine(options_) : CreateEngine(options_));
+    if (created_in_ != run_)
+      SV_RETURN_IF_ERROR(ClaimLog(options_.directory, options_.log_id, true));
+    created_in_ = run_;
+    Result<std::shared_ptr<View>> view = engine_->FindView(view_id_);
+    if (view.status().code() == StatusCode::kNotFound) {
+      view = engine_->CreateView(TagsDefinition(), view_id_);
+    }
+    SV_RETURN_IF_ERROR(view.status());
+    view_ = *view;
+    view_id_ = view_->id();
+    return Status::Ok();
+  }
+
+  Status Commit(const Entries& entries, SyncMode sync) {
+    const std::unique_ptr<Transaction> transaction = engine_->Begin();
+    for (const std::string& entry : entries) {
+      const size_t split = entry.find('=');
+      const std::string key = entry.substr(0, split), value = entry.substr(split + 1);
+      SV_RETURN_IF_ERROR(
+          transaction->Append(Value::Text(key), value.empty() ? Value() : Value::Text(value), {})
+              .status());
+    }
+    const Status prepared = transaction->Prepare(sync);
+    if (!prepared.ok()) {
+      ledger_.in_doubt.push_back(entries);
+      (void)transaction->Rollback();
+      return prepared;
+    }
+    transaction->Commit();
+    ledger_.in_doubt.clear();
+    ledger_.committed.push_back(entries);
+    if (sync == SyncMode::kFull) ledger_.durable = ledger_.committed.size();
+    return Status::Ok();
+  }
+
+  // One to three entries for a few documents, some of them tombstones.
+  static Entries RandomEntries(Random* random) {
+    Entries entries;
+    for (int left = 1 + random->Below(3); left > 0; left--) {
+      std::string entry = "doc" + std::to_string(random->Below(8)) + "=";
+      if (!random->OneIn(6)) {
+        entry += R"({"tags":["t)" + std::to_string(random->Below(4)) + R"(","all"],"at":)" +
+                 std::to_string(random->Below(1000)) + R"(,"text":")" +
+                 std::string(random->Below(300), 'x') + "\"}";
+      }
+      entries.push_back(std::move(entry));
+    }
+    return entries;
+  }
+
+  // What fails must have a reason.
+  bool Went(const Status& status) {
+    EXPECT_TRUE(status.ok() || disk_->met()) << status.message();
+    return status.ok();
+  }
+
+  // Creates, appends, reads, flushes, reopens. Goes on after errors, as an application does.
+  void RunWorkload(Random* random, const std::vector<SyncMode>& syncs) {
+    for (int open = 0; open < 2; open++) {
+      if (!Went(OpenAll())) {
+        CloseAll();
+        continue;
+      }
+      for (int i = 0; i < 8; i++) {
+        Went(Commit(RandomEntries(random), random->Pick(syncs)));
+        if (i % 2 == 0) Went(view_->AdvanceTo(engine_->Head(), {}).status());
+        if (i == 3) {
+          if (Went(engine_->FlushLog())) ledger_.durable = ledger_.committed.size();
+          Went(view_->Flush());
+        }
+        if (i == 5 && open == 1 && Went(view_->Rebuild({}))) Went(view_->Optimize({}));
+      }
+      CloseAll();
+    }
+  }
+
+  std::vector<Entries> ReadLog() {
+    std::vector<Entries> transactions;
+    const std::unique_ptr<LogCursor> cursor = engine_->ScanLog({}, nullptr);
+    bool continues = false;
+    Seq seq = 0;
+    for (; cursor->Valid(); cursor->Next()) {
+      const Entry& entry = cursor->entry();
+      EXPECT_EQ(entry.seq, ++seq);
+      if (!continues) transactions.emplace_back();
+      transactions.back().push_back(std::string(entry.key.bytes()) + "=" +
+                                    std::string(entry.value.bytes()));
+      continues = entry.continues;
+    }
+    EXPECT_OK(cursor->status());
+    EXPECT_FALSE(continues);
+    return transactions;
+  }
+
+  // The log is what the ledger says, and the indexes are exact. `lost_power`: what was not durable
+  // may be missing at the end; `crashed`: and a transaction in doubt may be there.
+  void CheckAll(bool crashed, bool lost_power) {
+    const std::vector<Entries> found = ReadLog();
+    std::vector<Entries> expected = ledger_.committed;
+    if (lost_power && found.size() < expected.size() && found.size() >= ledger_.durable) {
+      expected.resize(found.size());
+    }
+    if (crashed && found.size() == expected.size() + 1) {
+      const auto doubted =
+          std::find(ledger_.in_doubt.begin(), ledger_.in_doubt.end(), found.back());
+      if (doubted != ledger_.in_doubt.end()) expected.push_back(*doubted);
+    }
+    EXPECT_EQ(found, expected);
+    EXPECT_OK(engine_->CheckIntegrity({}));
+    EXPECT_OK(view_->CheckIntegrity({}));
+    CheckDocuments(found);
+    ledger_.committed = found;
+    ledger_.durable = found.size();
+    ledger_.in_doubt.clear();
+  }
+
+  void CheckDocuments(const std::vector<Entries>& transactions) {
+    std::map<std::string, std::string> expected, found;
+    for (const Entries& entries : transactions) {
+      for (const std::string& entry : entries) {
+        const size_t split = entry.find('=');
+        expected[entry.substr(0, split)] = entry.substr(split + 1);
+      }
+    }
+    std::erase_if(expected, [](const auto& document) { return document.second.empty(); });
+    const auto snapshot = Must(engine_->ReadDocs(engine_->Head(), nullptr, {}));
+    const std::unique_ptr<DocCursor> cursor = snapshot->NewCursor({});
+    for (; cursor->Valid(); cursor->Next()) {
+      found[std::string(cursor->key().bytes())] = Must(cursor->ReadEntry()).value.bytes();
+    }
+    EXPECT_OK(cursor->status());
+    EXPECT_EQ(found, expected);
+  }
+
+  // The process dies: what it does when it closes has no effect.
+  void Kill() {
+    disk_->CutPowerAfter(0);
+    CloseAll();
+    disk_->Mend();
+  }
+  // So does the machine.
+  void LosePower(Random* torn) {
+    disk_->CutPowerAfter(0);
+    CloseAll();
+    disk_->LosePower(torn);
+  }
+
+  void Sweep(FaultOp op, Repeat repeat, const rocksdb::IOStatus& error);
+
+  FaultDisk disk_;
+  Ledger ledger_;
+  std::shared_ptr<View> view_;
+  std::string view_id_;
+  int run_ = 0;
+  int created_in_ = 0;
+};
+
+void FaultTest::Sweep(FaultOp op, Repeat repeat, const rocksdb::IOStatus& error) {
+  const uint64_t seed = testing::TestSeed();
+  bool met = true;
+  for (int n = 1; met && !HasFailure(); n++) {
+    SCOPED_TRACE("fault at operation " + std::to_string(n));
+    Random random(seed);
+    BeginRun();
+    disk_->FailAt(op, n, repeat, error);
+    RunWorkload(&random, {SyncMode::kFull});
+    met = disk_->met();
+    if (repeat == Repeat::kOnce) {
+      // The log works again without ado.
+      if (!OpenAll().ok()) {
+        CloseAll();
+        ASSERT_OK(OpenAll());
+      }
+      ASSERT_OK(Commit({"after=1"}, SyncMode::kFull));
+      EXPECT_EQ(engine_->GetLogStatus().background_error, "");
+    }
+    LosePower(/*torn=*/nullptr);
+    ASSERT_OK(OpenAll());
+    CheckAll(/*crashed=*/true, /*lost_power=*/false);
+    ASSERT_OK(Commit({"later=1"}, SyncMode::kFull));
+  }
+}
+
+TEST_F(FaultTest, AnAppendToAFileFailsOnce) {
+  Sweep(FaultOp::kAppend, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, AppendsToFilesFailForGood) {
+  Sweep(FaultOp::kAppend, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, ASyncFailsOnce) {
+  Sweep(FaultOp::kSync, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, SyncsFailForGood) {
+  Sweep(FaultOp::kSync, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, AFileCannotBeOpenedOnce) {
+  Sweep(FaultOp::kOpen, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, FilesCannotBeOpenedForGood) {
+  Sweep(FaultOp::kOpen, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, ARenameFailsOnce) {
+  Sweep(FaultOp::kRename, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+}
+TEST_F(FaultTest, RenamesFailForGood) {
+  Sweep(FaultOp::kRename, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+}
+
+}  // namespace
+}  // namespace streamview
