@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -155,7 +156,7 @@ Store::~Store() {
   if (!db_) return;
   // Close() flushes what was written without the write-ahead log. An error here has nobody to go
   // to, and costs nothing but a replay at the next open.
-  if (Resume().ok()) (void)FlushWal(/*sync=*/true);
+  (void)FlushWal(/*sync=*/true);
   {
     MutexLock lock(mutex_);
     found_views_.clear();
@@ -196,21 +197,19 @@ Status Store::DropViewFamily(const ColumnFamily& family) {
   return Status::Ok();
 }
 
-// Where it was the write-ahead log that failed, RocksDB goes on: the first round stops it, and the
-// second one flushes and begins a new log. RocksDB does so only where there is something to flush;
-// else it would go on with the log that has failed.
 Status Store::Resume() {
   if (background_error().ok()) return Status::Ok();
   MutexLock lock(resume_mutex_);
-  if (background_error().ok()) return Status::Ok();  // somebody else has been faster
-  rocksdb::Status status;
-  for (int round = 0; round < 2; round++) {
-    background_error_->Unpause();
+  const Status error = background_error();
+  if (error.ok()) return Status::Ok();  // somebody else has been faster
+  if (error.code() == StatusCode::kFull && !HasRoom()) return error;
+  AwaitSyncs();
+  rocksdb::Status status = TryToWrite();
+  // Twice, where RocksDB had stopped and its write-ahead log has failed as well.
+  for (int round = 0; round < 2 && !status.ok(); round++) {
     status = ResumeDatabase();
     if (!status.ok()) break;
-    status = db_->Delete(Unlogged(), meta(), kNothing);
-    if (status.ok() && !memory_env_) status = background_error_->StopIfWalFailed();
-    if (status.ok()) break;
+    status = TryToWrite();
   }
   for (size_t i = 0; i < undo_.size() && status.ok(); i++) {
     status = db_->Write(rocksdb::WriteOptions(), &undo_[i]);
@@ -222,10 +221,39 @@ Status Store::Resume() {
   return Status::Ok();
 }
 
+// Whether there may be space for what is in memory. To find that out by flushing would stop RocksDB
+// where it is only the write-ahead log that has failed, and with it the views.
+bool Store::HasRoom() const {
+  uint64_t needed = 0, free = 0;
+  if (!db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &needed)) {
+    return true;
+  }
+  const rocksdb::Status asked =
+      db_->GetFileSystem()->GetFreeSpace(db_->GetName(), rocksdb::IOOptions(), &free, nullptr);
+  return !asked.ok() || free > needed;
+}
+
+// An error of theirs, in the midst of it, would keep RocksDB from resuming.
+void Store::AwaitSyncs() {
+  MutexLock lock(wal_mutex_);
+  while (syncing_ > 0) synced_.Wait(wal_mutex_);
+}
+
+// Where this fails, RocksDB has stopped, and has something to flush: with nothing, it would resume
+// with the write-ahead log that has failed.
+rocksdb::Status Store::TryToWrite() {
+  const rocksdb::Status status = db_->Delete(Unlogged(), meta(), kNothing);
+  return status.ok() && !memory_env_ ? background_error_->StopIfWalFailed() : status;
+}
+
 rocksdb::Status Store::ResumeDatabase() {
+  background_error_->Unpause();
+  // So would one of a compaction: none is running once the pause has begun.
+  rocksdb::Status status = db_->PauseBackgroundWork();
+  if (status.ok()) status = db_->ContinueBackgroundWork();
   // RocksDB asserts that no files are deleted after an error of its manifest, and sees to it but
   // for the errors of creating and dropping a column family.
-  rocksdb::Status status = db_->DisableFileDeletions();
+  if (status.ok()) status = db_->DisableFileDeletions();
   if (!status.ok()) return status;
   status = db_->Resume();
   const rocksdb::Status enabled = db_->EnableFileDeletions(/*force=*/false);
@@ -262,12 +290,18 @@ Status Store::WriteUnlogged(rocksdb::WriteBatch* batch) {
 
 Status Store::FlushWal(bool sync) {
   if (memory_env_) return Status::Ok();
+  SV_RETURN_IF_ERROR(Resume());
   {
     MutexLock lock(wal_mutex_);
     SV_RETURN_IF_ERROR(background_error());
     SV_RETURN_IF_ERROR(Written(db_->FlushWAL(/*sync=*/false), "flushing the log"));
+    if (!sync) return Status::Ok();
+    syncing_++;
   }
-  return sync ? Written(db_->SyncWAL(), "syncing the log") : Status::Ok();
+  const Status synced = Written(db_->SyncWAL(), "syncing the log");
+  MutexLock lock(wal_mutex_);
+  if (--syncing_ == 0) synced_.NotifyAll();
+  return synced;
 }
 
 Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {

@@ -107,6 +107,9 @@ class Store {
  private:
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
+  bool HasRoom() const;
+  void AwaitSyncs() EXCLUDES(wal_mutex_);
+  rocksdb::Status TryToWrite();
   rocksdb::Status ResumeDatabase();
   Status Written(const rocksdb::Status& status, const std::string& what);
   rocksdb::ColumnFamilyOptions OptionsOf(const std::string& family,
@@ -125,6 +128,8 @@ class Store {
   // Held while the write-ahead log is written, if only to memory: RocksDB asserts that nobody
   // appends to a file that has failed.
   Mutex wal_mutex_;
+  CondVar synced_;
+  int syncing_ GUARDED_BY(wal_mutex_) = 0;  // calls that have left the lock to sync the log
   Mutex mutex_;
   std::set<std::string> names_ GUARDED_BY(mutex_);  // of all column families
   std::vector<std::shared_ptr<ColumnFamily>> found_views_ GUARDED_BY(mutex_);

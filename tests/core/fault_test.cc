@@ -13,6 +13,7 @@
 namespace streamview {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::FaultDisk;
 using testing::FaultOp;
 using ::testing::HasSubstr;
@@ -205,7 +206,7 @@ class FaultTest : public EngineTest {
     disk_->LosePower(torn);
   }
 
-  void Sweep(FaultOp op, Repeat repeat, const rocksdb::IOStatus& error);
+  void Sweep(FaultOp op, Repeat repeat);
 
   FaultDisk disk_;
   Ledger ledger_;
@@ -215,18 +216,21 @@ class FaultTest : public EngineTest {
   int created_in_ = 0;
 };
 
-void FaultTest::Sweep(FaultOp op, Repeat repeat, const rocksdb::IOStatus& error) {
+// Runs the workload with the fault at one operation after the other.
+void FaultTest::Sweep(FaultOp op, Repeat repeat) {
   const uint64_t seed = testing::TestSeed();
+  Random random(seed);
   bool met = true;
-  for (int n = 1; met && !HasFailure(); n++) {
+  for (int n = 1; met && !HasFailure(); n += n < 10 ? 1 : 1 + random.Below(8)) {
     SCOPED_TRACE("fault at operation " + std::to_string(n));
-    Random random(seed);
     BeginRun();
-    disk_->FailAt(op, n, repeat, error);
-    RunWorkload(&random, {SyncMode::kFull});
+    disk_->FailAt(op, n, repeat);
+    Random workload(seed);
+    RunWorkload(&workload, {SyncMode::kFull});
     met = disk_->met();
     if (repeat == Repeat::kOnce) {
       // The log works again without ado.
+      disk_->Mend();
       if (!OpenAll().ok()) {
         CloseAll();
         ASSERT_OK(OpenAll());
@@ -241,29 +245,234 @@ void FaultTest::Sweep(FaultOp op, Repeat repeat, const rocksdb::IOStatus& error)
   }
 }
 
-TEST_F(FaultTest, AnAppendToAFileFailsOnce) {
-  Sweep(FaultOp::kAppend, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+TEST_F(FaultTest, AnAppendToAFileFailsOnce) { Sweep(FaultOp::kAppend, Repeat::kOnce); }
+TEST_F(FaultTest, AppendsToFilesFailForGood) { Sweep(FaultOp::kAppend, Repeat::kForGood); }
+TEST_F(FaultTest, ASyncFailsOnce) { Sweep(FaultOp::kSync, Repeat::kOnce); }
+TEST_F(FaultTest, SyncsFailForGood) { Sweep(FaultOp::kSync, Repeat::kForGood); }
+TEST_F(FaultTest, AFileCannotBeOpenedOnce) { Sweep(FaultOp::kOpen, Repeat::kOnce); }
+TEST_F(FaultTest, FilesCannotBeOpenedForGood) { Sweep(FaultOp::kOpen, Repeat::kForGood); }
+TEST_F(FaultTest, ARenameFailsOnce) { Sweep(FaultOp::kRename, Repeat::kOnce); }
+TEST_F(FaultTest, RenamesFailForGood) { Sweep(FaultOp::kRename, Repeat::kForGood); }
+
+TEST_F(FaultTest, ALossOfPowerTakesNothingThatIsDurableAndTearsNothing) {
+  Random random(testing::TestSeed());
+  options_.background = true;
+  bool met = true;
+  for (int n = random.Below(6); met && !HasFailure(); n += 1 + random.Below(12)) {
+    SCOPED_TRACE("power lasts for " + std::to_string(n) + " operations");
+    BeginRun();
+    disk_->CutPowerAfter(n);
+    RunWorkload(&random, {SyncMode::kFull, SyncMode::kNormal, SyncMode::kOff});
+    met = disk_->met();
+    LosePower(random.OneIn(3) ? nullptr : &random);
+    ASSERT_OK(OpenAll());
+    CheckAll(/*crashed=*/true, /*lost_power=*/true);
+    ASSERT_OK(Commit({"later=1"}, SyncMode::kFull));
+  }
 }
-TEST_F(FaultTest, AppendsToFilesFailForGood) {
-  Sweep(FaultOp::kAppend, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+
+TEST_F(FaultTest, AKilledProcessLosesNothingThatTheSystemHas) {
+  Random random(testing::TestSeed());
+  BeginRun();
+  for (int round = 0; round < 5 && !HasFailure(); round++) {
+    RunWorkload(&random, {SyncMode::kFull, SyncMode::kNormal});
+    ASSERT_OK(OpenAll());
+    ASSERT_OK(Commit(RandomEntries(&random), SyncMode::kNormal));
+    Kill();
+    ASSERT_OK(OpenAll());
+    CheckAll(/*crashed=*/false, /*lost_power=*/false);
+    CloseAll();
+  }
 }
-TEST_F(FaultTest, ASyncFailsOnce) {
-  Sweep(FaultOp::kSync, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+
+// --- the disk is full
+
+class FullDiskTest : public FaultTest {
+ protected:
+  static std::string Large(size_t size) { return "large=" + std::string(size, 'x'); }
+  std::string BackgroundErrorText() { return engine_->GetLogStatus().background_error; }
+};
+
+TEST_F(FullDiskTest, AppendsAreRefusedReadsGoOnAndAppendsWorkAgainOnceThereIsSpace) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})", R"(b={"tags":["y"]})"}, SyncMode::kNormal));
+  ASSERT_OK(Commit({R"(a={"tags":["z"]})"}, SyncMode::kFull));
+  EXPECT_EQ(BackgroundErrorText(), "");
+
+  disk_->Fill(0);
+  for (const SyncMode sync : {SyncMode::kFull, SyncMode::kNormal, SyncMode::kFull}) {
+    EXPECT_EQ(Commit({R"(c={"tags":["x"]})"}, sync).code(), StatusCode::kFull);
+    EXPECT_THAT(BackgroundErrorText(), HasSubstr("full disk"));
+  }
+  // Also what the views have not seen yet.
+  EXPECT_THAT(Rows(*view_), ElementsAre("y/NULL/b", "z/NULL/a"));
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
+
+  disk_->Mend();
+  ASSERT_OK(Commit({R"(d={"tags":["w"]})"}, SyncMode::kNormal));
+  EXPECT_EQ(BackgroundErrorText(), "");
+  EXPECT_THAT(Rows(*view_), ElementsAre("w/NULL/d", "y/NULL/b", "z/NULL/a"));
+  for (int reopened = 0; reopened < 2; reopened++) {
+    CheckAll(/*crashed=*/false, /*lost_power=*/false);
+    CloseAll();
+    ASSERT_OK(OpenAll());
+  }
 }
-TEST_F(FaultTest, SyncsFailForGood) {
-  Sweep(FaultOp::kSync, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+
+TEST_F(FullDiskTest, ALogHealsWhereverSpaceRanOut) {
+  Random random(testing::TestSeed());
+  options_.background = true;
+  bool met = true;
+  for (int bytes = 0; met && !HasFailure(); bytes += 1 + random.Below(4000)) {
+    SCOPED_TRACE("space for " + std::to_string(bytes) + " bytes");
+    BeginRun();
+    ASSERT_OK(OpenAll());
+    disk_->Fill(bytes);
+    RunWorkload(&random, {SyncMode::kFull, SyncMode::kNormal});
+    const bool open = OpenAll().ok();
+    if (open) Went(Commit(RandomEntries(&random), SyncMode::kNormal));
+    met = disk_->met();
+    disk_->Mend();
+    if (open) {
+      ASSERT_OK(Commit(RandomEntries(&random), SyncMode::kNormal));
+      CheckAll(/*crashed=*/false, /*lost_power=*/false);
+    }
+    CloseAll();
+    ASSERT_OK(OpenAll());
+    CheckAll(/*crashed=*/!open, /*lost_power=*/false);
+  }
 }
-TEST_F(FaultTest, AFileCannotBeOpenedOnce) {
-  Sweep(FaultOp::kOpen, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+
+TEST_F(FullDiskTest, ATransactionThatFailedDoesNotComeBack) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({"a=1"}, SyncMode::kFull));
+  disk_->FailAt(FaultOp::kSync, 1, Repeat::kForGood);
+  EXPECT_EQ(Commit({"b=2", "c=3"}, SyncMode::kFull).code(), StatusCode::kIOError);
+  // The disk is in order again: what is in memory is written when the log is closed.
+  disk_->Mend();
+  CloseAll();
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
+
+  // The next append writes it.
+  disk_->FailAt(FaultOp::kSync, 1, Repeat::kForGood);
+  EXPECT_EQ(Commit({"b=2", "c=3"}, SyncMode::kFull).code(), StatusCode::kIOError);
+  disk_->Mend();
+  ASSERT_OK(Commit({"d=4"}, SyncMode::kFull));
+  LosePower(nullptr);
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
 }
-TEST_F(FaultTest, FilesCannotBeOpenedForGood) {
-  Sweep(FaultOp::kOpen, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+
+// RocksDB has nothing to flush then, and would go on with the write-ahead log that has failed.
+TEST_F(FullDiskTest, ALogHealsWhereTheFirstWriteOfAllFailed) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(engine_->FlushLog());
+  ASSERT_OK(view_->Flush());
+  CloseAll();
+  ASSERT_OK(OpenAll());
+  disk_->Fill(10'000);
+  EXPECT_EQ(Commit({Large(3 << 20)}, SyncMode::kFull).code(), StatusCode::kFull);
+  disk_->Mend();
+  for (int i = 0; i < 3; i++) ASSERT_OK(Commit({Large(3 << 20)}, SyncMode::kFull));
+  LosePower(nullptr);
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
 }
-TEST_F(FaultTest, ARenameFailsOnce) {
-  Sweep(FaultOp::kRename, Repeat::kOnce, rocksdb::IOStatus::IOError("injected fault"));
+
+// The flush of one column family may be done then, and that of another not.
+TEST_F(FullDiskTest, AProcessMayDieInTheMiddleOfHealing) {
+  bool healed = false;
+  for (int n = 1; !healed && !HasFailure(); n++) {
+    SCOPED_TRACE("fault at operation " + std::to_string(n));
+    BeginRun();
+    ASSERT_OK(OpenAll());
+    ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kFull));
+    ASSERT_OK(Commit({R"(b={"tags":["x"]})"}, SyncMode::kNormal));
+    EXPECT_OK(view_->AdvanceTo(2, {}).status());
+    disk_->FailAt(FaultOp::kAppend, 1, Repeat::kOnce);  // tears the write-ahead log
+    EXPECT_EQ(Commit({Large(100)}, SyncMode::kFull).code(), StatusCode::kIOError);
+    disk_->FailAt(FaultOp::kAppend, n, Repeat::kForGood);
+    healed = Commit({"c=1"}, SyncMode::kFull).ok();
+    Kill();
+    ASSERT_OK(OpenAll());
+    CheckAll(/*crashed=*/true, /*lost_power=*/false);
+  }
 }
-TEST_F(FaultTest, RenamesFailForGood) {
-  Sweep(FaultOp::kRename, Repeat::kForGood, rocksdb::IOStatus::IOError("injected fault"));
+
+TEST_F(FullDiskTest, ClosingALogOnAFullDiskLosesNothingThatTheSystemHas) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kNormal));
+  disk_->Fill(0);
+  EXPECT_EQ(Commit({"b=2"}, SyncMode::kNormal).code(), StatusCode::kFull);
+  CloseAll();
+  disk_->Mend();
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
+}
+
+TEST_F(FullDiskTest, WhatOnlyMemoryHasIsWrittenAtTheCloseWhereThereIsSpaceAgain) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kOff));
+  disk_->Fill(0);
+  EXPECT_EQ(Commit({"b=2"}, SyncMode::kNormal).code(), StatusCode::kFull);
+  disk_->Mend();
+  CloseAll();
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
+}
+
+TEST_F(FullDiskTest, ViewsHealByThemselvesAfterAFlushThatFailed) {
+  options_.background = true;
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kFull));
+  ASSERT_OK(view_->AdvanceTo(1, {}).status());
+  disk_->Fill(0);
+  EXPECT_EQ(engine_->FlushLog().code(), StatusCode::kFull);
+  EXPECT_THAT(BackgroundErrorText(), HasSubstr("full disk"));
+  EXPECT_EQ(Commit({"b=2"}, SyncMode::kFull).code(), StatusCode::kFull);
+  EXPECT_THAT(Rows(*view_), ElementsAre("x/NULL/a"));
+  disk_->Mend();
+  EXPECT_OK(engine_->FlushLog());
+  EXPECT_EQ(BackgroundErrorText(), "");
+  ASSERT_OK(Commit({R"(b={"tags":["y"]})"}, SyncMode::kFull));
+  EXPECT_THAT(Rows(*view_), ElementsAre("x/NULL/a", "y/NULL/b"));
+  // A flush is waited for as before.
+  ASSERT_OK(view_->Flush());
+  ASSERT_OK(engine_->FlushLog());
+  LosePower(nullptr);
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
+}
+
+TEST_F(FullDiskTest, AViewThatIsBehindWaitsForSpaceWhereRocksDbHasStopped) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kFull));
+  disk_->Fill(0);
+  EXPECT_EQ(engine_->FlushLog().code(), StatusCode::kFull);
+  EXPECT_EQ(view_->Read(1, nullptr, {}).status().code(), StatusCode::kFull);
+  disk_->Mend();
+  EXPECT_THAT(Rows(*view_), ElementsAre("x/NULL/a"));
+  EXPECT_EQ(BackgroundErrorText(), "");
+}
+
+TEST_F(FullDiskTest, AViewThatCannotBeMadeIsNotThere) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kFull));
+  disk_->Fill(0);
+  EXPECT_EQ(engine_->CreateView(TagsDefinition()).status().code(), StatusCode::kFull);
+  EXPECT_EQ(Commit({"b=2"}, SyncMode::kFull).code(), StatusCode::kFull);
+  disk_->Mend();
+  ASSERT_OK(Commit({R"(b={"tags":["y"]})"}, SyncMode::kFull));
+  EXPECT_THAT(Rows(*CreateTags()), ElementsAre("x/NULL/a", "y/NULL/b"));
 }
 
 }  // namespace

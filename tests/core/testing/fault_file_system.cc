@@ -278,6 +278,14 @@ IOStatus FaultFileSystem::DeleteFile(const std::string& path, const IOOptions& o
   return status;
 }
 
+IOStatus FaultFileSystem::GetFreeSpace(const std::string& path, const IOOptions& options,
+                                       uint64_t* bytes, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  if (!bytes_left_) return FileSystemWrapper::GetFreeSpace(path, options, bytes, debug);
+  *bytes = *bytes_left_;
+  return IOStatus::OK();
+}
+
 void FaultFileSystem::LosePower(Random* torn) {
   Mend();
   MutexLock lock(mutex_);
