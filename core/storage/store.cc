@@ -203,6 +203,8 @@ Status Store::Resume() {
   const Status error = background_error();
   if (error.ok()) return Status::Ok();  // somebody else has been faster
   if (error.code() == StatusCode::kFull && !HasRoom()) return error;
+  // Another error in the midst of it would end the recovery while a flush is about to begin, which
+  // RocksDB would forget: so nobody else is at work.
   AwaitSyncs();
   rocksdb::Status status = TryToWrite();
   // Twice, where RocksDB had stopped and its write-ahead log has failed as well.
@@ -233,7 +235,16 @@ bool Store::HasRoom() const {
   return !asked.ok() || free > needed;
 }
 
-// An error of theirs, in the midst of it, would keep RocksDB from resuming.
+Store::Syncing::Syncing(Store* store) : store_(store) {
+  MutexLock lock(store_->wal_mutex_);
+  store_->syncing_++;
+}
+
+Store::Syncing::~Syncing() {
+  MutexLock lock(store_->wal_mutex_);
+  if (--store_->syncing_ == 0) store_->synced_.NotifyAll();
+}
+
 void Store::AwaitSyncs() {
   MutexLock lock(wal_mutex_);
   while (syncing_ > 0) synced_.Wait(wal_mutex_);
@@ -248,7 +259,7 @@ rocksdb::Status Store::TryToWrite() {
 
 rocksdb::Status Store::ResumeDatabase() {
   background_error_->Unpause();
-  // So would one of a compaction: none is running once the pause has begun.
+  // Lets compactions come to an end. None begins while RocksDB is stopped.
   rocksdb::Status status = db_->PauseBackgroundWork();
   if (status.ok()) status = db_->ContinueBackgroundWork();
   // RocksDB asserts that no files are deleted after an error of its manifest, and sees to it but
@@ -295,13 +306,10 @@ Status Store::FlushWal(bool sync) {
     MutexLock lock(wal_mutex_);
     SV_RETURN_IF_ERROR(background_error());
     SV_RETURN_IF_ERROR(Written(db_->FlushWAL(/*sync=*/false), "flushing the log"));
-    if (!sync) return Status::Ok();
-    syncing_++;
   }
-  const Status synced = Written(db_->SyncWAL(), "syncing the log");
-  MutexLock lock(wal_mutex_);
-  if (--syncing_ == 0) synced_.NotifyAll();
-  return synced;
+  if (!sync) return Status::Ok();
+  const Syncing syncing(this);
+  return Written(db_->SyncWAL(), "syncing the log");
 }
 
 Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {

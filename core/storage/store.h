@@ -107,6 +107,16 @@ class Store {
  private:
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
+  // Somebody syncs the write-ahead log, without wal_mutex_.
+  class Syncing {
+   public:
+    explicit Syncing(Store* store);
+    ~Syncing();
+
+   private:
+    Store* const store_;
+  };
+
   bool HasRoom() const;
   void AwaitSyncs() EXCLUDES(wal_mutex_);
   rocksdb::Status TryToWrite();
@@ -129,7 +139,7 @@ class Store {
   // appends to a file that has failed.
   Mutex wal_mutex_;
   CondVar synced_;
-  int syncing_ GUARDED_BY(wal_mutex_) = 0;  // calls that have left the lock to sync the log
+  int syncing_ GUARDED_BY(wal_mutex_) = 0;
   Mutex mutex_;
   std::set<std::string> names_ GUARDED_BY(mutex_);  // of all column families
   std::vector<std::shared_ptr<ColumnFamily>> found_views_ GUARDED_BY(mutex_);
