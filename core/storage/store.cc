@@ -55,6 +55,8 @@ Status OpenError(const rocksdb::Status& status, const std::string& directory) {
   return Status::CannotOpen(converted.message());
 }
 
+using InUse = std::shared_lock<std::shared_mutex>;
+
 rocksdb::WriteOptions Unlogged() {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
@@ -175,6 +177,7 @@ std::vector<std::shared_ptr<ColumnFamily>> Store::TakeViewFamilies() {
 
 Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string& view) {
   SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
   MutexLock lock(mutex_);
   const std::string base = kViewFamilyPrefix + view;
   std::string name = base;
@@ -190,6 +193,7 @@ Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string&
 
 Status Store::DropViewFamily(const ColumnFamily& family) {
   SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
   MutexLock lock(mutex_);
   SV_RETURN_IF_ERROR(
       FromRocks(db_->DropColumnFamily(family.handle()), "dropping column family " + family.name()));
@@ -203,9 +207,10 @@ Status Store::Resume() {
   const Status error = background_error();
   if (error.ok()) return Status::Ok();  // somebody else has been faster
   if (error.code() == StatusCode::kFull && !HasRoom()) return error;
+  background_error_->Unpause();
   // Another error in the midst of it would end the recovery while a flush is about to begin, which
   // RocksDB would forget: so nobody else is at work.
-  AwaitSyncs();
+  std::unique_lock<std::shared_mutex> alone(in_use_);
   rocksdb::Status status = TryToWrite();
   // Twice, where RocksDB had stopped and its write-ahead log has failed as well.
   for (int round = 0; round < 2 && !status.ok(); round++) {
@@ -235,21 +240,6 @@ bool Store::HasRoom() const {
   return !asked.ok() || free > needed;
 }
 
-Store::Syncing::Syncing(Store* store) : store_(store) {
-  MutexLock lock(store_->wal_mutex_);
-  store_->syncing_++;
-}
-
-Store::Syncing::~Syncing() {
-  MutexLock lock(store_->wal_mutex_);
-  if (--store_->syncing_ == 0) store_->synced_.NotifyAll();
-}
-
-void Store::AwaitSyncs() {
-  MutexLock lock(wal_mutex_);
-  while (syncing_ > 0) synced_.Wait(wal_mutex_);
-}
-
 // Where this fails, RocksDB has stopped, and has something to flush: with nothing, it would resume
 // with the write-ahead log that has failed.
 rocksdb::Status Store::TryToWrite() {
@@ -258,7 +248,6 @@ rocksdb::Status Store::TryToWrite() {
 }
 
 rocksdb::Status Store::ResumeDatabase() {
-  background_error_->Unpause();
   // Lets compactions come to an end. None begins while RocksDB is stopped.
   rocksdb::Status status = db_->PauseBackgroundWork();
   if (status.ok()) status = db_->ContinueBackgroundWork();
@@ -287,33 +276,39 @@ Status Store::Written(const rocksdb::Status& status, const std::string& what) {
 
 Status Store::WriteLogged(rocksdb::WriteBatch* batch) {
   SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
   MutexLock lock(wal_mutex_);
   SV_RETURN_IF_ERROR(background_error());
   return Written(db_->Write(rocksdb::WriteOptions(), batch), "writing the log");
 }
 
 Status Store::WriteUnlogged(rocksdb::WriteBatch* batch) {
-  const Status written = Written(db_->Write(Unlogged(), batch), "writing an index");
-  if (written.ok() || background_error().ok()) return written;
-  SV_RETURN_IF_ERROR(Resume());
-  return Written(db_->Write(Unlogged(), batch), "writing an index");
+  for (bool resumed = false;; resumed = true) {
+    {
+      const InUse in_use(in_use_);
+      const Status written = Written(db_->Write(Unlogged(), batch), "writing an index");
+      if (written.ok() || resumed || background_error().ok()) return written;
+    }
+    SV_RETURN_IF_ERROR(Resume());
+  }
 }
 
 Status Store::FlushWal(bool sync) {
   if (memory_env_) return Status::Ok();
   SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
   {
     MutexLock lock(wal_mutex_);
     SV_RETURN_IF_ERROR(background_error());
     SV_RETURN_IF_ERROR(Written(db_->FlushWAL(/*sync=*/false), "flushing the log"));
   }
-  if (!sync) return Status::Ok();
-  const Syncing syncing(this);
-  return Written(db_->SyncWAL(), "syncing the log");
+  return sync ? Written(db_->SyncWAL(), "syncing the log") : Status::Ok();
 }
 
 Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
   SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  SV_RETURN_IF_ERROR(background_error());
   SV_RETURN_IF_ERROR(
       Written(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName()));
   // Once resumed, RocksDB 7.8 takes itself for stopped in this, and returns before it has flushed.
@@ -322,6 +317,8 @@ Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
 
 Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {
   SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  SV_RETURN_IF_ERROR(background_error());
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;

@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -107,18 +108,7 @@ class Store {
  private:
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
-  // Somebody syncs the write-ahead log, without wal_mutex_.
-  class Syncing {
-   public:
-    explicit Syncing(Store* store);
-    ~Syncing();
-
-   private:
-    Store* const store_;
-  };
-
   bool HasRoom() const;
-  void AwaitSyncs() EXCLUDES(wal_mutex_);
   rocksdb::Status TryToWrite();
   rocksdb::Status ResumeDatabase();
   Status Written(const rocksdb::Status& status, const std::string& what);
@@ -135,11 +125,11 @@ class Store {
   std::vector<std::unique_ptr<ColumnFamily>> foreign_;
   Mutex resume_mutex_;
   std::vector<rocksdb::WriteBatch> undo_ GUARDED_BY(resume_mutex_);  // what TakeBack has to undo
+  // Held, shared, by whatever writes, flushes or compacts; Resume has it for itself.
+  std::shared_mutex in_use_;
   // Held while the write-ahead log is written, if only to memory: RocksDB asserts that nobody
   // appends to a file that has failed.
   Mutex wal_mutex_;
-  CondVar synced_;
-  int syncing_ GUARDED_BY(wal_mutex_) = 0;
   Mutex mutex_;
   std::set<std::string> names_ GUARDED_BY(mutex_);  // of all column families
   std::vector<std::shared_ptr<ColumnFamily>> found_views_ GUARDED_BY(mutex_);

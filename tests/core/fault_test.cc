@@ -5,8 +5,11 @@
 // in order, and the indexes are exact.
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <thread>
 
+#include "core/base/mutex.h"
 #include "tests/core/engine_test_util.h"
 #include "tests/core/testing/fault_file_system.h"
 
@@ -286,6 +289,55 @@ TEST_F(FaultTest, AKilledProcessLosesNothingThatTheSystemHas) {
     CheckAll(/*crashed=*/false, /*lost_power=*/false);
     CloseAll();
   }
+}
+
+// Whoever is refused tries to heal the log, and all at the same time.
+TEST_F(FaultTest, ThreadsThatCommitFlushAndReadHealTheLogTogether) {
+  constexpr int kThreads = 3, kCommits = 400;
+  Random random(testing::TestSeed());
+  options_.background = true;
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  Mutex mutex;
+  std::map<Seq, std::string> committed;  // guarded by mutex
+  std::atomic<int> running{kThreads};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; t++) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kCommits; i++) {
+        const std::string value = std::to_string(t) + "." + std::to_string(i);
+        const std::unique_ptr<Transaction> transaction = engine_->Begin();
+        const Result<Seq> seq = transaction->Append(Value::Text("doc"), Value::Text(value), {});
+        if (!seq.ok() || !transaction->Prepare(SyncMode::kFull).ok()) continue;
+        {
+          MutexLock lock(mutex);
+          committed[*seq] = value;
+        }
+        transaction->Commit();
+        // What fails here is tried again by somebody.
+        if (i % 8 == t) (void)engine_->FlushLog();
+        if (i % 8 == 4 + t) (void)view_->AdvanceTo(*seq, {});
+      }
+      running--;
+    });
+  }
+  while (running > 0) {
+    const FaultOp op = random.Pick(std::vector{FaultOp::kAppend, FaultOp::kOpen});
+    disk_->FailAt(op, 1 + random.Below(30), Repeat::kOnce);
+    while (running > 0 && !disk_->met()) std::this_thread::yield();
+    if (random.OneIn(4)) disk_->Fill(random.Below(1000));
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  disk_->Mend();
+  ASSERT_OK(Commit({"after=1"}, SyncMode::kFull));
+  LosePower(nullptr);
+  ASSERT_OK(OpenAll());
+  std::vector<Entries> expected;
+  for (const auto& [seq, value] : committed) expected.push_back({"doc=" + value});
+  expected.push_back({"after=1"});
+  ledger_.committed = expected;
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
 }
 
 // --- the disk is full
