@@ -137,7 +137,6 @@ int64_t Log::NextTime() {
 
 Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                          SyncMode sync, const std::string& token) {
-  SV_RETURN_IF_ERROR(background_error());
   size_t bytes = kBytesOfABatch;
   for (const auto& record : records) bytes += record->size() + kBytesOfAPut;
   rocksdb::WriteBatch batch(bytes);
@@ -160,30 +159,31 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
   if (written.ok()) written = Persist(sync);
   if (written.ok()) return written;
   // They may be in memory, or on disk, or in part. They must not come back as part of the log.
-  const Status erased = EraseRecords(first, records.size(), SyncMode::kNormal);
-  return erased.ok() ? written : erased;
+  rocksdb::WriteBatch erasure;
+  SV_RETURN_IF_ERROR(BuildErasure(first, records.size(), &erasure));
+  store_->TakeBack(std::move(erasure));
+  return written;
+}
+
+Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
+  rocksdb::WriteBatch erasure;
+  SV_RETURN_IF_ERROR(BuildErasure(first, count, &erasure));
+  Status status = store_->WriteLogged(&erasure);
+  if (status.ok()) status = Persist(sync);
+  if (!status.ok()) store_->TakeBack(std::move(erasure));
+  settled_ = true;
+  return status;
 }
 
 // Also puts down committed_token_ as that of the last conditional transaction, and that it is
 // committed: the one that is taken back may have said that it was the last one.
-Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
-  rocksdb::WriteBatch batch;
-  Status status = PutConditional(*store_, Conditional{0, 0, committed_token_, ""}, &batch);
+Status Log::BuildErasure(Seq first, size_t count, rocksdb::WriteBatch* batch) const {
+  SV_RETURN_IF_ERROR(PutConditional(*store_, Conditional{0, 0, committed_token_, ""}, batch));
+  rocksdb::Status status;
   for (size_t i = 0; i < count && status.ok(); i++) {
-    status = FromRocks(batch.Delete(store_->log(), LogKey(first + i)), "taking back a transaction");
+    status = batch->Delete(store_->log(), LogKey(first + i));
   }
-  if (status.ok()) status = store_->WriteLogged(&batch);
-  if (status.ok()) status = Persist(sync);
-  if (status.ok()) {
-    settled_ = true;
-  } else {
-    // Whether they are gone is unknown: nothing may be appended under their numbers.
-    MutexLock lock(mutex_);
-    if (background_error_.ok()) {
-      background_error_ = status.WithContext("the log takes no more appends until it is reopened");
-    }
-  }
-  return status;
+  return FromRocks(status, "taking back a transaction");
 }
 
 void Log::Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
@@ -230,7 +230,7 @@ std::vector<Log::Record> Log::RecentRecords(Seq first, Seq last, size_t limit) c
 }
 
 Status Log::TakeTurn(const WaitOptions& wait) {
-  SV_RETURN_IF_ERROR(background_error());
+  SV_RETURN_IF_ERROR(CheckWritable());
   SV_RETURN_IF_ERROR(AwaitTurn(wait));
   Status status;
   while (status.ok()) {
@@ -244,6 +244,8 @@ Status Log::TakeTurn(const WaitOptions& wait) {
   return status;
 }
 
+Status Log::CheckWritable() { return broken_ ? Status::NoMemory() : store_->Resume(); }
+
 Status Log::AwaitTurn(const WaitOptions& wait) {
   const Status taken = writer_turn_.Take(wait);
   if (taken.code() != StatusCode::kTimedOut) return taken;
@@ -255,7 +257,7 @@ Status Log::AwaitTurn(const WaitOptions& wait) {
 Result<Seq> Log::AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                            const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(CheckKey(key));
-  SV_RETURN_IF_ERROR(background_error());
+  SV_RETURN_IF_ERROR(CheckWritable());
   SV_RETURN_IF_ERROR(AwaitTurn(wait));
   Waiter waiter;
   SV_ASSIGN_OR_RETURN(const Seq seq, WriteNow(key, value, sync, &waiter));
@@ -290,8 +292,10 @@ Status Log::Enqueue(Seq seq, Unpublished entry) {
   }
   if (status.ok()) return status;
   unpublished_.pop_back();
-  const Status erased = EraseRecords(seq, 1, SyncMode::kNormal);
-  return erased.ok() ? status : erased;
+  rocksdb::WriteBatch erasure;
+  SV_RETURN_IF_ERROR(BuildErasure(seq, 1, &erasure));
+  store_->TakeBack(std::move(erasure));
+  return status;
 }
 
 // The first to come commits all that is written by then; those that come meanwhile wait, and one of
@@ -327,10 +331,9 @@ void Log::EndCommit(size_t count, const Status& persisted) noexcept {
   if (!persisted.ok()) {
     count = unpublished_.size();
     try {
-      (void)EraseRecords(head() + 1, count, SyncMode::kNormal);  // or the background error is set
+      (void)EraseRecords(head() + 1, count, SyncMode::kNormal);  // taken back, also on an error
     } catch (...) {
-      MutexLock lock(mutex_);
-      if (background_error_.ok()) background_error_ = Status::NoMemory();
+      broken_ = true;
     }
   }
   MutexLock lock(mutex_);
@@ -344,11 +347,6 @@ void Log::EndCommit(size_t count, const Status& persisted) noexcept {
   }
   committing_ = false;
   decided_.NotifyAll();
-}
-
-Status Log::background_error() const {
-  MutexLock lock(mutex_);
-  return background_error_;
 }
 
 Status Log::Persist(SyncMode sync) {

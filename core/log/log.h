@@ -68,8 +68,8 @@ class Log {
   Status WaitForHead(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
 
   // Appends one entry as a transaction of its own, and returns its number once it is as durable as
-  // `sync` says, and visible. Concurrent calls share one fsync. On error the entry is not there, or
-  // the background error is set. Errors: those of Transaction::Append and Prepare.
+  // `sync` says, and visible. Concurrent calls share one fsync. On error it is taken back
+  // (Store::TakeBack). Errors: those of Transaction::Append and Prepare.
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                         const WaitOptions& wait) EXCLUDES(commit_mutex_, mutex_);
 
@@ -85,19 +85,18 @@ class Log {
   // Milliseconds since the Unix epoch, but never before an earlier entry's.
   int64_t NextTime();
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
-  // says; with a token, conditional. On error none of them is there, or the background error is
-  // set.
+  // says; with a token, conditional. On error they are taken back (Store::TakeBack).
   Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                       SyncMode sync, const std::string& token);
-  // Deletes `count` records from `first` that were written but not published.
+  // Deletes `count` records from `first` that were written but not published. An error: they are
+  // gone from memory, and from the disk before anything else is written.
   Status EraseRecords(Seq first, size_t count, SyncMode sync);
   // Makes the records from `first` visible, which were written with `token`.
   void Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                std::string token) noexcept EXCLUDES(mutex_);
 
-  // Why appends are refused, or OK. Set for good by a write of which is not known whether it was
-  // done.
-  Status background_error() const EXCLUDES(mutex_);
+  // Why appends are refused, or OK (Store::background_error).
+  Status background_error() const { return store_->background_error(); }
 
   // Called after every Publish, on the committing thread. Set once, before the first append.
   void set_on_publish(std::function<void()> callback) { on_publish_ = std::move(callback); }
@@ -106,8 +105,10 @@ class Log {
   explicit Log(Store* store) : store_(store) {}
   Status Recover();
   Status MatchDatabase(const CommittedToken& committed_token, bool adopt);
+  Status CheckWritable();
   Status AwaitTurn(const WaitOptions& wait);
   Status Persist(SyncMode sync);
+  Status BuildErasure(Seq first, size_t count, rocksdb::WriteBatch* batch) const;
   // An entry of AppendNow on its way to the disk; `waiter` lives in the thread that waits for it.
   struct Waiter {
     bool decided = false;
@@ -131,6 +132,8 @@ class Log {
   std::atomic<Seq> head_{0};
   std::function<void()> on_publish_;  // constant after set-up
 
+  // There was no memory to take back what had failed: nothing may be appended under its numbers.
+  std::atomic<bool> broken_{false};
   Turn writer_turn_;
   // Guarded by writer_turn_. (A failed AppendNow reads the token without it: no transaction is under
   // way then.)
@@ -148,7 +151,6 @@ class Log {
 
   mutable Mutex mutex_;  // taken after commit_mutex_
   CondVar head_moved_;
-  Status background_error_ GUARDED_BY(mutex_);
   // The last records up to head_, for those who follow the log.
   std::deque<Record> recent_ GUARDED_BY(mutex_);
   size_t recent_bytes_ GUARDED_BY(mutex_) = 0;

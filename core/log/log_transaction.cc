@@ -10,7 +10,7 @@ namespace streamview {
 
 LogTransaction::~LogTransaction() {
   if (process_.InForkedChild()) return;  // it is the parent's to end
-  // An error here is kept by the log as its background error.
+  // An error here is kept by the store as its background error.
   (void)Rollback();
 }
 

@@ -78,6 +78,8 @@ rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
   // No information log: nobody reads it, and on a full disk writing to it runs into an assertion
   // that ends the host's process (seen with the packaged 7.8.3).
   options.info_log = std::make_shared<NoLogger>();
+  // After an error it is the store that resumes, not a thread of RocksDB.
+  options.max_bgerror_resume_count = 0;
   // Files are opened by the calling thread: where no thread can be had, starting one ends the
   // process.
   options.max_file_opening_threads = 1;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,11 @@ namespace streamview {
 namespace {
 
 constexpr char kMemoryDirectory[] = "/streamview";
+
+// A key of the metadata that never has a value.
+constexpr char kNothing[] = "nothing";
+
+rocksdb::Env* env_for_testing = nullptr;
 
 // The pid that holds RocksDB's lock file, or 0 where that cannot be told.
 pid_t LockHolder(const std::string& directory) {
@@ -59,6 +65,14 @@ Status OpenError(const rocksdb::Status& status, const std::string& directory) {
   return Status::CannotOpen(converted.message());
 }
 
+using InUse = std::shared_lock<std::shared_mutex>;
+
+rocksdb::WriteOptions Unlogged() {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return options;
+}
+
 }  // namespace
 
 ColumnFamily::~ColumnFamily() {
@@ -72,6 +86,8 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
   return store;
 }
 
+void Store::SetEnvForTesting(rocksdb::Env* env) { env_for_testing = env; }
+
 Status Store::OpenDatabase(const StoreOptions& options) {
   buffers_ = NewSharedBuffers();
   rocksdb::DBOptions db_options = DatabaseOptions(buffers_);
@@ -80,10 +96,13 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     memory_env_.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
     db_options.env = memory_env_.get();
     directory = kMemoryDirectory;
+  } else if (env_for_testing != nullptr) {
+    db_options.env = env_for_testing;
   }
   directory_ = directory;
   db_options.create_if_missing = options.create;
   db_options.listeners.push_back(flush_listener_);
+  db_options.listeners.push_back(background_error_);
 
   std::vector<std::string> names;
   const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
@@ -103,10 +122,17 @@ Status Store::OpenDatabase(const StoreOptions& options) {
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened =
-      rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  rocksdb::Status opened = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  if (opened.IsCorruption()) {
+    // A process may have died while it resumed: some families are flushed then, others are still in
+    // a write-ahead log with a torn end. By default RocksDB takes that for a loss. What was in the
+    // torn end was acknowledged to nobody; damage before it is still an error.
+    db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    opened = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  }
   if (!opened.ok()) return OpenError(opened, directory);
   db_.reset(db);
+  background_error_->Attach(db);
 
   RemoveBuildingFiles(db, directory);
 
@@ -163,6 +189,8 @@ std::vector<std::shared_ptr<ColumnFamily>> Store::TakeViewFamilies() {
 }
 
 Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string& view) {
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
   MutexLock lock(mutex_);
   const std::string base = kViewFamilyPrefix + view;
   std::string name = base;
@@ -177,6 +205,8 @@ Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string&
 }
 
 Status Store::DropViewFamily(const ColumnFamily& family) {
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
   MutexLock lock(mutex_);
   SV_RETURN_IF_ERROR(
       FromRocks(db_->DropColumnFamily(family.handle()), "dropping column family " + family.name()));
@@ -184,26 +214,124 @@ Status Store::DropViewFamily(const ColumnFamily& family) {
   return Status::Ok();
 }
 
+Status Store::Resume() {
+  if (background_error().ok()) return Status::Ok();
+  MutexLock lock(resume_mutex_);
+  const Status error = background_error();
+  if (error.ok()) return Status::Ok();  // somebody else has been faster
+  if (error.code() == StatusCode::kFull && !HasRoom()) return error;
+  background_error_->Unpause();
+  // Another error in the midst of it would end the recovery while a flush is about to begin, which
+  // RocksDB would forget: so nobody else is at work.
+  std::unique_lock<std::shared_mutex> alone(in_use_);
+  rocksdb::Status status = TryToWrite();
+  // Twice, where RocksDB had stopped and its write-ahead log has failed as well.
+  for (int round = 0; round < 2 && !status.ok(); round++) {
+    status = ResumeDatabase();
+    if (!status.ok()) break;
+    status = TryToWrite();
+  }
+  for (size_t i = 0; i < undo_.size() && status.ok(); i++) {
+    status = db_->Write(rocksdb::WriteOptions(), &undo_[i]);
+  }
+  if (status.ok() && !undo_.empty() && !memory_env_) status = db_->FlushWAL(/*sync=*/true);
+  if (!status.ok()) return background_error();
+  undo_.clear();
+  background_error_->Clear();
+  return Status::Ok();
+}
+
+// Whether there may be space for what is in memory. To find that out by flushing would stop RocksDB
+// where it is only the write-ahead log that has failed, and with it the views.
+bool Store::HasRoom() const {
+  uint64_t needed = 0, free = 0;
+  if (!db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &needed)) {
+    return true;
+  }
+  const rocksdb::Status asked =
+      db_->GetFileSystem()->GetFreeSpace(db_->GetName(), rocksdb::IOOptions(), &free, nullptr);
+  return !asked.ok() || free > needed;
+}
+
+// Where this fails, RocksDB has stopped, and has something to flush: with nothing, it would resume
+// with the write-ahead log that has failed.
+rocksdb::Status Store::TryToWrite() {
+  const rocksdb::Status status = db_->Delete(Unlogged(), meta(), kNothing);
+  return status.ok() && !memory_env_ ? background_error_->StopIfWalFailed() : status;
+}
+
+rocksdb::Status Store::ResumeDatabase() {
+  // Lets compactions come to an end. None begins while RocksDB is stopped.
+  rocksdb::Status status = db_->PauseBackgroundWork();
+  if (status.ok()) status = db_->ContinueBackgroundWork();
+  // RocksDB asserts that no files are deleted after an error of its manifest, and sees to it but
+  // for the errors of creating and dropping a column family.
+  if (status.ok()) status = db_->DisableFileDeletions();
+  if (!status.ok()) return status;
+  status = db_->Resume();
+  const rocksdb::Status enabled = db_->EnableFileDeletions(/*force=*/false);
+  return status.ok() ? enabled : status;
+}
+
+void Store::TakeBack(rocksdb::WriteBatch batch) {
+  MutexLock lock(resume_mutex_);
+  background_error_->Note(Status::IOError("a failed append is to be taken back"));
+  // Fails where RocksDB has stopped; Resume does it in any case.
+  db_->Write(Unlogged(), &batch).PermitUncheckedError();
+  undo_.push_back(std::move(batch));
+}
+
+Status Store::Written(const rocksdb::Status& status, const std::string& what) {
+  const Status converted = FromRocks(status, what);
+  if (status.IsIOError()) background_error_->Note(converted);
+  return converted;
+}
+
 Status Store::WriteLogged(rocksdb::WriteBatch* batch) {
-  return FromRocks(db_->Write(rocksdb::WriteOptions(), batch), "writing the log");
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  MutexLock lock(wal_mutex_);
+  SV_RETURN_IF_ERROR(background_error());
+  return Written(db_->Write(rocksdb::WriteOptions(), batch), "writing the log");
 }
 
 Status Store::WriteUnlogged(rocksdb::WriteBatch* batch) {
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  return FromRocks(db_->Write(options, batch), "writing an index");
+  for (bool resumed = false;; resumed = true) {
+    {
+      const InUse in_use(in_use_);
+      const Status written = Written(db_->Write(Unlogged(), batch), "writing an index");
+      if (written.ok() || resumed || background_error().ok()) return written;
+    }
+    SV_RETURN_IF_ERROR(Resume());
+  }
 }
 
 Status Store::FlushWal(bool sync) {
   if (memory_env_) return Status::Ok();
-  return FromRocks(db_->FlushWAL(sync), sync ? "syncing the log" : "flushing the log");
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  {
+    MutexLock lock(wal_mutex_);
+    SV_RETURN_IF_ERROR(background_error());
+    SV_RETURN_IF_ERROR(Written(db_->FlushWAL(/*sync=*/false), "flushing the log"));
+  }
+  return sync ? Written(db_->SyncWAL(), "syncing the log") : Status::Ok();
 }
 
 Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
-  return FromRocks(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName());
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  SV_RETURN_IF_ERROR(background_error());
+  SV_RETURN_IF_ERROR(
+      Written(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName()));
+  // Once resumed, RocksDB 7.8 takes itself for stopped in this, and returns before it has flushed.
+  return background_error_->AwaitFlush(family);
 }
 
 Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  SV_RETURN_IF_ERROR(background_error());
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;

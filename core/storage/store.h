@@ -15,11 +15,13 @@
 #include <atomic>
 #include <memory>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/storage/background_error.h"
 #include "core/storage/drop_filter.h"
 #include "core/storage/options.h"
 #include "core/storage/pending_run.h"
@@ -64,6 +66,9 @@ class Store {
   static Result<std::unique_ptr<Store>> Open(const StoreOptions& options);
   // Writes to disk what is only in memory, and closes.
   ~Store();
+  // Stores on disk that are opened from now on use `env`, which must outlive them; null: the
+  // system's. For tests that make the disk fail.
+  static void SetEnvForTesting(rocksdb::Env* env);
 
   rocksdb::DB* db() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* meta() const { return meta_->handle(); }
@@ -78,13 +83,26 @@ class Store {
   // The data goes once the last holder lets go of the family.
   Status DropViewFamily(const ColumnFamily& family);
 
+  // Why writes are refused, or OK. An error of the disk stays until Resume succeeds.
+  Status background_error() const { return background_error_->status(); }
+  // Where writes are refused, tries to bring them back: flushes what is in memory, since the
+  // write-ahead log may have lost it, and begins a new one. Does nothing where they are not
+  // refused. Whatever is refused calls it, so a store heals with the next write that the disk
+  // takes. Errors: the background error.
+  Status Resume() EXCLUDES(resume_mutex_);
+
   // Writes with the write-ahead log (into a buffer: FlushWal gives it to the system).
-  Status WriteLogged(rocksdb::WriteBatch* batch);
-  // Writes without it: lost in a crash unless the column family was flushed since.
+  Status WriteLogged(rocksdb::WriteBatch* batch) EXCLUDES(wal_mutex_);
+  // Undoes a WriteLogged that failed, or that FlushWal could not make durable, by `batch`. Cannot
+  // fail: what it undoes is gone from memory at once, and from the disk before the store takes
+  // another write. Should the process die before that, it may be there after all.
+  void TakeBack(rocksdb::WriteBatch batch) EXCLUDES(resume_mutex_);
+  // Writes without it: lost in a crash unless the column family was flushed since. So it goes on
+  // where it is only the write-ahead log that has failed.
   Status WriteUnlogged(rocksdb::WriteBatch* batch);
   // Gives buffered write-ahead log to the operating system, and with `sync` to the disk. Concurrent
   // calls share one fsync.
-  Status FlushWal(bool sync);
+  Status FlushWal(bool sync) EXCLUDES(wal_mutex_);
   Status Flush(rocksdb::ColumnFamilyHandle* family);
   // Rewrites all of the family's files, without what was deleted or may be dropped.
   Status Compact(rocksdb::ColumnFamilyHandle* family);
@@ -100,6 +118,10 @@ class Store {
  private:
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
+  bool HasRoom() const;
+  rocksdb::Status TryToWrite();
+  rocksdb::Status ResumeDatabase();
+  Status Written(const rocksdb::Status& status, const std::string& what);
   rocksdb::ColumnFamilyOptions OptionsOf(const std::string& family,
                                          std::shared_ptr<DropSlot>* drop_slot);
 
@@ -108,11 +130,19 @@ class Store {
   MemoryBudget building_memory_{kBuildingBytes};
   std::atomic<uint64_t> building_files_{0};
   std::shared_ptr<FlushListener> flush_listener_ = std::make_shared<FlushListener>();
+  std::shared_ptr<BackgroundError> background_error_ = std::make_shared<BackgroundError>();
   std::unique_ptr<rocksdb::Env> memory_env_;  // null where the store is on disk
   std::unique_ptr<rocksdb::DB> db_;
   // Closed before db_ is: declared after it.
   std::unique_ptr<ColumnFamily> meta_, log_, docs_;
   std::vector<std::unique_ptr<ColumnFamily>> foreign_;
+  Mutex resume_mutex_;
+  std::vector<rocksdb::WriteBatch> undo_ GUARDED_BY(resume_mutex_);  // what TakeBack has to undo
+  // Held, shared, by whatever writes, flushes or compacts; Resume has it for itself.
+  std::shared_mutex in_use_;
+  // Held while the write-ahead log is written, if only to memory: RocksDB asserts that nobody
+  // appends to a file that has failed.
+  Mutex wal_mutex_;
   Mutex mutex_;
   std::set<std::string> names_ GUARDED_BY(mutex_);  // of all column families
   std::vector<std::shared_ptr<ColumnFamily>> found_views_ GUARDED_BY(mutex_);

@@ -1,0 +1,55 @@
+// BackgroundError: why a store takes no more writes, and what RocksDB makes of errors of the disk.
+//
+// By itself, RocksDB takes most errors of the disk for final, and recovers from a full one by
+// threads of its own. Here the store decides (Store::Resume), and RocksDB is to be stopped only
+// where it must: in 7.8, a flush that is about to begin when RocksDB stops is forgotten, and the
+// recovery then waits for it forever.
+//
+// Thread-safe.
+
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/listener.h>
+
+#include <atomic>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+
+namespace streamview {
+
+class BackgroundError final : public rocksdb::EventListener {
+ public:
+  // OK: the store takes writes.
+  Status status() const EXCLUDES(mutex_);
+  // Sets the error, unless there is one already.
+  void Note(const Status& error) EXCLUDES(mutex_);
+  void Clear() EXCLUDES(mutex_);
+
+  // To be called once the database is open.
+  void Attach(rocksdb::DB* db) { db_.store(db); }
+  // Lets background jobs run again, where an error has paused them.
+  void Unpause();
+  // Stops RocksDB if its write-ahead log has failed, and says why; else syncs the log.
+  rocksdb::Status StopIfWalFailed();
+  // Returns when the family has been flushed, as far as it was to be, or with the error.
+  Status AwaitFlush(rocksdb::ColumnFamilyHandle* family) EXCLUDES(mutex_);
+
+  // --- for RocksDB
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
+                            bool* auto_recovery) override;
+  void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
+
+ private:
+  std::atomic<rocksdb::DB*> db_{nullptr};
+  std::atomic<bool> wal_errors_stop_{false};
+  std::atomic<bool> paused_{false};
+  std::atomic<int> manifest_errors_{0};  // each has disabled the deletion of files once
+  mutable Mutex mutex_;
+  CondVar changed_;
+  Status status_ GUARDED_BY(mutex_);
+};
+
+}  // namespace streamview
