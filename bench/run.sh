@@ -6,10 +6,12 @@ usage() {
   cat <<'USAGE'
 usage: bench/run.sh [<documents.jsonl> [<count> [<rounds>]]]
 
-Builds release with benchmarks into build/ and compares streamview with plain SQLite and RocksDB: on
-the documents of the file (default: sql/data/debian-packages.jsonl), repeated up to count (default:
-300,000), in so many rounds (default: 3); and durable commits by 1 to 32 threads. The databases are
-made under $TMPDIR (default: /tmp), which should be on a real disk.
+Builds release with benchmarks into build/, compares streamview with plain SQLite and RocksDB on the
+documents of the file (default: sql/data/debian-packages.jsonl), repeated up to count (default:
+300,000), in so many rounds (default: 3); appends three times as many to one log; commits durably by 1
+to 32 threads; times the parts. Prints what it measures, keeps it in build/bench-results/, and writes
+it into docs/performance.md with plots. The databases are made under $TMPDIR (default: /tmp), which
+should be on a real disk.
 USAGE
 }
 
@@ -25,7 +27,15 @@ generator=()
 [[ -f $root/build/CMakeCache.txt ]] || generator=(-G Ninja -DSTREAMVIEW_TESTS=OFF)
 cmake -S "$root" -B "$root/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
   -DSTREAMVIEW_BENCH=ON > /dev/null
-cmake --build "$root/build" --target versus group_commit --parallel "$(nproc)" >&2
-"$root/build/bench/versus" "$root/build/streamview.so" "$documents" "${2:-300000}" "${3:-3}"
-echo
-"$root/build/bench/group_commit" "$root/build/streamview.so"
+cmake --build "$root/build" --parallel "$(nproc)" >&2
+
+bench=$root/build/bench
+extension=$root/build/streamview.so
+results=$root/build/bench-results
+count=${2:-300000}
+mkdir -p "$results"
+"$bench/versus" "$extension" "$documents" "$count" "${3:-3}" | tee "$results/versus.txt"
+"$bench/scaling" "$extension" "$documents" $((count * 10 / 3)) | tee "$results/scaling.txt"
+"$bench/group_commit" "$extension" | tee "$results/group_commit.txt"
+"$bench/parts" 2> /dev/null | tee "$results/parts.txt"
+"$root/bench/report.py" "$results" "$root/docs"

@@ -16,7 +16,7 @@ build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev)
 demo=("${build[@]}" sqlite3)
 test=("${demo[@]}" clang libgtest-dev libgmock-dev)
-bench=("${demo[@]}" libbenchmark-dev)
+bench=("${demo[@]}" libbenchmark-dev python3)
 
 wanted=()
 for task in "${@:-demo}"; do

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Writes what the benchmarks measured into docs/performance.md, with plots beside it.
+
+usage: bench/report.py <results> <docs>
+
+<results> holds what bench/run.sh has kept: versus.txt, scaling.txt, group_commit.txt, parts.txt.
+Between its two marks docs/performance.md is replaced; the plots are docs/performance-*.svg.
+"""
+
+import pathlib
+import sys
+
+BEGIN = "<!-- measured by bench/run.sh: begin -->"
+END = "<!-- measured by bench/run.sh: end -->"
+
+# What each figure is called, whether more of it is better, and the ratio to SQLite that is aimed at.
+FIGURES = [
+    ("insert_acknowledged", "INSERT acknowledged", "documents/s", True, "at least 10x"),
+    ("insert_complete", "both views complete", "documents/s", True, "at least 4x, SQL map 2.5x"),
+    ("update_complete", "update of 10 %, views complete", "documents/s", True, "at least 3x"),
+    ("lookup_p50", "look-up of 10 rows, p50", "us", False, "at most 1.3x"),
+    ("range_p50", "range of 20 rows, p50", "us", False, "at most 1x"),
+    ("rebuild_seconds", "tags view from scratch", "s", False, "at most 1x"),
+    ("put_read_p50", "put, then read it back, p50", "us", False, "at most 1x"),
+    ("put_read_p99", "put, then read it back, p99", "us", False, "at most 1x"),
+    ("disk_megabytes", "on disk", "MB", False, "at most 1x"),
+    ("peak_megabytes", "peak memory", "MB", False, ""),
+]
+CONTESTANTS = ["streamview", "streamview_sql", "sqlite", "rocksdb"]
+COLOURS = {"streamview": "#2a6fbb", "streamview_sql": "#7fb0e0", "sqlite": "#999999",
+           "insert": "#7fb0e0", "sv_append": "#2a6fbb"}
+
+
+def read_pairs(path):
+    """Lines `name... value`, comments left out."""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    return [(tuple(words[:-1]), float(words[-1])) for words in lines if words and words[0] != "#"]
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def table(rows):
+    head, *body = rows
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])
+
+
+def bars(title, groups, series):
+    """An SVG of horizontal bars: groups of (label, {name: value}), drawn to the longest."""
+    height = 30 + sum(18 * len(values) + 12 for _, values in groups)
+    longest = max(value for _, values in groups for value in values.values())
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{height}" '
+           'font-family="sans-serif" font-size="12">',
+           f'<rect width="760" height="{height}" fill="white"/>',
+           f'<text x="8" y="18" font-size="14">{title}</text>']
+    y = 34
+    for label, values in groups:
+        out.append(f'<text x="8" y="{y + 12}">{label}</text>')
+        for name in series:
+            if name not in values:
+                continue
+            width = max(1, 330 * values[name] / longest)
+            out.append(f'<rect x="230" y="{y}" width="{width:.1f}" height="14" '
+                       f'fill="{COLOURS[name]}"/>')
+            out.append(f'<text x="{236 + width:.1f}" y="{y + 12}">{number(values[name])} {name}'
+                       '</text>')
+            y += 18
+        y += 12
+    return "\n".join(out + ["</svg>", ""])
+
+
+def versus(results, docs):
+    text = (results / "versus.txt").read_text()
+    title = text.splitlines()[0].lstrip("# ")
+    values = {name: value for name, value in read_pairs(results / "versus.txt")}
+    rows = [["", "streamview", "SQL maps", "SQLite", "RocksDB", "ratio", "SQL maps", "goal"]]
+    ratios = []
+    for figure, name, unit, more, goal in FIGURES:
+        found = {c: values[(c, figure)] for c in CONTESTANTS if (c, figure) in values}
+        row = [f"{name} ({unit})"] + [number(found[c]) if c in found else "" for c in CONTESTANTS]
+        row += [f"{found[c] / found['sqlite']:.2f}x" for c in CONTESTANTS[:2]]
+        rows.append(row + [goal])
+        if more:
+            ratios.append((name, {c: found[c] / found["sqlite"] for c in CONTESTANTS[:2]}))
+        else:
+            ratios.append((name, {c: found["sqlite"] / found[c] for c in CONTESTANTS[:2]}))
+    (docs / "performance-versus.svg").write_text(
+        bars("How many times better than SQLite", ratios, CONTESTANTS[:2]))
+    return f"### Against SQLite and RocksDB: {title}\n\n{table(rows)}\n\n![](performance-versus.svg)\n"
+
+
+def scaling(results, docs):
+    values = {name[0]: value for name, value in read_pairs(results / "scaling.txt")}
+    tenths = [(f"tenth {i}", {"streamview": values[f"tenth_{i}_per_second"]})
+              for i in range(1, 11)]
+    (docs / "performance-scaling.svg").write_text(
+        bars("Appends a second, by tenths of the log", tenths, ["streamview"]))
+    rows = [["", ""]]
+    rows.append(["the last tenth of the appends, as to the first",
+                 f"{values['tenth_10_per_second'] / values['tenth_1_per_second']:.2f}"])
+    for key, name in [("complete_per_second", "documents/s until both views were complete"),
+                      ("ingest_peak_megabytes", "peak memory of that, MB"),
+                      ("disk_megabytes", "on disk, MB"),
+                      ("open_milliseconds", "opening after a clean close, to the first answer, ms"),
+                      ("open_after_kill_milliseconds", "opening after a kill -9, to full answers, ms"),
+                      ("open_after_kill_peak_megabytes", "peak memory of that, MB")]:
+        rows.append([name, number(values[key])])
+    title = (results / "scaling.txt").read_text().splitlines()[0].lstrip("# ")
+    return f"### As a log grows: {title}\n\n{table(rows)}\n\n![](performance-scaling.svg)\n"
+
+
+def group_commit(results, docs):
+    lines = [line.split() for line in (results / "group_commit.txt").read_text().splitlines()]
+    lines = [words for words in lines if len(words) == 4]
+    head, *body = lines
+    groups = [(f"{words[0]} threads", dict(zip(head[1:], map(float, words[1:])))) for words in body]
+    (docs / "performance-group-commit.svg").write_text(
+        bars("Durable commits a second, a row each", groups, head[1:]))
+    rows = [head] + [[words[0]] + [number(float(w)) for w in words[1:]] for words in body]
+    return f"### Durable commits, a row each\n\n{table(rows)}\n\n![](performance-group-commit.svg)\n"
+
+
+def parts(results, _):
+    text = (results / "parts.txt").read_text()
+    return f"### Parts\n\n```\n{text.rstrip()}\n```\n"
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    results, docs = map(pathlib.Path, sys.argv[1:])
+    page = docs / "performance.md"
+    before, rest = page.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    measured = "\n".join(part(results, docs) for part in (versus, scaling, group_commit, parts))
+    page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}")
+
+
+main()
