@@ -34,17 +34,6 @@ void BackgroundError::Unpause() {
   if (paused_.exchange(false)) db_.load()->ContinueBackgroundWork().PermitUncheckedError();
 }
 
-rocksdb::Status BackgroundError::StopIfWalFailed() {
-  rocksdb::DB* const db = db_.load();
-  rocksdb::Status status = db->PauseBackgroundWork();
-  if (!status.ok()) return status;
-  wal_errors_stop_.store(true);
-  status = db->FlushWAL(/*sync=*/true);
-  wal_errors_stop_.store(false);
-  const rocksdb::Status continued = db->ContinueBackgroundWork();
-  return status.ok() ? continued : status;
-}
-
 Status BackgroundError::AwaitFlush(rocksdb::ColumnFamilyHandle* family) {
   uint64_t left = 0;
   while (

@@ -31,8 +31,9 @@ class BackgroundError final : public rocksdb::EventListener {
   void Attach(rocksdb::DB* db) { db_.store(db); }
   // Lets background jobs run again, where an error has paused them.
   void Unpause();
-  // Stops RocksDB if its write-ahead log has failed, and says why; else syncs the log.
-  rocksdb::Status StopIfWalFailed();
+  // Whether an error of the write-ahead log stops RocksDB. By default it does not: whoever writes
+  // is told, and the indexes, which do not use the log, go on.
+  void set_wal_errors_stop(bool stop) { wal_errors_stop_.store(stop); }
   // Returns when the family has been flushed, as far as it was to be, or with the error.
   Status AwaitFlush(rocksdb::ColumnFamilyHandle* family) EXCLUDES(mutex_);
 

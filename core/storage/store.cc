@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "core/storage/options.h"
 #include "core/storage/rocks.h"
@@ -19,6 +20,10 @@ constexpr char kMemoryDirectory[] = "/streamview";
 
 // A key of the metadata that never has a value.
 constexpr char kNothing[] = "nothing";
+
+// RocksDB may have stopped, then resume with a write-ahead log that has failed because there was
+// nothing to flush, and then with the same again because that was empty.
+constexpr int kResumeRounds = 3;
 
 rocksdb::Env* env_for_testing = nullptr;
 
@@ -66,6 +71,21 @@ Status OpenError(const rocksdb::Status& status, const std::string& directory) {
 }
 
 using InUse = std::shared_lock<std::shared_mutex>;
+
+// Flushes and compactions have come to an end, and none begins.
+class PausedBackground {
+ public:
+  // RocksDB documents no errors but that of a continuation without pause.
+  explicit PausedBackground(rocksdb::DB* db) : db_(db) {
+    db_->PauseBackgroundWork().PermitUncheckedError();
+  }
+  ~PausedBackground() { db_->ContinueBackgroundWork().PermitUncheckedError(); }
+  PausedBackground(const PausedBackground&) = delete;
+  PausedBackground& operator=(const PausedBackground&) = delete;
+
+ private:
+  rocksdb::DB* const db_;
+};
 
 rocksdb::WriteOptions Unlogged() {
   rocksdb::WriteOptions options;
@@ -220,16 +240,15 @@ Status Store::Resume() {
   const Status error = background_error();
   if (error.ok()) return Status::Ok();  // somebody else has been faster
   if (error.code() == StatusCode::kFull && !HasRoom()) return error;
-  background_error_->Unpause();
   // Another error in the midst of it would end the recovery while a flush is about to begin, which
   // RocksDB would forget: so nobody else is at work.
-  std::unique_lock<std::shared_mutex> alone(in_use_);
-  rocksdb::Status status = TryToWrite();
-  // Twice, where RocksDB had stopped and its write-ahead log has failed as well.
-  for (int round = 0; round < 2 && !status.ok(); round++) {
+  const std::unique_lock<std::shared_mutex> alone(in_use_);
+  bool written = false;
+  rocksdb::Status status = TryToWrite(&written);
+  for (int round = 0; round < kResumeRounds && !status.ok(); round++) {
     status = ResumeDatabase();
     if (!status.ok()) break;
-    status = TryToWrite();
+    status = TryToWrite(&written);
   }
   for (size_t i = 0; i < undo_.size() && status.ok(); i++) {
     status = db_->Write(rocksdb::WriteOptions(), &undo_[i]);
@@ -253,22 +272,39 @@ bool Store::HasRoom() const {
   return !asked.ok() || free > needed;
 }
 
-// Where this fails, RocksDB has stopped, and has something to flush: with nothing, it would resume
-// with the write-ahead log that has failed.
-rocksdb::Status Store::TryToWrite() {
-  const rocksdb::Status status = db_->Delete(Unlogged(), meta(), kNothing);
-  return status.ok() && !memory_env_ ? background_error_->StopIfWalFailed() : status;
+// Writes to memory and syncs the write-ahead log. Where that fails, RocksDB has stopped; `written`
+// says whether something is in memory, for without that it would resume with the same log.
+rocksdb::Status Store::TryToWrite(bool* written) {
+  // What goes on in the background may stop RocksDB yet; and no flush must be about to begin when
+  // this does.
+  const PausedBackground paused(db_.get());
+  rocksdb::WriteOptions options;
+  options.no_slowdown = true;  // it would wait for compactions
+  options.disableWAL = true;
+  const rocksdb::Status status = db_->Delete(options, meta(), kNothing);
+  const bool was_written = std::exchange(*written, status.ok());
+  if (!status.ok() || memory_env_) return status;
+  if (!db_->FlushWAL(/*sync=*/false).ok() && was_written) {
+    // It has flushed, and not begun a new log because the present one is empty: a sync must have
+    // failed. An attempt to write makes it count as one that is not.
+    options.disableWAL = false;
+    db_->Delete(options, meta(), kNothing).PermitUncheckedError();
+  }
+  background_error_->set_wal_errors_stop(true);
+  const rocksdb::Status synced = db_->FlushWAL(/*sync=*/true);
+  background_error_->set_wal_errors_stop(false);
+  return synced;
 }
 
 rocksdb::Status Store::ResumeDatabase() {
-  // Lets compactions come to an end. None begins while RocksDB is stopped.
-  rocksdb::Status status = db_->PauseBackgroundWork();
-  if (status.ok()) status = db_->ContinueBackgroundWork();
+  background_error_->Unpause();
+  // Compactions come to an end, and none begins while RocksDB is stopped.
+  { const PausedBackground paused(db_.get()); }
   // RocksDB asserts that no files are deleted after an error of its manifest, and sees to it but
   // for the errors of creating and dropping a column family.
-  if (status.ok()) status = db_->DisableFileDeletions();
-  if (!status.ok()) return status;
-  status = db_->Resume();
+  const rocksdb::Status disabled = db_->DisableFileDeletions();
+  if (!disabled.ok()) return disabled;
+  const rocksdb::Status status = db_->Resume();
   const rocksdb::Status enabled = db_->EnableFileDeletions(/*force=*/false);
   return status.ok() ? enabled : status;
 }

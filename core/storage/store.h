@@ -119,7 +119,7 @@ class Store {
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
   bool HasRoom() const;
-  rocksdb::Status TryToWrite();
+  rocksdb::Status TryToWrite(bool* written);
   rocksdb::Status ResumeDatabase();
   Status Written(const rocksdb::Status& status, const std::string& what);
   rocksdb::ColumnFamilyOptions OptionsOf(const std::string& family,

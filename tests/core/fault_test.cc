@@ -322,7 +322,9 @@ TEST_F(FaultTest, ThreadsThatCommitFlushAndReadHealTheLogTogether) {
     });
   }
   while (running > 0) {
-    const FaultOp op = random.Pick(std::vector{FaultOp::kAppend, FaultOp::kOpen});
+    // Not syncs: where the one of a flush fails just before that of a commit, the packaged RocksDB
+    // runs into an assertion.
+    const FaultOp op = random.OneIn(2) ? FaultOp::kAppend : FaultOp::kOpen;
     disk_->FailAt(op, 1 + random.Below(30), Repeat::kOnce);
     while (running > 0 && !disk_->met()) std::this_thread::yield();
     if (random.OneIn(4)) disk_->Fill(random.Below(1000));
@@ -433,6 +435,23 @@ TEST_F(FullDiskTest, ALogHealsWhereTheFirstWriteOfAllFailed) {
   EXPECT_EQ(Commit({Large(3 << 20)}, SyncMode::kFull).code(), StatusCode::kFull);
   disk_->Mend();
   for (int i = 0; i < 3; i++) ASSERT_OK(Commit({Large(3 << 20)}, SyncMode::kFull));
+  LosePower(nullptr);
+  ASSERT_OK(OpenAll());
+  CheckAll(/*crashed=*/false, /*lost_power=*/false);
+}
+
+// RocksDB takes an empty write-ahead log for one that need not be replaced.
+TEST_F(FullDiskTest, ALogHealsWhereTheSyncOfAnEmptyWriteAheadLogFailed) {
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  for (int i = 0; i < 3; i++) {
+    ASSERT_OK(Commit({"a=1"}, SyncMode::kFull));
+    ASSERT_OK(engine_->FlushLog());
+    disk_->FailAt(FaultOp::kSync, 1, Repeat::kOnce);
+    EXPECT_EQ(engine_->FlushLog().code(), StatusCode::kIOError);
+    ASSERT_OK(Commit({"b=2"}, SyncMode::kFull));
+    EXPECT_EQ(BackgroundErrorText(), "");
+  }
   LosePower(nullptr);
   ASSERT_OK(OpenAll());
   CheckAll(/*crashed=*/false, /*lost_power=*/false);
