@@ -1,6 +1,7 @@
 #include "core/local_engine.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/base/random_id.h"
 #include "core/docs/docs_reader.h"
@@ -31,6 +32,15 @@ class FailedLogCursor final : public LogCursor {
   const Status status_;
   const Entry entry_{};
 };
+
+// Also where `path` is not there yet.
+bool IsWithin(const std::filesystem::path& path, const std::filesystem::path& directory) {
+  std::error_code error;
+  const std::filesystem::path inner = std::filesystem::weakly_canonical(path, error);
+  const std::filesystem::path outer = std::filesystem::weakly_canonical(directory, error);
+  const auto differ = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+  return differ.first == outer.end() && differ.second != inner.end();
+}
 
 // Makes a copy of a log's files a log of its own.
 Status Detach(const std::string& directory) {
@@ -253,6 +263,9 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
   SV_RETURN_IF_ERROR(process_.Check());
   if (directory_.empty()) {
     return Status::InvalidArgument("it is in memory, and goes with its database: it has no backup");
+  }
+  if (IsWithin(directory, directory_)) {
+    return Status::InvalidArgument(directory + " is within the log's own directory");
   }
   SV_ASSIGN_OR_RETURN(const std::unique_ptr<UnfinishedCopy> copy,
                       UnfinishedCopy::Begin(directory, id_));

@@ -176,8 +176,15 @@ Result<Value> AppendNow(Connection& connection, Arguments arguments) {
   }
   SV_ASSIGN_OR_RETURN(const ValueView key, ViewOf(arguments[1]));
   SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[2]));
-  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
-                      OpenNamedLog(connection, "log", arguments));
+  SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  // SQLite checks it of statements that write, and this is none.
+  SV_ASSIGN_OR_RETURN(const int64_t query_only,
+                      QueryInteger(connection.db(), "PRAGMA query_only", 0));
+  if (query_only != 0 || sqlite3_db_readonly(connection.db(), log.schema.c_str()) == 1) {
+    return Status(StatusCode::kReadOnly, "attempt to write a readonly database");
+  }
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(log));
   SV_ASSIGN_OR_RETURN(const Seq seq, session->AppendNow(key, value));
   return Value::Integer(static_cast<int64_t>(seq));
 }

@@ -52,6 +52,16 @@ TEST_F(AppendTest, WhatItCannotAppendIsAnError) {
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 0);
 }
 
+TEST_F(AppendTest, AReadOnlyConnectionMayNotAppend) {
+  const auto refused = Fails(SQLITE_READONLY, HasSubstr("readonly database"));
+  db_->Run("PRAGMA query_only = 1");
+  EXPECT_THAT(db_->Try("SELECT sv_append('events', 'a', 1)"), refused);
+  db_->Run("PRAGMA query_only = 0");
+  Database reader("file:" + path_ + "?mode=ro");
+  EXPECT_THAT(reader.Try("SELECT sv_append('events', 'a', 1)"), refused);
+  EXPECT_EQ(reader.Integer("SELECT count(*) FROM events"), 0);
+}
+
 // SQLite lets one connection write at a time; these do not wait for it, nor it for them.
 TEST_F(AppendTest, DoesNotNeedTheDatabasesWriteLock) {
   db_->Run("CREATE TABLE t(x)");

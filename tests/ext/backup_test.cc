@@ -206,6 +206,12 @@ TEST_F(BackupTest, AnEmptyDirectoryIsUsed) {
   EXPECT_TRUE(fs::exists(dir_ / "empty/STREAMVIEW"));
 }
 
+TEST_F(BackupTest, ItIsRefusedWithinTheLogsOwnDirectory) {
+  EXPECT_THAT(db_->Try(kBackup, {"app.db-events/sub"}),
+              Fails(SQLITE_ERROR, HasSubstr("within the log's own directory")));
+  EXPECT_FALSE(fs::exists(log_dir_ + "/sub"));
+}
+
 TEST_F(BackupTest, WhatIsInADirectoryIsNeverTouched) {
   Append("a", R"({"tags":["cat"]})");
   fs::create_directory(dir_ / "full");
