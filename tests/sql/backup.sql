@@ -43,7 +43,7 @@ SELECT sv_head();
 
 -- Restored: the files take the place of the old ones, with all connections closed.
 .open :memory:
-.shell rm -r test.db test.db-events && cp -r backup/test.db backup/test.db-events .
+.shell rm -r test.db test.db-events && cp backup/test.db . && cp -r backup/test.db-events .
 .open test.db
 .load ./streamview
 SELECT place, doc_id FROM visits JOIN by_place ON key = place;
