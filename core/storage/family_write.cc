@@ -48,11 +48,7 @@ Status FamilyWrite::Commit() {
   SV_RETURN_IF_ERROR(FromRocks(status_, "writing " + family_->GetName()));
   // What was written before has no write-ahead log: it must be on disk before what builds on it.
   SV_RETURN_IF_ERROR(store_->Flush(family_));
-  rocksdb::IngestExternalFileOptions options;
-  options.move_files = true;
-  options.failed_move_fall_back_to_copy = true;
-  return FromRocks(store_->db()->IngestExternalFile(family_, {path_}, options),
-                   "writing " + family_->GetName());
+  return store_->TakeIn(family_, path_);
 }
 
 }  // namespace streamview

@@ -375,6 +375,15 @@ Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {
                    "compacting " + family->GetName());
 }
 
+Status Store::TakeIn(rocksdb::ColumnFamilyHandle* family, const std::string& file) {
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  rocksdb::IngestExternalFileOptions options;
+  options.move_files = true;
+  options.failed_move_fall_back_to_copy = true;
+  return Written(db_->IngestExternalFile(family, {file}, options), "writing " + family->GetName());
+}
+
 std::string Store::NewBuildingFile() {
   return directory_ + "/" + kBuildingPrefix + std::to_string(++building_files_);
 }

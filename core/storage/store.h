@@ -110,6 +110,9 @@ class Store {
   // The path of a file, not there yet, that is being made for a column family to take in. What is
   // left of such files is removed when the store is opened.
   std::string NewBuildingFile();
+  // Makes such a file, sorted and whole, a part of the family: atomic, and durable on return. The
+  // file itself is moved away.
+  Status TakeIn(rocksdb::ColumnFamilyHandle* family, const std::string& file);
   // What indexes may keep in memory, all together, before they write it.
   MemoryBudget& building_memory() { return building_memory_; }
 
