@@ -288,7 +288,10 @@ Status Log::Enqueue(Seq seq, Unpublished entry) {
   try {
     status = store_->WriteLogged(&batch);
   } catch (...) {
-    status = Status::NoMemory();
+    // Whether it was written is unknown, and RocksDB may write no more.
+    broken_ = true;
+    unpublished_.pop_back();
+    return Status::NoMemory();
   }
   if (status.ok()) return status;
   unpublished_.pop_back();

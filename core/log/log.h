@@ -132,7 +132,8 @@ class Log {
   std::atomic<Seq> head_{0};
   std::function<void()> on_publish_;  // constant after set-up
 
-  // There was no memory to take back what had failed: nothing may be appended under its numbers.
+  // There was no memory to write an entry, or to take back what had failed: nothing may be appended
+  // under its number.
   std::atomic<bool> broken_{false};
   Turn writer_turn_;
   // Guarded by writer_turn_. (A failed AppendNow reads the token without it: no transaction is under
