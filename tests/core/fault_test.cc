@@ -15,7 +15,7 @@
 
 // RocksDB 7.8 does not free the memtable that it has made when it cannot make the write-ahead log for
 // it. With the leak sanitizer, that is none of ours.
-extern "C" const char* __lsan_default_suppressions() {
+extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions() {
   return "leak:rocksdb::DBImpl::SwitchMemtable\n";
 }
 
