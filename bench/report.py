@@ -113,7 +113,7 @@ def scaling(results, docs):
 
 def group_commit(results, docs):
     lines = [line.split() for line in (results / "group_commit.txt").read_text().splitlines()]
-    lines = [words for words in lines if len(words) == 4]
+    lines = [words for words in lines if words and (words[0] == "threads" or words[0].isdigit())]
     head, *body = lines
     groups = [(f"{words[0]} threads", dict(zip(head[1:], map(float, words[1:])))) for words in body]
     (docs / "performance-group-commit.svg").write_text(
