@@ -256,7 +256,8 @@ class Engine {
   // is on disk when the call returns. Appends go on meanwhile, but for a moment in which this waits
   // for the writer's turn; REQUIRES: no transaction of the caller has it. On error nothing is left
   // of the copy. Errors: kCannotOpen (the directory is neither missing nor empty, or cannot be
-  // written), kBusy, kInterrupted, kInvalidArgument (the log is in memory), kFull, kIOError.
+  // written), kBusy, kInterrupted, kInvalidArgument (the log is in memory, or the directory within its
+  // own), kFull, kIOError.
   virtual Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) = 0;
 
   // --- documents

@@ -33,7 +33,7 @@ class FailedLogCursor final : public LogCursor {
   const Entry entry_{};
 };
 
-// Also where `path` is not there yet.
+// Whether `path`, which need not be there yet, is in `directory` or below.
 bool IsWithin(const std::filesystem::path& path, const std::filesystem::path& directory) {
   std::error_code error;
   const std::filesystem::path inner = std::filesystem::weakly_canonical(path, error);

@@ -59,10 +59,14 @@ Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
 
 Result<Seq> LogSession::AppendNow(const ValueView& key, const ValueView& value) {
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
-  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
-  SV_ASSIGN_OR_RETURN(const Seq seq, engine_->AppendNow(key, value, sync, wait));
-  last_committed_own_ = seq;
-  NoteSeen(seq);
+  Result<Seq> seq = engine_->AppendNow(key, value, sync, NoWait());
+  if (seq.status().code() == StatusCode::kBusy) {
+    SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
+    seq = engine_->AppendNow(key, value, sync, wait);
+  }
+  SV_RETURN_IF_ERROR(seq.status());
+  last_committed_own_ = *seq;
+  NoteSeen(*seq);
   return seq;
 }
 

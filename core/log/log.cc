@@ -13,10 +13,6 @@ namespace streamview {
 
 namespace {
 
-// Of the records that are kept in memory for those who follow the log.
-constexpr size_t kMaxRecent = 16384;
-constexpr size_t kMaxRecentBytes = 8u << 20;
-
 // About what a write batch takes beside what is put into it.
 constexpr size_t kBytesOfABatch = 256;
 constexpr size_t kBytesOfAPut = 24;
@@ -192,7 +188,7 @@ void Log::Publish(Seq first, const std::vector<std::shared_ptr<const std::string
   {
     MutexLock lock(mutex_);
     for (size_t i = 0; i < records.size(); i++) {
-      KeepRecent({records[i], /*continues=*/i + 1 < records.size()});
+      recent_.Add({records[i], /*continues=*/i + 1 < records.size()});
     }
     AdvanceHead(first + records.size() - 1);
   }
@@ -204,29 +200,9 @@ void Log::AdvanceHead(Seq head) noexcept {
   head_moved_.NotifyAll();
 }
 
-void Log::KeepRecent(Record record) noexcept {
-  const size_t bytes = record.bytes->size();
-  try {
-    recent_.push_back(std::move(record));
-    recent_bytes_ += bytes;
-  } catch (...) {
-    recent_.clear();  // no memory: it is read from disk, and so are those before it
-    recent_bytes_ = 0;
-  }
-  while (recent_.size() > kMaxRecent || recent_bytes_ > kMaxRecentBytes) {
-    recent_bytes_ -= recent_.front().bytes->size();
-    recent_.pop_front();
-  }
-}
-
-std::vector<Log::Record> Log::RecentRecords(Seq first, Seq last, size_t limit) const {
-  std::vector<Record> records;
+std::vector<LogRecord> Log::FindRecent(Seq first, Seq last, size_t limit) const {
   MutexLock lock(mutex_);
-  const Seq end = head() + 1;
-  if (last >= end || first + recent_.size() < end) return records;
-  auto record = recent_.end() - static_cast<ptrdiff_t>(end - first);
-  for (Seq seq = first; seq <= last && records.size() < limit; ++seq) records.push_back(*record++);
-  return records;
+  return recent_.Find(first, last, limit, head());
 }
 
 Status Log::TakeTurn(const WaitOptions& wait) {
@@ -343,7 +319,7 @@ void Log::EndCommit(size_t count, const Status& persisted) noexcept {
   if (persisted.ok()) AdvanceHead(head() + count);
   for (; count > 0; --count) {
     Unpublished& entry = unpublished_.front();
-    if (persisted.ok()) KeepRecent(std::move(entry.record));
+    if (persisted.ok()) recent_.Add(std::move(entry.record));
     entry.waiter->outcome = persisted;
     entry.waiter->decided = true;
     unpublished_.pop_front();

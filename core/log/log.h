@@ -21,6 +21,7 @@
 #include "core/base/status.h"
 #include "core/base/turn.h"
 #include "core/engine.h"
+#include "core/log/recent_records.h"
 #include "core/storage/store.h"
 
 namespace streamview {
@@ -58,11 +59,7 @@ class Log {
 
   // The records of the entries from `first` to `last`, as many as `limit`, where all of them were
   // published lately and are in memory still; else none.
-  struct Record {
-    std::shared_ptr<const std::string> bytes;
-    bool continues;  // whatever the bytes say: further entries of its transaction follow
-  };
-  std::vector<Record> RecentRecords(Seq first, Seq last, size_t limit) const EXCLUDES(mutex_);
+  std::vector<LogRecord> FindRecent(Seq first, Seq last, size_t limit) const EXCLUDES(mutex_);
 
   // Returns once head() >= seq. Errors: kInterrupted, kTimedOut.
   Status WaitForHead(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_);
@@ -115,7 +112,7 @@ class Log {
     Status outcome;
   };
   struct Unpublished {
-    Record record;
+    LogRecord record;
     Waiter* waiter;
   };
   // Both return the entry's number, which is not decided yet.
@@ -126,7 +123,6 @@ class Log {
   Status PersistTail(SyncMode sync) noexcept;
   void EndCommit(size_t count, const Status& persisted) noexcept EXCLUDES(commit_mutex_, mutex_);
   void AdvanceHead(Seq head) noexcept REQUIRES(mutex_);
-  void KeepRecent(Record record) noexcept REQUIRES(mutex_);
 
   Store* const store_;
   std::atomic<Seq> head_{0};
@@ -152,9 +148,7 @@ class Log {
 
   mutable Mutex mutex_;  // taken after commit_mutex_
   CondVar head_moved_;
-  // The last records up to head_, for those who follow the log.
-  std::deque<Record> recent_ GUARDED_BY(mutex_);
-  size_t recent_bytes_ GUARDED_BY(mutex_) = 0;
+  RecentRecords recent_ GUARDED_BY(mutex_);  // up to head_
 };
 
 }  // namespace streamview

@@ -96,7 +96,7 @@ class MergedLogCursor final : public LogCursor {
 
 Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
   batch->entries_.clear();
-  batch->records_ = log.RecentRecords(first, last, kBatchEntries);
+  batch->records_ = log.FindRecent(first, last, kBatchEntries);
   if (batch->records_.empty()) return ReadStoredBatch(log, first, last, batch);
   batch->entries_.resize(batch->records_.size());
   for (size_t i = 0; i < batch->records_.size(); i++) {

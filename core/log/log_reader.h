@@ -31,8 +31,8 @@ class EntryBatch {
   friend Status ReadBatch(const Log&, Seq, Seq, EntryBatch*);
   friend Status ReadStoredBatch(const Log&, Seq, Seq, EntryBatch*);
 
-  std::string bytes_;                 // of the entries; or
-  std::vector<Log::Record> records_;  // their records, shared with the log
+  std::string bytes_;               // of the entries; or
+  std::vector<LogRecord> records_;  // their records, shared with the log
   std::vector<Entry> entries_;
 };
 

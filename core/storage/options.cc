@@ -3,7 +3,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -27,17 +26,6 @@ class NoLogger final : public rocksdb::Logger {
   NoLogger() : Logger(rocksdb::FATAL_LEVEL) {}
   using Logger::Logv;
   void Logv(const char*, va_list) override {}
-};
-
-// A damaged block is an error for who reads it. Left to itself, RocksDB refuses all writes, to all
-// column families, once a compaction has met one.
-class DamageStopsNoWrites final : public rocksdb::EventListener {
- public:
-  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
-    if (reason == rocksdb::BackgroundErrorReason::kCompaction && error->IsCorruption()) {
-      *error = rocksdb::Status::OK();
-    }
-  }
 };
 
 // A column family that falls behind in compaction must not stall writes, which would hold up those
@@ -73,7 +61,6 @@ rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
   // A write-ahead log that is missing, or shorter than it was when it was closed, is an error, not
   // a gap before later entries.
   options.track_and_verify_wals_in_manifest = true;
-  options.listeners.push_back(std::make_shared<DamageStopsNoWrites>());
   options.max_open_files = 512;
   // No information log: nobody reads it, and on a full disk writing to it runs into an assertion
   // that ends the host's process (seen with the packaged 7.8.3).
