@@ -7,6 +7,7 @@
 #include "core/log/log_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
+#include "core/view/reduce_index.h"
 #include "core/view/row_builder.h"
 #include "core/view/row_index.h"
 
@@ -92,7 +93,12 @@ Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
                                                    const ViewDefinition& definition,
                                                    std::unique_ptr<Mapper> mapper) {
   Parts parts{log, docs, std::move(family), definition, std::move(mapper)};
-  const std::shared_ptr<ViewIndex> index = std::make_shared<RowIndex>(std::move(parts));
+  std::shared_ptr<ViewIndex> index;
+  if (definition.reduce == Reduce::kNone) {
+    index = std::make_shared<RowIndex>(std::move(parts));
+  } else {
+    index = std::make_shared<ReduceIndex>(std::move(parts));
+  }
   SV_RETURN_IF_ERROR(index->Recover());
   if (DropSlot* const slot = index->family_->drop_slot()) {
     slot->Set(index);

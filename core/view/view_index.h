@@ -5,7 +5,7 @@
 // removed in the background. Index entries, map errors and the checkpoint change together in one
 // write without write-ahead log: what a crash takes is made again from the log.
 //
-// What the entries of an index are, its kind says: row_index.h.
+// What the entries of an index are, its kind says: row_index.h, reduce_index.h.
 //
 // Thread-safe. Whoever has the turn advances; readers take the published state and wait for nobody.
 
