@@ -8,6 +8,7 @@ Between its two marks docs/performance.md is replaced; the plots are docs/perfor
 """
 
 import pathlib
+import statistics
 import sys
 
 BEGIN = "<!-- measured by bench/run.sh: begin -->"
@@ -31,10 +32,13 @@ COLOURS = {"streamview": "#2a6fbb", "streamview_sql": "#7fb0e0", "sqlite": "#999
            "insert": "#7fb0e0", "sv_append": "#2a6fbb"}
 
 
-def read_pairs(path):
-    """Lines `name... value`, comments left out."""
-    lines = [line.split() for line in path.read_text().splitlines()]
-    return [(tuple(words[:-1]), float(words[-1])) for words in lines if words and words[0] != "#"]
+def read_medians(path):
+    """Of lines `name... value`, comments left out: the median of each name."""
+    found = {}
+    for words in map(str.split, path.read_text().splitlines()):
+        if words and words[0] != "#":
+            found.setdefault(tuple(words[:-1]), []).append(float(words[-1]))
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
 def number(value):
@@ -74,7 +78,7 @@ def bars(title, groups, series):
 def versus(results, docs):
     text = (results / "versus.txt").read_text()
     title = text.splitlines()[0].lstrip("# ")
-    values = {name: value for name, value in read_pairs(results / "versus.txt")}
+    values = read_medians(results / "versus.txt")
     rows = [["", "streamview", "SQL maps", "SQLite", "RocksDB", "ratio", "SQL maps", "goal"]]
     ratios = []
     for figure, name, unit, more, goal in FIGURES:
@@ -92,7 +96,7 @@ def versus(results, docs):
 
 
 def scaling(results, docs):
-    values = {name[0]: value for name, value in read_pairs(results / "scaling.txt")}
+    values = {name[0]: value for name, value in read_medians(results / "scaling.txt").items()}
     tenths = [(f"tenth {i}", {"streamview": values[f"tenth_{i}_per_second"]})
               for i in range(1, 11)]
     (docs / "performance-scaling.svg").write_text(

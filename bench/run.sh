@@ -33,9 +33,12 @@ bench=$root/build/bench
 extension=$root/build/streamview.so
 results=$root/build/bench-results
 count=${2:-300000}
+rounds=${3:-3}
 mkdir -p "$results"
-"$bench/versus" "$extension" "$documents" "$count" "${3:-3}" | tee "$results/versus.txt"
-"$bench/scaling" "$extension" "$documents" $((count * 10 / 3)) | tee "$results/scaling.txt"
+"$bench/versus" "$extension" "$documents" "$count" "$rounds" | tee "$results/versus.txt"
+for ((i = 0; i < rounds; i++)); do
+  "$bench/scaling" "$extension" "$documents" $((count * 10 / 3))
+done | tee "$results/scaling.txt"
 "$bench/group_commit" "$extension" | tee "$results/group_commit.txt"
 "$bench/parts" 2> /dev/null | tee "$results/parts.txt"
 "$root/bench/report.py" "$results" "$root/docs"
