@@ -3,7 +3,8 @@
 
 usage: bench/report.py <results> <docs>
 
-<results> holds what bench/run.sh has kept: versus.txt, scaling.txt, group_commit.txt, parts.txt.
+<results> holds what bench/run.sh has kept: versus.txt, scaling.txt, group_commit.txt, parts.txt and,
+where PouchDB and flumedb were measured, peers.txt.
 Between its two marks docs/performance.md is replaced; the plots are docs/performance-*.svg.
 """
 
@@ -28,6 +29,7 @@ FIGURES = [
     ("peak_megabytes", "peak memory", "MB", False, ""),
 ]
 CONTESTANTS = ["streamview", "streamview_sql", "sqlite", "rocksdb"]
+PEERS = ["pouchdb", "flumedb"]
 COLOURS = {"streamview": "#2a6fbb", "streamview_sql": "#7fb0e0", "sqlite": "#999999",
            "insert": "#7fb0e0", "sv_append": "#2a6fbb"}
 
@@ -95,6 +97,20 @@ def versus(results, docs):
     return f"### Against SQLite and RocksDB: {title}\n\n{table(rows)}\n\n![](performance-versus.svg)\n"
 
 
+def peers(results, _):
+    path = results / "peers.txt"
+    if not path.exists():
+        return ""
+    count = int(path.read_text().split()[1])
+    values = read_medians(path)
+    rows = [["", "streamview", "SQLite", "PouchDB", "flumedb", "to PouchDB", "to flumedb"]]
+    for figure, name, unit, *_ in FIGURES:
+        found = {c: values[(c, figure)] for c in ["streamview", "sqlite", *PEERS]}
+        rows.append([f"{name} ({unit})"] + [number(value) for value in found.values()]
+                    + [f"{number(found['streamview'] / found[c])}x" for c in PEERS])
+    return f"### Beside PouchDB and flumedb: {count:,} documents\n\n{table(rows)}\n"
+
+
 def scaling(results, docs):
     values = {name[0]: value for name, value in read_medians(results / "scaling.txt").items()}
     tenths = [(f"tenth {i}", {"streamview": values[f"tenth_{i}_per_second"]})
@@ -138,7 +154,8 @@ def main():
     page = docs / "performance.md"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    measured = "\n".join(part(results, docs) for part in (versus, scaling, group_commit, parts))
+    written = [part(results, docs) for part in (versus, peers, scaling, group_commit, parts)]
+    measured = "\n".join(filter(None, written))
     page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}")
 
 
