@@ -60,5 +60,6 @@ if [[ $clients ]]; then
 fi
 
 # All parts together, in the words of ctest.
-echo "== ${presets[*]} ${clients:+clients}"
+parts=("${presets[@]}" ${clients:+clients})
+echo "== ${parts[*]}"
 echo "100% tests passed, 0 tests failed out of $total"
