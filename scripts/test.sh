@@ -35,12 +35,13 @@ done
 
 total=0
 
-# run <preset> <option of ctest>...
+# run <preset> <clients to test with> <option of ctest>...
 run() {
   local log count
+  cmake --preset "$1" -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_CLIENT_TESTS="$2" > /dev/null
   cmake --build --preset "$1" --parallel "$(nproc)"
   log=$(mktemp)
-  ctest --preset "$1" --parallel "$(nproc)" "${@:2}" | tee "$log"
+  ctest --preset "$1" --parallel "$(nproc)" "${@:3}" | tee "$log"
   count=$(sed -nE 's/^100% tests passed, 0 tests failed out of ([0-9]+)$/\1/p' "$log")
   rm "$log"
   total=$((total + count))
@@ -49,14 +50,15 @@ run() {
 ((${#presets[@]} == 0)) || scripts/install-deps.sh test
 for preset in "${presets[@]}"; do
   echo "== $preset"
-  cmake --preset "$preset" -DSTREAMVIEW_TESTS=ON > /dev/null
-  run "$preset"
+  case $preset in
+    release) run "$preset" ON ;;
+    *) run "$preset" OFF ;;
+  esac
 done
 if [[ $clients ]]; then
   echo "== clients"
   scripts/install-deps.sh clients
-  cmake --preset release -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_CLIENT_TESTS=ALL > /dev/null
-  run release --label-regex clients
+  run release ALL --label-regex clients
 fi
 
 # All parts together, in the words of ctest.
