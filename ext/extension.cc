@@ -24,8 +24,8 @@ namespace {
 
 constexpr int kMinimumSqlite = 3'038'000;
 
-// A function that the host's SQLite is built without (SQLITE_OMIT_...) is null. Of those that streamview calls,
-// these may be, and sqlite3_progress_handler, which it can do without.
+// A function that the host's SQLite is built without (SQLITE_OMIT_...) is null. Of those that
+// streamview calls, these may be, and sqlite3_progress_handler, which it can do without.
 bool HasAllFunctions() {
   return sqlite3_create_module_v2 != nullptr && sqlite3_declare_vtab != nullptr &&
          sqlite3_set_authorizer != nullptr && sqlite3_compileoption_used != nullptr;

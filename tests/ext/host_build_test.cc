@@ -1,5 +1,6 @@
-// Hosts whose SQLite is built without something. What a build leaves out is a null pointer in the table of
-// functions that an extension gets. A process has one such table, so each test has a process of its own.
+// Hosts whose SQLite is built without something. What a build leaves out is a null pointer in the
+// table of functions that an extension gets. A process has one such table, so each test has a
+// process of its own.
 
 #include <dlfcn.h>
 #include <sqlite3.h>
