@@ -23,13 +23,14 @@ using Arguments = std::span<sqlite3_value* const>;
 // NULL, or absent: nothing.
 Result<std::optional<int64_t>> ReadInteger(const char* what, Arguments arguments, size_t i) {
   if (i >= arguments.size()) return std::optional<int64_t>();
-  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
-  if (value.is_null()) return std::optional<int64_t>();
-  if (value.type() != ValueType::kInteger || value.integer() < 0) {
+  if (sqlite3_value_type(arguments[i]) == SQLITE_NULL) return std::optional<int64_t>();
+  const std::optional<int64_t> integer = IntegerOf(arguments[i]);
+  if (!integer || *integer < 0) {
+    SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
     return Status::InvalidArgument(std::string(what) + " must be an integer from 0 up, not " +
                                    ToDisplay(value));
   }
-  return std::optional<int64_t>(value.integer());
+  return integer;
 }
 
 Result<std::optional<std::string>> ReadName(const char* what, Arguments arguments, size_t i) {
