@@ -4,10 +4,10 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install-deps.sh [build | demo | test | bench]...
+usage: scripts/install-deps.sh [build | demo | test | check | bench]...
 
 Installs what is missing of the Debian (12 or later) packages for a task: `build` (the extension),
-`demo` (the default), `test` or `bench`. Uses sudo where it is not run by root, and touches neither
+`demo` (the default), `test`, `check` or `bench`. Uses sudo where it is not run by root, and touches neither
 the network nor apt where nothing is missing.
 USAGE
 }
@@ -16,6 +16,7 @@ build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev)
 demo=("${build[@]}" sqlite3)
 test=("${demo[@]}" clang libgtest-dev libgmock-dev)
+check=("${test[@]}" clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck valgrind)
 bench=("${demo[@]}" libbenchmark-dev python3)
 
 wanted=()
@@ -24,6 +25,7 @@ for task in "${@:-demo}"; do
     build) wanted+=("${build[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    check) wanted+=("${check[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
