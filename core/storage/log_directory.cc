@@ -58,7 +58,8 @@ Status ParseMarker(const std::string& directory, std::string* log_id) {
 }
 
 std::string MarkerText(const std::string& log_id) {
-  return std::string(kMarkerTitle) + "\nformat=" + std::to_string(kFormat) + "\nid=" + log_id + "\n";
+  return std::string(kMarkerTitle) + "\nformat=" + std::to_string(kFormat) + "\nid=" + log_id +
+         "\n";
 }
 
 // Calls visit(entry) for what is in a directory, until it returns false. (The iterator of a range-for
@@ -85,8 +86,9 @@ Status CheckHoldsFilesOnly(const std::string& directory) {
   });
   if (error) return CannotOpen(directory, error.message());
   if (other.empty()) return Status::Ok();
-  return CannotOpen(directory, "it holds \"" + other +
-                                   "\", which is no plain file; take that away if the log is yours");
+  return CannotOpen(
+      directory,
+      "it holds \"" + other + "\", which is no plain file; take that away if the log is yours");
 }
 
 // Whether there is nothing in the directory but files of these names.

@@ -53,7 +53,8 @@ Status ReplaceFile(const std::string& path, std::string_view bytes) {
 Status SyncDirectory(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  const Status status = synced ? Status::Ok() : LastError().WithContext("syncing directory " + directory);
+  const Status status =
+      synced ? Status::Ok() : LastError().WithContext("syncing directory " + directory);
   if (fd >= 0) ::close(fd);
   return status;
 }

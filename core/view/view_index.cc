@@ -172,7 +172,7 @@ Status ViewIndex::RecoverErrors(State* state) const {
   for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
     Seq seq;
     SV_RETURN_IF_ERROR(ReadErrorKey(it->key(), &seq));
-    if (seq > state->seq) return Status::Corruption("the view has an error past its checkpoint");
+    if (seq > log_->head()) return Status::Corruption("the view has an error past the log's end");
     errors.push_back(seq);
     if (!state->failure.ok()) continue;
     std::string_view stored = ToView(it->value());

@@ -21,6 +21,8 @@ class StoredLogTest : public EngineTest {
     Open();
     Put("a", "{}");
     Put("a", "[]");
+    Must(engine_->ReadDocs(2, nullptr,
+                           WaitOptions()));  // so that the document index is written, too
     Close();
   }
 

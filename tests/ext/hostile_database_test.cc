@@ -96,7 +96,8 @@ std::vector<Scenario> Paths() {
       {"ManyDots", "printf('%s', replace(hex(zeroblob(2000)), '00', '../')) || 'new'"},
   };
   for (const auto& [name, place] : places) {
-    scenarios.push_back({std::string("Path") + name, path(place, "00000000000000000000000000000000")});
+    scenarios.push_back(
+        {std::string("Path") + name, path(place, "00000000000000000000000000000000")});
     scenarios.push_back({std::string("StolenIdPath") + name, path(place, "<id>")});
   }
   return scenarios;
@@ -105,7 +106,8 @@ std::vector<Scenario> Paths() {
 std::vector<Scenario> Configurations() {
   return {
       {"SuffixWithDots", Log("events", "('suffix', '/../../victim/app.db-events')", "<id>")},
-      {"SuffixAndPath", Log("events", "('suffix', 'x'), ('path', '<victim>/app.db-events')", "<id>")},
+      {"SuffixAndPath",
+       Log("events", "('suffix', 'x'), ('path', '<victim>/app.db-events')", "<id>")},
       {"NoDirectory", Log("events", "('sync', 'full')")},
       {"BadSync", Log("events", "('suffix', 'x'), ('sync', x'00')")},
       {"IdIsABlob", Log("events", "('suffix', 'x')", "") +
@@ -114,16 +116,16 @@ std::vector<Scenario> Configurations() {
        Log("events", "('suffix', 'events')") +
            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10000) "
            "INSERT INTO events_config SELECT 'view.' || i, '../../../' || i FROM n;"},
-      {"ConfigurationIsItsOwnLog", VirtualTable("events_config", "sv_log") +
-                                       VirtualTable("events", "sv_log")},
+      {"ConfigurationIsItsOwnLog",
+       VirtualTable("events_config", "sv_log") + VirtualTable("events", "sv_log")},
       {"ConfigurationIsItsOwnDocuments",
        VirtualTable("events_config", "sv_docs(log = events)") + VirtualTable("events", "sv_log")},
       {"ConfigurationIsItsOwnView",
        VirtualTable("events_config", "sv_view(log = events, emit = '$', value = '$')") +
            VirtualTable("events", "sv_log")},
-      {"ConfigurationsInACircle",
-       VirtualTable("a_config", "sv_docs(log = b)") + VirtualTable("b_config", "sv_docs(log = a)") +
-           VirtualTable("a", "sv_log") + VirtualTable("b", "sv_log")},
+      {"ConfigurationsInACircle", VirtualTable("a_config", "sv_docs(log = b)") +
+                                      VirtualTable("b_config", "sv_docs(log = a)") +
+                                      VirtualTable("a", "sv_log") + VirtualTable("b", "sv_log")},
       {"ConfigurationIsAView",
        "CREATE VIEW events_config AS SELECT 'log_id' AS key, '<id>' AS value UNION ALL "
        "SELECT 'path', '<victim>/app.db-events';" +
@@ -132,8 +134,8 @@ std::vector<Scenario> Configurations() {
        Log("events", "('path', '../victim/app.db-events')") +
            "CREATE TRIGGER g BEFORE DELETE ON events_config BEGIN SELECT raise(IGNORE); END;"},
       {"NoConfiguration", VirtualTable("events", "sv_log")},
-      {"TheHiddenTableIsATable", "CREATE TABLE sv_transaction(ending);" +
-                                     Log("events", "('suffix', 'events')")},
+      {"TheHiddenTableIsATable",
+       "CREATE TABLE sv_transaction(ending);" + Log("events", "('suffix', 'events')")},
       {"InternalModules", VirtualTable("a", "sv_transaction") + VirtualTable("b", "sv_status") +
                               VirtualTable("c", "sv_errors") + VirtualTable("d", "sv_history")},
       {"TwoTablesOfOneDirectory",
@@ -160,26 +162,28 @@ std::vector<Scenario> Definitions() {
       {"DocumentsOfThemselves", VirtualTable("d", "sv_docs(log = d)")},
       {"HundredsOfViews", many_views},
       {"MapOfAMegabyte", View("SELECT '" + std::string(1'000'000, 'x') + "' AS key FROM events")},
-      {"TenThousandUnions",
-       View("SELECT value AS key FROM events" +
-            Repeat(" UNION ALL SELECT value FROM events", 10'000))},
-      {"DeeplyNested", View("SELECT " + Repeat("(", 20'000) + "1" + Repeat(")", 20'000) +
-                            " AS key FROM events")},
-      {"DeeplyNestedSelects", View("SELECT " + Repeat("(SELECT ", 500) + "value" + Repeat(")", 500) +
-                                   " AS key FROM events")},
+      {"TenThousandUnions", View("SELECT value AS key FROM events" +
+                                 Repeat(" UNION ALL SELECT value FROM events", 10'000))},
+      {"DeeplyNested",
+       View("SELECT " + Repeat("(", 20'000) + "1" + Repeat(")", 20'000) + " AS key FROM events")},
+      {"DeeplyNestedSelects", View("SELECT " + Repeat("(SELECT ", 500) + "value" +
+                                   Repeat(")", 500) + " AS key FROM events")},
       {"EndlessMap", View("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
                           "SELECT count(*) AS key FROM events, n")},
       {"HugeValues", View("SELECT hex(zeroblob(400000000)) || hex(zeroblob(400000000)) AS key "
                           "FROM events")},
-      {"SlowFunctions", View("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-                             "SELECT instr(zeroblob(100000000), zeroblob(50000000) || x'01') AS key "
-                             "FROM events, n")},
-      {"ThreeThousandColumns",
-       View("SELECT value AS key" + [] {
-         std::string columns;
-         for (int i = 0; i < 3000; i++) columns += ", 1 AS c" + std::to_string(i);
-         return columns;
-       }() + " FROM events")},
+      {"SlowFunctions",
+       View("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+            "SELECT instr(zeroblob(100000000), zeroblob(50000000) || x'01') AS key "
+            "FROM events, n")},
+      {"ThreeThousandColumns", View("SELECT value AS key" +
+                                    [] {
+                                      std::string columns;
+                                      for (int i = 0; i < 3000; i++)
+                                        columns += ", 1 AS c" + std::to_string(i);
+                                      return columns;
+                                    }() +
+                                    " FROM events")},
       {"NoSuchOptions", VirtualTable("v", "sv_view(" + Repeat("x = y,", 10'000) + "z)")},
       {"AnOptionOfAMegabyte",
        VirtualTable("v", "sv_view(log = events, emit = '$." + std::string(1'000'000, 'x') + "')")},
@@ -190,12 +194,14 @@ std::vector<Scenario> Definitions() {
        VirtualTable("v", "sv_view(log = events, emit = '$', keys = 99999999999999999999)") +
            VirtualTable("w", "sv_view(log = events, emit = '$', keys = 62)") +
            VirtualTable("u", "sv_view(log = events, emit = '$[18446744073709551616]')")},
-      {"TableCalledAsItsColumns", VirtualTable("seq", "sv_log") +
-                                      VirtualTable("doc_id", "sv_view(log = seq, emit = '$')")},
+      {"TableCalledAsItsColumns",
+       VirtualTable("seq", "sv_log") + VirtualTable("doc_id", "sv_view(log = seq, emit = '$')")},
       {"LogsCalledAsTablesOfSqlite",
-       VirtualTable("v", "sv_view(log = sqlite_schema, map = (SELECT sql AS key FROM "
-                         "sqlite_schema))") +
-           VirtualTable("w", "sv_view(log = json_each, map = (SELECT value AS key FROM json_each))")},
+       VirtualTable("v",
+                    "sv_view(log = sqlite_schema, map = (SELECT sql AS key FROM "
+                    "sqlite_schema))") +
+           VirtualTable("w",
+                        "sv_view(log = json_each, map = (SELECT value AS key FROM json_each))")},
       {"OtherTypesOfEntries",
        "INSERT INTO sqlite_schema VALUES ('index', 'i', 'events', 7, 'CREATE VIRTUAL TABLE i USING "
        "sv_log');" +
@@ -224,13 +230,15 @@ class HostileTest : public ::testing::Test {
   // What the stranger has made.
   void MakeDatabase(std::string sql) {
     const auto replace = [&sql](const std::string& mark, const std::string& text) {
-      for (size_t at; (at = sql.find(mark)) != std::string::npos;) sql.replace(at, mark.size(), text);
+      for (size_t at; (at = sql.find(mark)) != std::string::npos;)
+        sql.replace(at, mark.size(), text);
     };
     replace("<victim>", victim_);
     replace("<id>", victim_id_);
     Database db(hostile_ + "/hostile.db", Database::Extension::kNone);
     sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
-    db.Run("PRAGMA writable_schema = ON; CREATE TABLE plain(x); INSERT INTO plain VALUES (1);" + sql);
+    db.Run("PRAGMA writable_schema = ON; CREATE TABLE plain(x); INSERT INTO plain VALUES (1);" +
+           sql);
   }
 
   // What somebody does who has found the file.
@@ -241,14 +249,15 @@ class HostileTest : public ::testing::Test {
                                  "NOT LIKE '%config' LIMIT 20")
                               .rows) {
       std::string name;
-      for (const char c : std::get<std::string>(row.at(0))) name += c == '"' ? "\"\"" : std::string(1, c);
+      for (const char c : std::get<std::string>(row.at(0)))
+        name += c == '"' ? "\"\"" : std::string(1, c);
       tables.push_back('"' + name + '"');
     }
     for (const std::string sql :
          {"SELECT * FROM sqlite_schema", "PRAGMA table_list", "PRAGMA integrity_check",
           "SELECT * FROM sv_status", "SELECT * FROM sv_errors", "SELECT * FROM sv_history(NULL, 1)",
-          "SELECT sv_head()", "SELECT sv_seq()", "SELECT sv_wait(1)", "SELECT sv_append(NULL, 1, 2)",
-          "VACUUM", "PRAGMA user_version = 1"}) {
+          "SELECT sv_head()", "SELECT sv_seq()", "SELECT sv_wait(1)",
+          "SELECT sv_append(NULL, 1, 2)", "VACUUM", "PRAGMA user_version = 1"}) {
       db.Try(sql);
     }
     for (const std::string& table : tables) UseTable(db, table);

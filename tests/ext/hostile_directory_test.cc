@@ -151,8 +151,8 @@ TEST_F(HostileDirectoryTest, AMarkerOfAnySizeIsRead) {
 TEST_F(HostileDirectoryTest, OptionsOfRocksdbAreNotBelieved) {
   for (const fs::directory_entry& entry : fs::directory_iterator(log_dir_)) {
     if (!entry.path().filename().string().starts_with("OPTIONS")) continue;
-    std::ofstream(entry.path()) << "[DBOptions]\n  wal_dir=" << outside_ << "\n  db_log_dir="
-                                << outside_ << "\n  max_open_files=0\n";
+    std::ofstream(entry.path()) << "[DBOptions]\n  wal_dir=" << outside_
+                                << "\n  db_log_dir=" << outside_ << "\n  max_open_files=0\n";
   }
   std::ofstream(log_dir_ + "/OPTIONS-999999") << "[CFOptions \"log\"]\n  comparator=evil\n";
   db_ = Connect();

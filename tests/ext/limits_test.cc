@@ -38,8 +38,7 @@ TEST_F(LimitsTest, KeyOfADocument) {
   Append(std::string(kMaxKeyBytes, 'k'), 1);
   Append(Blob{std::string(kMaxKeyBytes, '\0')}, 1);
   const SqlValue past = std::string(kMaxKeyBytes + 1, 'k');
-  const auto fails =
-      Fails(SQLITE_CONSTRAINT, "the key has 65537 bytes; at most 65536 are allowed");
+  const auto fails = Fails(SQLITE_CONSTRAINT, "the key has 65537 bytes; at most 65536 are allowed");
   EXPECT_THAT(db_->Try("INSERT INTO events(key, value) VALUES (?1, 1)", {past}), fails);
   EXPECT_THAT(db_->Try("SELECT sv_append('events', ?1, 1)", {past}), fails);
   db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
@@ -63,8 +62,9 @@ TEST_F(LimitsTest, KeyColumnsOfARow) {
       "CREATE VIRTUAL TABLE v USING sv_view(log = events, keys = 2, map = (SELECT "
       "printf('%.*c', value, 'k') AS a, printf('%.*c', 32768, 'k') AS b FROM events))");
   EXPECT_THAT(db_->Query("SELECT doc_id FROM v"), ElementsAre("'at'"));
-  EXPECT_THAT(db_->Query("SELECT doc_id, message FROM sv_errors"),
-              ElementsAre("'past'|'the map emits a key of 65537 bytes; at most 65536 are allowed'"));
+  EXPECT_THAT(
+      db_->Query("SELECT doc_id, message FROM sv_errors"),
+      ElementsAre("'past'|'the map emits a key of 65537 bytes; at most 65536 are allowed'"));
 }
 
 TEST_F(LimitsTest, RowsOfADocument) {
@@ -81,7 +81,7 @@ TEST_F(LimitsTest, BytesOfTheRowsOfADocument) {
   Append("past", 64);
   ExpectMapError(
       "WITH RECURSIVE n(i) AS (SELECT 1 FROM events UNION ALL SELECT i + 1 FROM n, events WHERE i "
-      "< events.value) SELECT i AS key, zeroblob(1048576) AS v FROM n",
+      "< events.value) SELECT i AS key, zeroblob(1048576) AS bytes FROM n",
       "the map emits more than 64 MiB for one entry");
 }
 

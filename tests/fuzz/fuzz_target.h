@@ -103,16 +103,16 @@ struct RegisteredTarget {
   } while (false)
 
 #ifdef STREAMVIEW_LIBFUZZER
-#define FUZZ_TARGET(name)                                                      \
-  static void Fuzz_##name(streamview::fuzz::Input input);                      \
-  extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {    \
-    Fuzz_##name(streamview::fuzz::Input(data, size));                          \
-    return 0;                                                                  \
-  }                                                                            \
+#define FUZZ_TARGET(name)                                                   \
+  static void Fuzz_##name(streamview::fuzz::Input input);                   \
+  extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) { \
+    Fuzz_##name(streamview::fuzz::Input(data, size));                       \
+    return 0;                                                               \
+  }                                                                         \
   static void Fuzz_##name(streamview::fuzz::Input input)
 #else
-#define FUZZ_TARGET(name)                                                      \
-  static void Fuzz_##name(streamview::fuzz::Input input);                      \
+#define FUZZ_TARGET(name)                                                                \
+  static void Fuzz_##name(streamview::fuzz::Input input);                                \
   static const streamview::fuzz::RegisteredTarget registered_##name(#name, Fuzz_##name); \
   static void Fuzz_##name(streamview::fuzz::Input input)
 #endif

@@ -78,9 +78,8 @@ Answer AskSqlite(std::string_view json, std::string_view path) {
 // as they are escaped, ends texts at a zero byte, takes control characters, and takes an index
 // modulo 2^32.
 bool IsComparable(const JsonPath& path, std::string_view json) {
-  const bool plain = std::all_of(json.begin(), json.end(), [](char c) {
-    return c >= ' ' && c <= '~' && c != '\\';
-  });
+  const bool plain = std::all_of(json.begin(), json.end(),
+                                 [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
   const bool small = std::all_of(path.steps().begin(), path.steps().end(),
                                  [](const JsonPath::Step& s) { return s.index < 1'000'000; });
   return plain && small && !path.has_wildcard();

@@ -122,8 +122,8 @@ void CheckRange(const ValueView& value, Input& input) {
     return order > 0 || (order == 0 && bound->inclusive);
   };
   const bool expected = within(lower, 1) && within(upper, -1);
-  const bool found = !range.empty() && key >= range.lower &&
-                     (range.upper.empty() || key < range.upper);
+  const bool found =
+      !range.empty() && key >= range.lower && (range.upper.empty() || key < range.upper);
   FUZZ_CHECK(found == expected);
 }
 

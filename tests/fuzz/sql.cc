@@ -50,8 +50,8 @@ constexpr std::string_view kMaps[] = {
     "SELECT abs(value) AS key, typeof(value) AS t FROM events",
 };
 constexpr std::string_view kPaths[] = {"$", "$.t[*]", "$.n", "$.*", "$.t[#-1]", "$.n.m[0]"};
-constexpr std::string_view kColumns[] = {"key",  "value", "seq",  "time", "doc_id",
-                                         "doc",  "as_of", "k2",   "rowid", "events"};
+constexpr std::string_view kColumns[] = {"key", "value", "seq", "time",  "doc_id",
+                                         "doc", "as_of", "k2",  "rowid", "events"};
 constexpr std::string_view kCommands[] = {"rebuild", "optimize", "integrity-check", "flush", "x"};
 constexpr std::string_view kOperators[] = {"=", "IS", "<", "<=", ">", ">=", "GLOB", "LIKE", "<>"};
 

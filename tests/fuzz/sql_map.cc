@@ -3,11 +3,10 @@
 //
 // The input is the map and a document, with a zero byte between them.
 
-#include "ext/sql_mapper.h"
-
 #include <memory>
 #include <vector>
 
+#include "ext/sql_mapper.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace streamview::fuzz {
@@ -40,8 +39,7 @@ FUZZ_TARGET(sql_map) {
   definition.log_name = "events";
   definition.map = input.TakeUntil('\0');
   const std::string document(input.TakeRest());
-  Result<std::vector<std::string>> columns =
-      SqlMapColumns(definition.log_name, definition.map);
+  Result<std::vector<std::string>> columns = SqlMapColumns(definition.log_name, definition.map);
   if (!columns.ok()) return;
   definition.columns = *std::move(columns);
   const auto one = NewSqlMapper(definition, fuzz::kMaxSteps);

@@ -160,8 +160,7 @@ void PutMetadata(Store* store, Input& input) {
 void PutEntry(const Families& families, Input& input) {
   Store* const store = families.store;
   rocksdb::ColumnFamilyHandle* const all[] = {store->log(), store->docs(), store->meta(),
-                                              families.view->handle(),
-                                              families.building->handle()};
+                                              families.view->handle(), families.building->handle()};
   const uint8_t kind = input.TakeByte() % 16;
   if (kind < 6) return PutLogEntry(store, input);
   if (kind < 9) return PutDocsEntry(store, input);
@@ -246,8 +245,8 @@ void Use(Engine& engine) {
   ReadLog(engine);
   const Result<std::shared_ptr<View>> view = engine.FindView(kViewId);
   if (view.ok()) ReadView(**view, engine.Head());
-  const Result<Seq> appended = engine.AppendNow(ValueView::Text("a"), ValueView::Text("{\"t\":[1]}"),
-                                                SyncMode::kNormal, WaitOptions());
+  const Result<Seq> appended = engine.AppendNow(
+      ValueView::Text("a"), ValueView::Text("{\"t\":[1]}"), SyncMode::kNormal, WaitOptions());
   FUZZ_CHECK(!appended.ok() || *appended == engine.Head());
   if (!view.ok()) return;
   (void)(*view)->Rebuild(WaitOptions());

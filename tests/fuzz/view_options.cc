@@ -4,11 +4,10 @@
 //
 // The input is a letter, the kind, and arguments, with a zero byte between them.
 
-#include "ext/options.h"
-
 #include <vector>
 
 #include "core/codec/index_entry.h"
+#include "ext/options.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace streamview::fuzz {
