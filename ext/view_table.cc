@@ -72,7 +72,7 @@ VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
 
 }  // namespace
 
-ViewTable::ViewTable(Connection& connection, TableName name, ViewDefinition definition,
+ViewTable::ViewTable(Connection& connection, const TableName& name, ViewDefinition definition,
                      Status broken, bool utf8)
     : SessionTable(connection, name, {name.schema, definition.log_name}),
       definition_(std::move(definition)),

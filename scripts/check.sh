@@ -1,7 +1,7 @@
 #!/bin/bash
 # Looks for faults by other means than tests.
-set -euo pipefail
 # shellcheck disable=SC2016  # what xargs hands to a shell is expanded there
+set -euo pipefail
 
 usage() {
   cat <<'USAGE'

@@ -108,6 +108,8 @@ Status Log::Recover() {
     if (seq > kMaxSeq) return Status::Corruption("the log's last entry has an impossible number");
     Entry entry;
     SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
+    // Transactions are written whole. Who follows the log waits for the end of the last one.
+    if (entry.continues) return Status::Corruption("the log ends within a transaction");
     last_time_ms_ = entry.time_ms;
   }
   head_.store(seq, std::memory_order_release);

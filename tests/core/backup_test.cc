@@ -118,7 +118,8 @@ TEST_F(BackupTest, ADirectoryThatWasLeftUnfinishedIsNoLog) {
   {
     const auto unfinished = Must(UnfinishedCopy::Begin(target(), "1234", directory()));
     EXPECT_EQ(Must(InspectDirectory(target())).kind, DirectoryKind::kForeign);
-    EXPECT_EQ(UnfinishedCopy::Begin(target(), "1234", directory()).status().code(), StatusCode::kCannotOpen);
+    EXPECT_EQ(UnfinishedCopy::Begin(target(), "1234", directory()).status().code(),
+              StatusCode::kCannotOpen);
     std::filesystem::copy(target(), other);
   }
   EXPECT_FALSE(std::filesystem::exists(target()));

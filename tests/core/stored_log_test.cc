@@ -78,6 +78,16 @@ TEST_F(StoredLogTest, ANumberThatNoLogReachesIsRefused) {
   EXPECT_THAT(WhyNotOpened(), HasSubstr("the log's last entry has an impossible number"));
 }
 
+TEST_F(StoredLogTest, ALogThatEndsWithinATransactionIsRefused) {
+  {
+    const auto store = OpenStore();
+    std::string record = Record();
+    record[0] = ContinuesMark(record[0]);
+    PutBytes(store.get(), store->log(), SeqBytes(3), record);
+  }
+  EXPECT_THAT(WhyNotOpened(), HasSubstr("the log ends within a transaction"));
+}
+
 TEST_F(StoredLogTest, AFullLogTakesNoMore) {
   PutLogEntry(kMaxSeq);
   Open();
