@@ -16,8 +16,10 @@ namespace streamview {
 
 namespace {
 
-// The trial runs at creation look for impurity only and need not go far.
-constexpr int kMaxStepsPerTrial = 1'000'000;
+// The trial runs look for impurity only and need not go far. They are made whenever a view's table is
+// connected, which a schema from elsewhere must not make long or large.
+constexpr int kMaxStepsPerTrial = 10'000;
+constexpr int kMaxLengthInTrial = 10'000;
 
 // --- The virtual table: the present entry, or nothing.
 
@@ -114,8 +116,10 @@ class SqlMapper final : public Mapper {
     SV_ASSIGN_OR_RETURN(mapper->statement_, mapper->sql_->Prepare(map));
     mapper->LimitSteps(kMaxStepsPerTrial);
     mapper->row_.resize(static_cast<size_t>(sqlite3_column_count(mapper->statement_.get())));
+    const int length = sqlite3_limit(db, SQLITE_LIMIT_LENGTH, kMaxLengthInTrial);
     SV_RETURN_IF_ERROR(mapper->CheckReadsItsLog(log_name));
     SV_RETURN_IF_ERROR(mapper->TryEntries());
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, length);
     return mapper;
   }
 

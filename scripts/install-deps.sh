@@ -4,11 +4,11 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install-deps.sh [build | demo | test | clients | bench]...
+usage: scripts/install-deps.sh [build | demo | test | clients | check | bench]...
 
 Installs what is missing of the Debian (12 or later) packages for a task: `build` (the extension),
-`demo` (the default), `test`, `clients` (all clients to test with; `test` leaves out the large ones) or
-`bench`. Uses sudo where it is not run by root, and touches neither the network nor apt where nothing
+`demo` (the default), `test`, `clients` (all clients to test with; `test` leaves out the large ones),
+`check` or `bench`. Uses sudo where it is not run by root, and touches neither the network nor apt where nothing
 is missing. Where npm is installed, it builds the clients for Node, in tests/clients/node/node_modules/.
 USAGE
 }
@@ -22,6 +22,7 @@ test=("${demo[@]}" clang libgtest-dev libgmock-dev
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
 if command -v npm > /dev/null; then test+=(make); else test+=(nodejs node-sqlite3); fi
 clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
+check=("${test[@]}" clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck valgrind)
 bench=("${demo[@]}" libbenchmark-dev python3)
 
 # The clients from npm: not tried where npm is missing.
@@ -34,6 +35,7 @@ for task in "${@:-demo}"; do
     demo) wanted+=("${demo[@]}") ;;
     test) wanted+=("${test[@]}"); npm_clients+=(sqlite3) ;;
     clients) wanted+=("${clients[@]}"); npm_clients+=(sqlite3 better-sqlite3) ;;
+    check) wanted+=("${check[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
