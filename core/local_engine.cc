@@ -63,15 +63,15 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   store_options.create = create;
   SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
   SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
-  const bool owned = !options.directory.empty() && !options.database.empty();
-  if (owned && !options.adopt) {
+  const bool on_disk = !options.directory.empty();
+  if (on_disk && !options.adopt) {
     SV_RETURN_IF_ERROR(CheckOwner(*engine->store_, options.directory, options.database));
   }
   Result<std::unique_ptr<Log>> log =
       Log::Open(engine->store_.get(), options.committed_token, options.adopt);
   if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
   engine->log_ = *std::move(log);
-  if (owned) {
+  if (on_disk && !options.database.empty()) {
     SV_RETURN_IF_ERROR(NoteOwner(engine->store_.get(), options.directory, options.database));
   }
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
@@ -145,7 +145,7 @@ Status LocalEngine::CheckIdentity(bool create) {
                             ", and the database expects log " + id_);
 }
 
-Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
+Status LocalEngine::RestoreViews(const std::optional<std::vector<std::string>>& known_ids) {
   std::map<std::string, std::shared_ptr<ColumnFamily>> families;
   for (std::shared_ptr<ColumnFamily>& family : store_->TakeViewFamilies()) {
     std::string name = family->name();
@@ -164,7 +164,9 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
   };
   SV_ASSIGN_OR_RETURN(const std::vector<CatalogEntry> entries, catalog_->Load());
   for (const CatalogEntry& entry : entries) {
-    if (std::find(known_ids.begin(), known_ids.end(), entry.view_id) == known_ids.end()) {
+    const bool known = !known_ids || std::find(known_ids->begin(), known_ids->end(),
+                                               entry.view_id) != known_ids->end();
+    if (!known) {
       // Its CREATE never committed, or its DROP did: the families are left over, and go below.
       SV_RETURN_IF_ERROR(catalog_->Remove(entry.view_id));
       continue;
@@ -346,6 +348,16 @@ Result<std::shared_ptr<View>> LocalEngine::FindView(const std::string& view_id) 
   }
   if (auto it = broken_views_.find(view_id); it != broken_views_.end()) return it->second;
   return Status::NotFound("the log has no view with id " + view_id);
+}
+
+Result<std::map<std::string, ViewDefinition>> LocalEngine::ListViews() const {
+  SV_RETURN_IF_ERROR(process_.Check());
+  SV_ASSIGN_OR_RETURN(std::vector<CatalogEntry> entries, catalog_->Load());
+  std::map<std::string, ViewDefinition> definitions;
+  for (CatalogEntry& entry : entries) {
+    definitions.emplace(std::move(entry.view_id), std::move(entry.definition));
+  }
+  return definitions;
 }
 
 std::vector<std::shared_ptr<LocalView>> LocalEngine::LocalViews() const {

@@ -34,6 +34,15 @@ ViewDefinition BySql() {
   return d;
 }
 
+ViewDefinition ByProgram() {
+  ViewDefinition d = ByPath();
+  d.kind = MapKind::kCustom;
+  d.map = "tags";
+  d.emit_path = "";
+  d.value_path = "";
+  return d;
+}
+
 TEST(ViewDefinitionTest, BytesAreThoseOfTheFormat) {
   EXPECT_EQ(Hex(ByPath().Encode()),
             "01 0a 76 69 65 77 5f 74 61 67 73 32 06 65 76 65 6e 74 73 01 00 "
@@ -46,7 +55,7 @@ TEST(ViewDefinitionTest, FingerprintIsThatOfTheFormat) {
 }
 
 TEST(ViewDefinitionTest, EveryFieldSurvives) {
-  for (const ViewDefinition& d : {ByPath(), BySql()}) {
+  for (const ViewDefinition& d : {ByPath(), BySql(), ByProgram()}) {
     const Result<ViewDefinition> decoded = ViewDefinition::Decode(d.Encode());
     ASSERT_TRUE(decoded.ok()) << decoded.status().message();
     EXPECT_EQ(decoded->name, d.name);
@@ -76,6 +85,7 @@ TEST(ViewDefinitionTest, FingerprintCoversEveryFieldButTheName) {
       ByPath().Fingerprint(),
       changed([](ViewDefinition& d) { d.log_name = "event"; }),
       changed([](ViewDefinition& d) { d.kind = MapKind::kSql; }),
+      changed([](ViewDefinition& d) { d.kind = MapKind::kCustom; }),
       changed([](ViewDefinition& d) { d.map = "SELECT 1"; }),
       changed([](ViewDefinition& d) { d.emit_path = "$.tags"; }),
       changed([](ViewDefinition& d) { d.value_path = ""; }),
@@ -86,13 +96,14 @@ TEST(ViewDefinitionTest, FingerprintCoversEveryFieldButTheName) {
       changed([](ViewDefinition& d) { d.version = 1; }),
       changed([](ViewDefinition& d) { d.on_error = OnError::kStop; }),
   };
-  EXPECT_EQ(fingerprints.size(), 10u);
+  EXPECT_EQ(fingerprints.size(), 11u);
 }
 
 TEST(ViewDefinitionTest, DisplayIsTheStatementsOptions) {
   EXPECT_EQ(ByPath().ToDisplay(), "log=events, emit='$.tags[*]', value='$.location'");
   EXPECT_EQ(BySql().ToDisplay(),
             "log=events, map=(SELECT 1 AS a, 2 AS b, 3 AS c), keys=2, version=-3, on_error='stop'");
+  EXPECT_EQ(ByProgram().ToDisplay(), "log=events, mapper=tags");
 }
 
 TEST(ViewDefinitionTest, DisplayQuotesAsSqlDoes) {
