@@ -4,24 +4,26 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install-deps.sh [build | demo | test | bench]...
+usage: scripts/install-deps.sh [build | package | demo | test | bench]...
 
 Installs what is missing of the Debian (12 or later) packages for a task: `build` (the extension),
-`demo` (the default), `test` or `bench`. Uses sudo where it is not run by root, and touches neither
-the network nor apt where nothing is missing.
+`package`, `demo` (the default), `test` or `bench`. Uses sudo where it is not run by root, and touches
+neither the network nor apt where nothing is missing.
 USAGE
 }
 
 build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev)
+package=("${build[@]}" dpkg-dev file)
 demo=("${build[@]}" sqlite3)
-test=("${demo[@]}" clang libgtest-dev libgmock-dev)
+test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev)
 bench=("${demo[@]}" libbenchmark-dev python3)
 
 wanted=()
 for task in "${@:-demo}"; do
   case $task in
     build) wanted+=("${build[@]}") ;;
+    package) wanted+=("${package[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
