@@ -1,5 +1,6 @@
 #!/bin/bash
-# Pastes the SQL of a document into the sqlite3 shell, as its reader would, from top to bottom:
+# Pastes the SQL of a document into the sqlite3 shell (or another one), as its reader would, from top to
+# bottom:
 #
 #   ```sql                     is run. If a ```text block comes next, before other SQL, it prints exactly
 #                              that; else it may print what it likes, but no error
@@ -13,9 +14,12 @@
 # interactive shell does, without line numbers, and paths in that directory are relative ones.
 set -euo pipefail
 
-[[ $# -eq 2 ]] || { echo "usage: tests/sql/markdown.sh <streamview.so> <document.md>" >&2; exit 2; }
+usage='tests/sql/markdown.sh <streamview.so> <document.md> [<another shell than sqlite3 -batch>]'
+(($# == 2 || $# == 3)) || { echo "usage: $usage" >&2; exit 2; }
 extension=$(realpath "$1")
 document=$(realpath "$2")
+shell=(sqlite3 -batch)
+[[ $# -eq 2 ]] || shell=("$(realpath "$3")")
 
 directory=$(realpath "$(mktemp -d)")
 trap 'rm -rf "$directory"' EXIT
@@ -25,7 +29,7 @@ cd "$directory"
 LC_ALL=C awk -v name="$(basename "$document")" '
   function begin() {
     pending = "== " name ":" NR
-    print ".print \"" pending "\"" > script
+    print "SELECT '\''" pending "'\'';" > script
   }
   function end_block() {
     if (pending != "") print pending " prints no error" > "expected"
@@ -58,13 +62,13 @@ for script in session.*.sql; do
   ln -s "$extension" "$session/build/streamview.so"
   [[ -s $script ]] || continue
   # A session that does not begin with loading the extension has it already. (Line 1 is a title.)
-  load=(-cmd '.load build/streamview')
-  [[ $(sed -n 2p "$script") == .load* ]] && load=()
+  [[ $(sed -n 2p "$script") == .load* ]] || sed -i '1i.load build/streamview' "$script"
   # stdbuf: otherwise errors, which are not buffered, would come before the rows printed ahead of them.
   # The exit status is that of the last statement; a crash is seen by one of 128 and more.
   status=0
-  (cd "$session" && LD_LIBRARY_PATH=$session/build LD_PRELOAD=${STREAMVIEW_PRELOAD:-} stdbuf -oL \
-    sqlite3 -batch "${load[@]}" app.db < "../$script") > output 2>&1 || status=$?
+  (cd "$session" && LD_LIBRARY_PATH=$session/build:${LD_LIBRARY_PATH:-} \
+    LD_PRELOAD=${STREAMVIEW_PRELOAD:-} stdbuf -oL "${shell[@]}" app.db < "../$script") \
+    > output 2>&1 || status=$?
   sed -E -e 's/^((Parse|Runtime) error) near line [0-9]+:/\1:/' -e "s|$session/||g" output
   ((status < 128)) || echo "sqlite3 ended with status $status"
 done > printed
