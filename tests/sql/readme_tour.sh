@@ -3,9 +3,12 @@
 # print exactly what the ```text blocks after them say.
 set -euo pipefail
 
-[[ $# -eq 2 ]] || { echo "usage: tests/sql/readme_tour.sh <streamview.so> <README.md>" >&2; exit 2; }
+usage='tests/sql/readme_tour.sh <streamview.so> <README.md> [<another shell than sqlite3 -batch>]'
+(($# == 2 || $# == 3)) || { echo "usage: $usage" >&2; exit 2; }
 extension=$(realpath "$1")
 readme=$(realpath "$2")
+shell=(sqlite3 -batch)
+[[ $# -eq 2 ]] || shell=("$(realpath "$3")")
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
@@ -25,5 +28,5 @@ blocks sql > tour.sql
 blocks text > expected
 [[ -s tour.sql && -s expected ]] || { echo "README.md has no tour" >&2; exit 1; }
 
-LD_PRELOAD=${STREAMVIEW_PRELOAD:-} stdbuf -oL sqlite3 -batch tour.db < tour.sql > actual 2>&1
+LD_PRELOAD=${STREAMVIEW_PRELOAD:-} stdbuf -oL "${shell[@]}" tour.db < tour.sql > actual 2>&1
 diff --unified expected actual
