@@ -73,8 +73,9 @@ SqlError::SqlError(const Outcome& outcome, const std::string& sql)
       code_(outcome.code) {}
 
 Database::Database(const std::string& path, Extension extension) {
-  const int rc =
-      sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  // Not every library takes URIs for names without being asked to.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI;
+  const int rc = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
   Outcome outcome;
   if (rc != SQLITE_OK) {
     SetError(handle_, rc, &outcome);
