@@ -13,6 +13,7 @@
 #include "ext/log_table.h"
 #include "ext/sqlite_vtab/vtab.hpp"
 #include "ext/status_table.h"
+#include "ext/tail_table.h"
 #include "ext/transaction_table.h"
 #include "ext/view_table.h"
 
@@ -41,6 +42,7 @@ int RegisterAll(sqlite3* db) {
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<ViewTable>(db, "sv_view", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<DocsTable>(db, "sv_docs", connection);
   if (rc == SQLITE_OK) rc = RegisterHistoryTable(db, connection);
+  if (rc == SQLITE_OK) rc = RegisterTailTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterStatusTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterErrorsTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterFunctions(db, connection);

@@ -17,6 +17,7 @@ build=(g++ cmake ninja-build ccache pkg-config
 package=("${build[@]}" dpkg-dev file)
 demo=("${build[@]}" sqlite3)
 test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev)
+command -v npm > /dev/null || test+=(npm)  # one from elsewhere will do
 bench=("${demo[@]}" libbenchmark-dev python3)
 
 wanted=()
