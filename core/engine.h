@@ -44,8 +44,8 @@ struct LogRange {
   bool reverse = false;
 };
 
-// The rows of a view whose index columns (the key columns, then doc_id) begin with `equal` and
-// whose next index column lies between the bounds. Values compare as SQLite compares them under
+// The rows of a view whose index columns (the key columns, then doc_id unless it reduces) begin with
+// `equal` and whose next index column lies between the bounds. Values compare as SQLite compares them under
 // BINARY: NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent bound is no bound.
 struct ViewRange {
   std::vector<Value> equal;
@@ -71,14 +71,18 @@ class ViewCursor {
   virtual bool Valid() const = 0;
   virtual void Next() = 0;  // REQUIRES: Valid()
   virtual Status status() const = 0;
-  // Column i of the map's row (0-based). Valid until the next call of Next(). REQUIRES: Valid()
+  // Column i of the row (0-based, ViewDefinition::RowColumns). Valid until the next call of Next().
+  // Where it cannot be read, it is NULL and status() says why. REQUIRES: Valid()
   virtual ValueView column(size_t i) = 0;
+  // The document and the entry that the row comes from; a view that reduces has none of the three.
   // The key of the document; for an event without key, its seq as INTEGER.
   virtual ValueView doc_id() = 0;
   virtual Seq seq() = 0;
   // The value of the log entry that the row comes from. REQUIRES: Valid()
   virtual Result<Value> ReadDocument() = 0;
-  // A number of its own for each row of the view, the same in every scan that shows the row.
+  // A number of its own for each row of the view, the same in every scan that shows the row. Of a
+  // view that reduces it is a hash of the key, so that two of a million rows share one with a
+  // probability of 3 in 100 million.
   virtual int64_t row_id() = 0;
 };
 
@@ -188,8 +192,8 @@ struct ViewStatus {
   Seq seq = 0;              // processed up to here
   Seq target = 0;           // the head of the log
   Seq progress = 0;  // how far the index is, the one being built where rebuilding; not all readable
-  uint64_t entries = 0;         // physical, superseded ones included; beyond 100,000 an estimate
-  uint64_t superseded_met = 0;  // superseded entries that readers came upon since opening
+  uint64_t entries = 0;         // physical, dead ones included; beyond 100,000 an estimate
+  uint64_t superseded_met = 0;  // dead entries that readers came upon since opening
   uint64_t errors = 0;          // entries that the map failed on and that still count
   std::string last_error;
   uint64_t bytes_on_disk = 0;

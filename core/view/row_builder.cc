@@ -6,11 +6,16 @@
 
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
+#include "core/view/emission_limits.h"
 
 namespace streamview {
 
 ValueView DocId(const Entry& entry) {
   return entry.has_document() ? entry.key : ValueView::Integer(static_cast<int64_t>(entry.seq));
+}
+
+std::string AtEntry(const Entry& entry, const std::string& message) {
+  return "entry " + std::to_string(entry.seq) + " (" + ToDisplay(DocId(entry)) + "): " + message;
 }
 
 Result<bool> RowBuilder::MapEntry(Mapper* mapper, const Entry& entry, std::string* why) {
@@ -36,17 +41,8 @@ void RowBuilder::BeginEntry(const Entry& entry) {
 
 Status RowBuilder::Emit(std::span<const ValueView> row) {
   assert(row.size() == columns_);
-  if (emissions_.size() >= kMaxEmissionsPerEntry) {
-    return Status::Constraint("the map emits more than " + std::to_string(kMaxEmissionsPerEntry) +
-                              " rows for one entry");
-  }
   const auto key_columns = row.first(key_columns_);
-  size_t key_bytes = 0;
-  for (const ValueView& column : key_columns) key_bytes += column.bytes().size();
-  if (key_bytes > kMaxKeyBytes) {
-    return Status::Constraint("the map emits a key of " + std::to_string(key_bytes) +
-                              " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
-  }
+  SV_RETURN_IF_ERROR(CheckEmission(emissions_.size(), key_columns));
   Emission e{};
   e.key = arena_.size();
   for (const ValueView& column : key_columns) AppendKeyColumn(&arena_, column);
@@ -55,11 +51,7 @@ Status RowBuilder::Emit(std::span<const ValueView> row) {
   AppendIndexValue(&arena_, seq_, emissions_.size(), key_columns, doc_id_,
                    row.subspan(key_columns_));
   e.value_size = arena_.size() - e.value;
-  if (arena_.size() - entry_begin_ > kMaxEmittedBytesPerEntry) {
-    return Status::Constraint("the map emits more than " +
-                              std::to_string(kMaxEmittedBytesPerEntry >> 20) +
-                              " MiB for one entry");
-  }
+  SV_RETURN_IF_ERROR(CheckEmittedBytes(arena_.size() - entry_begin_));
   emissions_.push_back(e);
   return Status::Ok();
 }

@@ -14,6 +14,8 @@ namespace streamview {
 
 // What a view calls the document of an entry: its key, or for an event without key its number.
 ValueView DocId(const Entry& entry);
+// A message about an entry, with its number and document.
+std::string AtEntry(const Entry& entry, const std::string& message);
 
 class RowBuilder final : public Emitter {
  public:
