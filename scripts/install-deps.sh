@@ -13,7 +13,7 @@ USAGE
 }
 
 build=(g++ cmake ninja-build ccache pkg-config
-       librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev)
+       librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev libboost-dev)
 package=("${build[@]}" dpkg-dev file)
 demo=("${build[@]}" sqlite3)
 test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev)

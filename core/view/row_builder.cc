@@ -1,6 +1,7 @@
 #include "core/view/row_builder.h"
 
 #include <algorithm>
+#include <boost/sort/spreadsort/string_sort.hpp>
 #include <cassert>
 #include <numeric>
 
@@ -73,10 +74,10 @@ void RowBuilder::NumberEqualKeys() {
 void RowBuilder::EndEntry() {
   NumberEqualKeys();
   for (const Emission& e : emissions_) {
-    Row row{seq_, arena_.size(), 0, e.value, e.value_size};
+    Row row{seq_, arena_.size(), e.value, 0, static_cast<uint32_t>(e.value_size)};
     arena_.append(arena_, e.key, e.key_size);
     AppendIndexKeySuffix(&arena_, doc_id_, is_event_, e.ordinal);
-    row.key_size = arena_.size() - row.key;
+    row.key_size = static_cast<uint32_t>(arena_.size() - row.key);
     rows_.push_back(row);
   }
   emissions_.clear();
@@ -87,17 +88,26 @@ void RowBuilder::DropEntry() {
   emissions_.clear();
 }
 
+// By the bytes of the keys, which have much in common: comparing whole keys takes almost twice the
+// time.
+void RowBuilder::SortByKey() {
+  boost::sort::spreadsort::string_sort(
+      rows_.begin(), rows_.end(),
+      [this](const Row& row, size_t i) { return static_cast<unsigned char>(arena_[row.key + i]); },
+      [](const Row& row) -> size_t { return row.key_size; },
+      [this](const Row& a, const Row& b) { return KeyOf(a) < KeyOf(b); });
+}
+
 void RowBuilder::ForEachSorted(
     const std::function<void(Seq seq, std::string_view key, std::string_view value)>& visit) {
-  std::sort(rows_.begin(), rows_.end(), [this](const Row& a, const Row& b) {
-    const int order = At(a.key, a.key_size).compare(At(b.key, b.key_size));
-    return order != 0 ? order < 0 : a.seq < b.seq;
-  });
-  for (size_t i = 0; i < rows_.size(); i++) {
-    const Row& row = rows_[i];
-    const std::string_view key = At(row.key, row.key_size);
-    if (i + 1 < rows_.size() && key == At(rows_[i + 1].key, rows_[i + 1].key_size)) continue;
-    visit(row.seq, key, At(row.value, row.value_size));
+  SortByKey();
+  for (size_t i = 0; i < rows_.size();) {
+    const std::string_view key = KeyOf(rows_[i]);
+    const Row* latest = &rows_[i];
+    for (++i; i < rows_.size() && KeyOf(rows_[i]) == key; ++i) {
+      if (rows_[i].seq > latest->seq) latest = &rows_[i];
+    }
+    visit(latest->seq, key, At(latest->value, latest->value_size));
   }
 }
 

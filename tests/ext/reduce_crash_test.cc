@@ -10,7 +10,7 @@
 namespace streamview::testing {
 namespace {
 
-constexpr int kRounds = 5;
+constexpr int kRounds = 3;
 // So many that a build writes more than core/storage/family_write.h puts into a batch.
 constexpr int kDocuments = 30'000;
 constexpr int kKeys = 12'000;
@@ -52,7 +52,7 @@ TEST_F(DatabaseTest, AReduceViewIsExactWhereverItsBuildWasKilled) {
     ChildProcess child("rebuild-and-change", {path_, std::to_string(random.Below(1 << 30))});
     for (int i = random.Below(4); i > 0; --i) ASSERT_TRUE(child.ReadLine());
     // It may be anywhere in the next build, then.
-    for (volatile int spin = random.Below(300'000'000); spin > 0;) spin = spin - 1;
+    for (volatile int spin = random.Below(100'000'000); spin > 0;) spin = spin - 1;
     child.Kill();
     ASSERT_EQ(child.Wait(), -SIGKILL);
 
