@@ -26,10 +26,10 @@ class SessionTable : public sqlite_vtab::Table {
   sqlite_vtab::Status Sync() { return session_ ? ToVtab(session_->Sync()) : sqlite_vtab::Status(); }
   void Commit() {
     if (session_) session_->Commit();
-    connection_.write_watch().End();
+    connection_.write_watch().End(/*committed=*/true);
   }
   sqlite_vtab::Status Rollback() {
-    connection_.write_watch().End();
+    connection_.write_watch().End(/*committed=*/false);
     return session_ ? ToVtab(session_->Rollback()) : sqlite_vtab::Status();
   }
   // Also before the table's first use of the log: another table may have used it, and would tell

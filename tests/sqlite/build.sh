@@ -30,7 +30,8 @@ build() {
   tar -xzf "$work/$archive" -C "$work/$version" --strip-components=3 package/deps/sqlite3
   # Where it was interrupted it must not look as if it were done.
   mkdir -p "$directory"
-  cc -O1 -fPIC -shared -Wl,-soname,libsqlite3.so.0 -DSQLITE_ENABLE_COLUMN_METADATA \
+  # HAVE_USLEEP: older ones wait whole seconds otherwise.
+  cc -O1 -fPIC -shared -Wl,-soname,libsqlite3.so.0 -DHAVE_USLEEP=1 -DSQLITE_ENABLE_COLUMN_METADATA \
     -o "$work/$version/library" "$work/$version/sqlite3.c" -lm -lpthread -ldl
   mv "$work/$version/library" "$directory/libsqlite3.so.0"
 }
