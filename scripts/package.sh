@@ -26,6 +26,5 @@ scripts/install-deps.sh package
 # A build directory that exists already is used as it is.
 [[ -f build/CMakeCache.txt ]] || cmake --preset release -DSTREAMVIEW_TESTS=OFF > /dev/null
 cmake --build build --target streamview streamview_core --parallel "$(nproc)"
-cd build
-cpack -G DEB -B packages > /dev/null
-ls packages/*.deb
+(cd build && cpack -G DEB -B packages > /dev/null)
+ls build/packages/*.deb
