@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -164,6 +165,23 @@ class DocsSnapshot {
   virtual std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const = 0;
 };
 
+// A row that is in a view from some log entry on, or from then on no more.
+struct ViewChange {
+  bool withdrawn = false;
+  Value doc_id;
+  std::vector<Value> row;  // all columns of the map
+};
+
+// What log entries change in a view. Belongs to one thread at a time.
+class ViewChanges {
+ public:
+  virtual ~ViewChanges() = default;
+  // Sets *changes to what `entry` changes: first the rows of the version that it supersedes, then its
+  // own, each in the order of the view. A row that both have is no change. REQUIRES: the entry is
+  // one of the log's, and not past View::checkpoint().
+  virtual Status Read(const Entry& entry, std::vector<ViewChange>* changes) = 0;
+};
+
 enum class ViewState { kBuilding, kLive, kFailed };
 
 struct ViewStatus {
@@ -224,6 +242,8 @@ class View {
   virtual Status Optimize(const WaitOptions& wait) = 0;
   // Maps the log again and compares. kCorruption: the message names the first differences.
   virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
+  // Maps with a mapper of its own, so nobody waits for it. Errors: those of the MapperFactory.
+  virtual Result<std::unique_ptr<ViewChanges>> NewChanges() = 0;
   virtual ViewStatus GetStatus() const = 0;
   // Up to `limit` errors of entries with seq > after, that count at the view's present state, in
   // order.
@@ -290,6 +310,8 @@ class Engine {
                                                    const std::string& view_id = "") = 0;
   // kNotFound where no view has this id.
   virtual Result<std::shared_ptr<View>> FindView(const std::string& view_id) = 0;
+  // All views by id, those that cannot be opened included.
+  virtual Result<std::map<std::string, ViewDefinition>> ListViews() const = 0;
   // Gives the view another name: for messages and status.
   virtual Status RenameView(const std::string& view_id, const std::string& name) = 0;
   // Removes the view and its data. Readers that hold a snapshot keep it. kNotFound: no such view.

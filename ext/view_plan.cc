@@ -71,6 +71,17 @@ std::vector<Found> FindBounds(const std::vector<Constraint>& constraints, int co
   return bounds;
 }
 
+// Beside a constant pattern stand the bounds that SQLite has made of it (KeyPattern::Implies). With
+// several patterns, of which one is used, it cannot be told whose they are.
+bool BoundsAreTrue(const std::vector<Constraint>& constraints, int column) {
+  const auto patterns =
+      std::count_if(constraints.begin(), constraints.end(), [column](const Constraint& c) {
+        return c.column() == column &&
+               (c.op() == SQLITE_INDEX_CONSTRAINT_GLOB || c.op() == SQLITE_INDEX_CONSTRAINT_LIKE);
+      });
+  return patterns <= 1;
+}
+
 Result<std::optional<Found>> FindPattern(const std::vector<Constraint>& constraints, int column,
                                          sqlite3* db) {
   for (const Constraint& constraint : constraints) {
@@ -134,7 +145,8 @@ std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
 //   key = ?, key IS ?, key IS NULL     on a leading run of the index columns
 //   key IN (...)                       the same; see below
 //   key GLOB ?, key LIKE ?             on the index column after that run; one of them
-//   < <= > >= BETWEEN                  on the index column after that run; all of them
+//   < <= > >= BETWEEN                  on the index column after that run; all of them, unless it
+//                                      has two patterns
 //
 // where the comparison's collation is BINARY. All but the patterns is exact, so SQLite need not
 // check again; the bounds beside a pattern are an exception, see KeyPattern::Implies.
@@ -190,7 +202,7 @@ Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& in
       use(*pattern, Omit::kNo);
       estimate.Pattern();
     }
-    if (utf8) {
+    if (utf8 && BoundsAreTrue(constraints, column)) {
       for (const Found& bound : FindBounds(constraints, column)) {
         use(bound, pattern ? Omit::kNo : Omit::kYes);
         estimate.Bound();

@@ -332,13 +332,19 @@ VtabStatus ViewTable::RefuseWrite(const std::string& what) const {
                                "append to " + log().table + " instead"};
 }
 
+// --- checks, commands
+
+Status ViewTable::Check(bool quick) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
+  const WaitOptions wait = connection().InterruptibleWait();
+  return quick ? view->AdvanceTo(0, wait).status() : view->CheckIntegrity(wait);
+}
+
 Status ViewTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   if (command == "rebuild") return view->Rebuild(connection().InterruptibleWait());
   if (command == "optimize") return view->Optimize(connection().InterruptibleWait());
-  if (command == "integrity-check") {
-    return view->CheckIntegrity(connection().InterruptibleWait());
-  }
+  if (command == "integrity-check") return Check(/*quick=*/false);
   if (command == "flush") return view->Flush();
   return Status::InvalidArgument(
       "unknown command \"" + std::string(command) +

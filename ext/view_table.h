@@ -54,6 +54,10 @@ class ViewTable : public SessionTable {
                              sqlite_vtab::Values columns);
   sqlite_vtab::Status Delete(sqlite3_value* key);
 
+  sqlite_vtab::Status CheckIntegrity(bool quick, std::string* finding) {
+    return ToFinding(Check(quick), finding);
+  }
+
  private:
   using Readings = SharedReading<std::shared_ptr<const ViewSnapshot>>;
 
@@ -61,6 +65,8 @@ class ViewTable : public SessionTable {
   Status DropView();
   Status RenameView(const std::string& new_name);
   Status RunCommand(std::string_view command);
+  // All of it, or quickly: whether it can be read.
+  Status Check(bool quick);
   sqlite_vtab::Status RefuseWrite(const std::string& what) const;
 
   // The engine's view, found where it is not yet.

@@ -4,6 +4,7 @@
 
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
+#include "core/view/view_changes.h"
 
 namespace streamview {
 
@@ -305,6 +306,13 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
                       context_->mapper_factory(index->definition()));
   const std::shared_ptr<const ViewIndex::State> state = index->state();
   return index->Check(*state, mapper.get(), wait);
+}
+
+Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  const ViewDefinition def = definition();
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
+  return NewViewChanges(context_->log, context_->docs, def, std::move(mapper));
 }
 
 Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) const {

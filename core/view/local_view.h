@@ -55,6 +55,7 @@ class LocalView final : public View {
   Status Flush() override;
   Status Optimize(const WaitOptions& wait) override;
   Status CheckIntegrity(const WaitOptions& wait) override;
+  Result<std::unique_ptr<ViewChanges>> NewChanges() override;
   ViewStatus GetStatus() const override;
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const override;
 
