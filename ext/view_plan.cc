@@ -139,7 +139,7 @@ std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
   return ViewPlan{std::string(text), number == 1};
 }
 
-// The index is ordered by the key columns 1..keys, then doc_id. What can be used of a WHERE clause
+// The index is ordered by the key columns 1..keys, then doc_id unless the view reduces. What can be used of a WHERE clause
 // are equalities on the first index columns, as many as there are, then ranges on the next one:
 //
 //   key = ?, key IS ?, key IS NULL     on a leading run of the index columns
@@ -233,7 +233,7 @@ class RangeMaker {
     SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
     if (value.is_null() && term != Term::kIs) return false;
     if (term == Term::kEqual || term == Term::kIs) {
-      equal_.push_back({Value(value)});
+      equal_.emplace_back().emplace_back(value);
     } else {
       AddBound(term, value);
     }
@@ -244,24 +244,32 @@ class RangeMaker {
   std::vector<ViewRange> Make() const {
     std::vector<ViewRange> ranges(1);
     for (const std::vector<Value>& values : equal_) {
-      std::vector<ViewRange> longer;
-      for (const ViewRange& range : ranges) {
-        for (const Value& value : values) longer.emplace_back(range).equal.push_back(value);
-      }
-      ranges = std::move(longer);
+      Multiply(ranges, values,
+               [](ViewRange& range, const Value& value) { range.equal.push_back(value); });
     }
-    std::vector<ViewRange> result;
-    for (const ViewRange& range : ranges) {
-      for (const KeyStretch& stretch : stretches_) {
-        ViewRange& part = result.emplace_back(range);
-        part.lower = stretch.lower;
-        part.upper = stretch.upper;
-      }
-    }
-    return result;
+    Multiply(ranges, stretches_, [](ViewRange& range, const KeyStretch& stretch) {
+      range.lower = stretch.lower;
+      range.upper = stretch.upper;
+    });
+    return ranges;
   }
 
  private:
+  // Each range becomes as many as there are choices, `narrow`ed by one of them each.
+  template <typename Choice, typename Narrow>
+  static void Multiply(std::vector<ViewRange>& ranges, const std::vector<Choice>& choices,
+                       Narrow narrow) {
+    if (choices.size() == 1) {  // as for most queries: nothing is copied
+      for (ViewRange& range : ranges) narrow(range, choices.front());
+      return;
+    }
+    std::vector<ViewRange> more;
+    for (const ViewRange& range : ranges) {
+      for (const Choice& choice : choices) narrow(more.emplace_back(range), choice);
+    }
+    ranges = std::move(more);
+  }
+
   Result<bool> AddList(sqlite3_value* argument) {
     std::vector<Value> values;
     sqlite3_value* item = nullptr;

@@ -13,7 +13,7 @@ USAGE
 }
 
 build=(g++ cmake ninja-build ccache pkg-config
-       librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev)
+       librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev libboost-dev)
 demo=("${build[@]}" sqlite3)
 test=("${demo[@]}" clang libgtest-dev libgmock-dev)
 command -v npm > /dev/null || test+=(npm)  # one from elsewhere will do

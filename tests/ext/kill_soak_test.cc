@@ -58,7 +58,8 @@ void DoChore(Database& db, Random& random, const std::string& path, const std::s
     case 7:
     case 8:
     case 9:
-      return db.Run("SELECT count(*), sum(seq) FROM " + view);
+      db.Query("SELECT * FROM " + view);
+      return;
     case 10:
       return db.Run("PRAGMA wal_checkpoint");
     case 11:
@@ -177,9 +178,7 @@ class KillSoakTest : public DatabaseTest {
 
   static void ExpectSound(Database& db) {
     for (const Workload::View& view : Workload::kViews) {
-      EXPECT_EQ(db.Query("SELECT * FROM " + view.name),
-                ToLines(ComputeView(db, "events", view.map, view.key_columns)))
-          << view.name;
+      EXPECT_EQ(db.Query("SELECT * FROM " + view.name), ToLines(view.Compute(db))) << view.name;
       db.Run("INSERT INTO " + view.name + "(" + view.name + ") VALUES ('integrity-check')");
     }
     for (const std::string log : {"events", "audit"}) {
