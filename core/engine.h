@@ -242,7 +242,8 @@ class View {
   virtual Status Optimize(const WaitOptions& wait) = 0;
   // Maps the log again and compares. kCorruption: the message names the first differences.
   virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
-  // Maps with a mapper of its own, so nobody waits for it. Errors: those of the MapperFactory.
+  // Maps with a mapper of its own, so nobody waits for it. Errors: kInvalidArgument (the view
+  // reduces), and those of the MapperFactory.
   virtual Result<std::unique_ptr<ViewChanges>> NewChanges() = 0;
   virtual ViewStatus GetStatus() const = 0;
   // Up to `limit` errors of entries with seq > after, that count at the view's present state, in

@@ -311,6 +311,12 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
 Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {
   SV_RETURN_IF_ERROR(context_->process.Check());
   const ViewDefinition def = definition();
+  if (def.reduce != Reduce::kNone) {
+    return Status::InvalidArgument("view " + def.name +
+                                   " reduces its rows, and of what they add up to "
+                                   "no changes are told: tail its log, " +
+                                   def.log_name);
+  }
   SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
   return NewViewChanges(context_->log, context_->docs, def, std::move(mapper));
 }

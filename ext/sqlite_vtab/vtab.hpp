@@ -73,7 +73,7 @@
 #include <utility>
 #include <vector>
 
-#include "ext/sqlite_vtab/newer_sqlite.hpp"
+#include "newer_sqlite.hpp"
 SQLITE_EXTENSION_INIT3
 
 namespace sqlite_vtab {

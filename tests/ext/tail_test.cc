@@ -346,6 +346,14 @@ TEST_F(TailTest, OfAViewThatStopsGivesWhatItHasAndThenTheError) {
               Fails(SQLITE_ERROR, HasSubstr("has stopped")));
 }
 
+TEST_F(TailTest, OfAViewThatReducesIsRefused) {
+  db_->Run(
+      "CREATE VIRTUAL TABLE counts USING sv_view(log = events, emit = '$.tags[*]', "
+      "reduce = 'count')");
+  EXPECT_THAT(db_->Try("SELECT * FROM sv_tail('counts', 0)"),
+              Fails(SQLITE_ERROR, AllOf(HasSubstr("counts reduces"), HasSubstr("log, events"))));
+}
+
 TEST_F(TailTest, OfAViewIsNeverAheadOfTheView) {
   CreateView("slow",
              "SELECT key, (WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n "
