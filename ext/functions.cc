@@ -23,13 +23,14 @@ using Arguments = std::span<sqlite3_value* const>;
 // NULL, or absent: nothing.
 Result<std::optional<int64_t>> ReadInteger(const char* what, Arguments arguments, size_t i) {
   if (i >= arguments.size()) return std::optional<int64_t>();
-  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
-  if (value.is_null()) return std::optional<int64_t>();
-  if (value.type() != ValueType::kInteger || value.integer() < 0) {
+  if (sqlite3_value_type(arguments[i]) == SQLITE_NULL) return std::optional<int64_t>();
+  const std::optional<int64_t> integer = IntegerOf(arguments[i]);
+  if (!integer || *integer < 0) {
+    SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
     return Status::InvalidArgument(std::string(what) + " must be an integer from 0 up, not " +
                                    ToDisplay(value));
   }
-  return std::optional<int64_t>(value.integer());
+  return integer;
 }
 
 Result<std::optional<std::string>> ReadName(const char* what, Arguments arguments, size_t i) {
@@ -48,6 +49,15 @@ Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const c
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName(what, arguments, 0));
   SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
   return connection.OpenLog(log);
+}
+
+// A CHECK constraint of a schema from elsewhere must not make use of what waits, writes, or changes the
+// connection; and DIRECTONLY does not see to that (Connection::RunsWriter).
+Status CheckNotInWriter(const Connection& connection, const char* function) {
+  if (!connection.RunsWriter()) return Status::Ok();
+  return Status::Misuse(
+      std::string(function) +
+      "() cannot be called by a statement that writes: give it a SELECT of its own");
 }
 
 // --- sv_wait
@@ -147,6 +157,7 @@ Result<Seq> WaitForViews(Connection& connection, Engine& engine, const WaitTarge
 Result<Value> Wait(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::optional<int64_t> seq, ReadInteger("seq", arguments, 0));
   if (!seq) return Value();
+  SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_wait"));
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("table", arguments, 1));
   SV_ASSIGN_OR_RETURN(const std::optional<int64_t> timeout,
                       ReadInteger("timeout_ms", arguments, 2));
@@ -213,6 +224,7 @@ Result<std::string> ReadDirectory(Connection& connection, const TableName& log, 
 }
 
 Result<Value> Backup(Connection& connection, Arguments arguments) {
+  SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_backup"));
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
   SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(log));
@@ -257,6 +269,7 @@ constexpr std::pair<const char*, Consistency> kModes[] = {
 
 Result<Value> SetConsistency(Connection& connection, Arguments arguments) {
   if (!arguments.empty()) {
+    SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_consistency"));
     SV_ASSIGN_OR_RETURN(const ValueView wanted, ViewOf(arguments[0]));
     const std::string name(wanted.type() == ValueType::kText ? wanted.bytes() : "");
     const auto* mode = std::find_if(std::begin(kModes), std::end(kModes), [&](const auto& m) {
