@@ -3,11 +3,13 @@
 
 usage: bench/report.py <results> <docs>
 
-<results> holds what bench/run.sh has kept: versus.txt, scaling.txt, group_commit.txt, parts.txt.
+<results> holds what bench/run.sh has kept: versus.txt, scaling.txt, group_commit.txt, parts.txt and,
+where PouchDB and flumedb were measured, peers.txt.
 Between its two marks docs/performance.md is replaced; the plots are docs/performance-*.svg.
 """
 
 import pathlib
+import statistics
 import sys
 
 BEGIN = "<!-- measured by bench/run.sh: begin -->"
@@ -27,14 +29,18 @@ FIGURES = [
     ("peak_megabytes", "peak memory", "MB", False, ""),
 ]
 CONTESTANTS = ["streamview", "streamview_sql", "sqlite", "rocksdb"]
+PEERS = ["pouchdb", "flumedb"]
 COLOURS = {"streamview": "#2a6fbb", "streamview_sql": "#7fb0e0", "sqlite": "#999999",
            "insert": "#7fb0e0", "sv_append": "#2a6fbb"}
 
 
-def read_pairs(path):
-    """Lines `name... value`, comments left out."""
-    lines = [line.split() for line in path.read_text().splitlines()]
-    return [(tuple(words[:-1]), float(words[-1])) for words in lines if words and words[0] != "#"]
+def read_medians(path):
+    """Of lines `name... value`, comments left out: the median of each name."""
+    found = {}
+    for words in map(str.split, path.read_text().splitlines()):
+        if words and words[0] != "#":
+            found.setdefault(tuple(words[:-1]), []).append(float(words[-1]))
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
 def number(value):
@@ -74,7 +80,7 @@ def bars(title, groups, series):
 def versus(results, docs):
     text = (results / "versus.txt").read_text()
     title = text.splitlines()[0].lstrip("# ")
-    values = {name: value for name, value in read_pairs(results / "versus.txt")}
+    values = read_medians(results / "versus.txt")
     rows = [["", "streamview", "SQL maps", "SQLite", "RocksDB", "ratio", "SQL maps", "goal"]]
     ratios = []
     for figure, name, unit, more, goal in FIGURES:
@@ -91,8 +97,22 @@ def versus(results, docs):
     return f"### Against SQLite and RocksDB: {title}\n\n{table(rows)}\n\n![](performance-versus.svg)\n"
 
 
+def peers(results, _):
+    path = results / "peers.txt"
+    if not path.exists():
+        return ""
+    count = int(path.read_text().split()[1])
+    values = read_medians(path)
+    rows = [["", "streamview", "SQLite", "PouchDB", "flumedb", "to PouchDB", "to flumedb"]]
+    for figure, name, unit, *_ in FIGURES:
+        found = {c: values[(c, figure)] for c in ["streamview", "sqlite", *PEERS]}
+        rows.append([f"{name} ({unit})"] + [number(value) for value in found.values()]
+                    + [f"{number(found['streamview'] / found[c])}x" for c in PEERS])
+    return f"### Beside PouchDB and flumedb: {count:,} documents\n\n{table(rows)}\n"
+
+
 def scaling(results, docs):
-    values = {name[0]: value for name, value in read_pairs(results / "scaling.txt")}
+    values = {name[0]: value for name, value in read_medians(results / "scaling.txt").items()}
     tenths = [(f"tenth {i}", {"streamview": values[f"tenth_{i}_per_second"]})
               for i in range(1, 11)]
     (docs / "performance-scaling.svg").write_text(
@@ -134,7 +154,8 @@ def main():
     page = docs / "performance.md"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    measured = "\n".join(part(results, docs) for part in (versus, scaling, group_commit, parts))
+    written = [part(results, docs) for part in (versus, peers, scaling, group_commit, parts)]
+    measured = "\n".join(filter(None, written))
     page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}")
 
 

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,8 +44,8 @@ struct LogRange {
   bool reverse = false;
 };
 
-// The rows of a view whose index columns (the key columns, then doc_id) begin with `equal` and
-// whose next index column lies between the bounds. Values compare as SQLite compares them under
+// The rows of a view whose index columns (the key columns, then doc_id unless it reduces) begin with
+// `equal` and whose next index column lies between the bounds. Values compare as SQLite compares them under
 // BINARY: NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent bound is no bound.
 struct ViewRange {
   std::vector<Value> equal;
@@ -70,14 +71,18 @@ class ViewCursor {
   virtual bool Valid() const = 0;
   virtual void Next() = 0;  // REQUIRES: Valid()
   virtual Status status() const = 0;
-  // Column i of the map's row (0-based). Valid until the next call of Next(). REQUIRES: Valid()
+  // Column i of the row (0-based, ViewDefinition::RowColumns). Valid until the next call of Next().
+  // Where it cannot be read, it is NULL and status() says why. REQUIRES: Valid()
   virtual ValueView column(size_t i) = 0;
+  // The document and the entry that the row comes from; a view that reduces has none of the three.
   // The key of the document; for an event without key, its seq as INTEGER.
   virtual ValueView doc_id() = 0;
   virtual Seq seq() = 0;
   // The value of the log entry that the row comes from. REQUIRES: Valid()
   virtual Result<Value> ReadDocument() = 0;
-  // A number of its own for each row of the view, the same in every scan that shows the row.
+  // A number of its own for each row of the view, the same in every scan that shows the row. Of a
+  // view that reduces it is a hash of the key, so that two of a million rows share one with a
+  // probability of 3 in 100 million.
   virtual int64_t row_id() = 0;
 };
 
@@ -160,6 +165,23 @@ class DocsSnapshot {
   virtual std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const = 0;
 };
 
+// A row that is in a view from some log entry on, or from then on no more.
+struct ViewChange {
+  bool withdrawn = false;
+  Value doc_id;
+  std::vector<Value> row;  // all columns of the map
+};
+
+// What log entries change in a view. Belongs to one thread at a time.
+class ViewChanges {
+ public:
+  virtual ~ViewChanges() = default;
+  // Sets *changes to what `entry` changes: first the rows of the version that it supersedes, then its
+  // own, each in the order of the view. A row that both have is no change. REQUIRES: the entry is
+  // one of the log's, and not past View::checkpoint().
+  virtual Status Read(const Entry& entry, std::vector<ViewChange>* changes) = 0;
+};
+
 enum class ViewState { kBuilding, kLive, kFailed };
 
 struct ViewStatus {
@@ -170,8 +192,8 @@ struct ViewStatus {
   Seq seq = 0;              // processed up to here
   Seq target = 0;           // the head of the log
   Seq progress = 0;  // how far the index is, the one being built where rebuilding; not all readable
-  uint64_t entries = 0;         // physical, superseded ones included; beyond 100,000 an estimate
-  uint64_t superseded_met = 0;  // superseded entries that readers came upon since opening
+  uint64_t entries = 0;         // physical, dead ones included; beyond 100,000 an estimate
+  uint64_t superseded_met = 0;  // dead entries that readers came upon since opening
   uint64_t errors = 0;          // entries that the map failed on and that still count
   std::string last_error;
   uint64_t bytes_on_disk = 0;
@@ -220,6 +242,9 @@ class View {
   virtual Status Optimize(const WaitOptions& wait) = 0;
   // Maps the log again and compares. kCorruption: the message names the first differences.
   virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
+  // Maps with a mapper of its own, so nobody waits for it. Errors: kInvalidArgument (the view
+  // reduces), and those of the MapperFactory.
+  virtual Result<std::unique_ptr<ViewChanges>> NewChanges() = 0;
   virtual ViewStatus GetStatus() const = 0;
   // Up to `limit` errors of entries with seq > after, that count at the view's present state, in
   // order.
@@ -286,6 +311,8 @@ class Engine {
                                                    const std::string& view_id = "") = 0;
   // kNotFound where no view has this id.
   virtual Result<std::shared_ptr<View>> FindView(const std::string& view_id) = 0;
+  // All views by id, those that cannot be opened included.
+  virtual Result<std::map<std::string, ViewDefinition>> ListViews() const = 0;
   // Gives the view another name: for messages and status.
   virtual Status RenameView(const std::string& view_id, const std::string& name) = 0;
   // Removes the view and its data. Readers that hold a snapshot keep it. kNotFound: no such view.

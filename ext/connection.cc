@@ -3,19 +3,23 @@
 #include <chrono>
 #include <utility>
 
-#include "core/view/json_path_mapper.h"
 #include "ext/committed_token.h"
 #include "ext/removed_logs.h"
 #include "ext/sql_mapper.h"
+#include "ext/sqlite_vtab/newer_sqlite.hpp"
 #include "ext/values.h"
 
 namespace streamview {
 
 namespace {
 
+constexpr std::chrono::milliseconds kProgressInterval{100};
+
+// The engine makes the mappers of JSON paths itself.
 Result<std::unique_ptr<Mapper>> NewMapper(const ViewDefinition& definition) {
-  return definition.kind == MapKind::kSql ? NewSqlMapper(definition)
-                                          : NewJsonPathMapper(definition);
+  if (definition.kind == MapKind::kSql) return NewSqlMapper(definition);
+  return Status::InvalidArgument("view " + definition.name +
+                                 " has a mapper of the program that made it");
 }
 
 bool SameName(const std::string& a, const std::string& b) {
@@ -111,6 +115,20 @@ Result<TableName> Connection::FindLog(const std::optional<std::string>& name) co
   return Status::NotFound("no such log: " + *name);
 }
 
+Result<LogOrView> Connection::FindLogOrView(const std::optional<std::string>& name) const {
+  const Result<TableName> log = FindLog(name);
+  if (log.ok()) return LogOrView{*log, std::nullopt};
+  if (!name || log.status().code() != StatusCode::kNotFound) return log.status();
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  for (const TableName& candidate : logs) {
+    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, ListViews(candidate));
+    for (const ViewEntry& view : views) {
+      if (SameName(view.name, *name)) return LogOrView{candidate, view};
+    }
+  }
+  return Status::NotFound("no log and no view is called " + *name);
+}
+
 Result<std::vector<ViewEntry>> Connection::ListViews(const TableName& log) const {
   return LogConfig(db_, log).ListViews();
 }
@@ -152,11 +170,10 @@ Result<EngineOptions> Connection::OptionsToOpen(const TableName& log,
                                                 const LogIdentity& identity) const {
   EngineOptions options = MakeEngineOptions(log, identity);
   SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, LogConfig(db_, log).ListViews());
-  for (const ViewEntry& view : views) options.view_ids.push_back(view.view_id);
+  std::vector<std::string>& known = options.view_ids.emplace();
+  for (const ViewEntry& view : views) known.push_back(view.view_id);
   // A rollback would bring these back.
-  for (std::string& id : schema_changes_.DroppedViews(identity)) {
-    options.view_ids.push_back(std::move(id));
-  }
+  for (std::string& id : schema_changes_.DroppedViews(identity)) known.push_back(std::move(id));
   return options;
 }
 
@@ -241,9 +258,16 @@ bool Connection::RunsWriter() const {
 
 // --- waiting
 
-bool Connection::InterruptRequested() const {
-  // Before 3.41 there is no other way to ask: a statement that starts now ends as the outer one
-  // should. (Progress handlers have their say, too.)
+bool Connection::InterruptRequested() {
+  if (const std::optional<bool> interrupted = sqlite_vtab::IsInterrupted(db_)) {
+    if (*interrupted) return true;
+    // Progress handlers can be asked by a statement only; that need not be done at every turn.
+    const auto now = WaitOptions::Clock::now();
+    if (now < next_progress_) return false;
+    next_progress_ = now + kProgressInterval;
+  }
+  // Before 3.41 there is no other way to ask than this: a statement that starts now ends as the
+  // outer one should.
   sqlite3_stmt* statement = nullptr;
   int rc = sqlite3_prepare_v2(db_, "SELECT 1", -1, &statement, nullptr);
   if (rc == SQLITE_OK) rc = sqlite3_step(statement);

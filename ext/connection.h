@@ -29,6 +29,12 @@
 
 namespace streamview {
 
+// A table that has a place in the log's sequence: a log, or one of its views.
+struct LogOrView {
+  TableName log;
+  std::optional<ViewEntry> view;
+};
+
 class Connection {
  public:
   explicit Connection(sqlite3* db);
@@ -49,6 +55,9 @@ class Connection {
   // name, the only log there is (an error that lists them where there are several). Errors:
   // kNotFound.
   Result<TableName> FindLog(const std::optional<std::string>& name) const;
+  // The log of that name (or the only one), else the view of that name in the first log that has
+  // one. Errors: as FindLog.
+  Result<LogOrView> FindLogOrView(const std::optional<std::string>& name) const;
   // The views of a log, by name.
   Result<std::vector<ViewEntry>> ListViews(const TableName& log) const;
 
@@ -122,7 +131,8 @@ class Connection {
                                          std::shared_ptr<Engine> engine);
   // True where the log that had the directory is dropped, but still open or not committed.
   bool IsBeingRemoved(const std::string& directory) const;
-  bool InterruptRequested() const;
+  // Whether sqlite3_interrupt() or a progress handler asks the running statement to end.
+  bool InterruptRequested();
 
   sqlite3* const db_;
   Consistency consistency_ = Consistency::kSession;
@@ -131,6 +141,7 @@ class Connection {
   WriteWatch write_watch_;
   Status refused_;
   bool joined_ = false;
+  WaitOptions::Clock::time_point next_progress_{};  // when a progress handler is asked again
 };
 
 }  // namespace streamview

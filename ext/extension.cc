@@ -1,10 +1,12 @@
 // The entry point of streamview.so, and its one exported symbol.
 
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 
+#include "core/base/mutex.h"
 #include "ext/connection.h"
 #include "ext/docs_table.h"
 #include "ext/errors_table.h"
@@ -13,6 +15,7 @@
 #include "ext/log_table.h"
 #include "ext/sqlite_vtab/vtab.hpp"
 #include "ext/status_table.h"
+#include "ext/tail_table.h"
 #include "ext/transaction_table.h"
 #include "ext/view_table.h"
 
@@ -24,26 +27,60 @@ namespace {
 
 constexpr int kMinimumSqlite = 3'038'000;
 
-// SQLITE_OK where this library has been loaded into the connection before, SQLITE_ERROR where it
-// has not. The functions are registered last, so where sv_version() is there, all is.
-int CheckRegistered(sqlite3* db) {
-  sqlite3_stmt* statement = nullptr;
-  const int rc = sqlite3_prepare_v2(db, "SELECT sv_version()", -1, &statement, nullptr);
-  sqlite3_finalize(statement);
-  return rc;
+// A function that the host's SQLite is built without (SQLITE_OMIT_...) is null. Of those that
+// streamview calls, these may be, and sqlite3_progress_handler, which it can do without.
+bool HasAllFunctions() {
+  return sqlite3_create_module_v2 != nullptr && sqlite3_declare_vtab != nullptr &&
+         sqlite3_set_authorizer != nullptr && sqlite3_compileoption_used != nullptr;
 }
+
+// The SQLite connections that this library is loaded into. To ask one of them by a statement would
+// make loading fail while somebody else has the database locked.
+//
+// Thread-safe. The one instance of the process is never destroyed.
+class LoadedConnections {
+ public:
+  static LoadedConnections& Instance() {
+    static auto* const instance = new LoadedConnections;
+    return *instance;
+  }
+
+  bool Contains(sqlite3* db) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return connections_.contains(db);
+  }
+  void Add(const Connection* connection) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    connections_[connection->db()] = connection;
+  }
+  // Does nothing where it was not added, or another one has taken its place.
+  void Remove(const Connection* connection) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const auto found = connections_.find(connection->db());
+    if (found != connections_.end() && found->second == connection) connections_.erase(found);
+  }
+
+ private:
+  Mutex mutex_;
+  std::map<sqlite3*, const Connection*> connections_ GUARDED_BY(mutex_);
+};
 
 // All that is registered shares one Connection, which goes with the last of it.
 int RegisterAll(sqlite3* db) {
-  const auto connection = std::make_shared<Connection>(db);
+  const std::shared_ptr<Connection> connection(new Connection(db), [](const Connection* last) {
+    LoadedConnections::Instance().Remove(last);
+    delete last;
+  });
   int rc = sqlite_vtab::Register<TransactionTable>(db, "sv_transaction", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<LogTable>(db, "sv_log", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<ViewTable>(db, "sv_view", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<DocsTable>(db, "sv_docs", connection);
   if (rc == SQLITE_OK) rc = RegisterHistoryTable(db, connection);
+  if (rc == SQLITE_OK) rc = RegisterTailTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterStatusTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterErrorsTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterFunctions(db, connection);
+  if (rc == SQLITE_OK) LoadedConnections::Instance().Add(connection.get());
   return rc;
 }
 
@@ -53,11 +90,14 @@ int Load(sqlite3* db, char** message) {
         sqlite3_mprintf("streamview needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  int rc = CheckRegistered(db);
-  if (rc != SQLITE_OK) {
-    // Any other error says nothing: what is registered must not be replaced.
-    if (rc == SQLITE_ERROR) rc = RegisterAll(db);
-    if (rc != SQLITE_OK) {
+  if (!HasAllFunctions()) {
+    *message = sqlite3_mprintf(
+        "streamview needs an SQLite with virtual tables, authorizers and compile-time diagnostics");
+    return SQLITE_ERROR;
+  }
+  // What is registered must not be replaced.
+  if (!LoadedConnections::Instance().Contains(db)) {
+    if (const int rc = RegisterAll(db); rc != SQLITE_OK) {
       *message = sqlite3_mprintf("cannot register streamview: %s", sqlite3_errmsg(db));
       return rc;
     }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "core/version.h"
+#include "ext/arguments.h"
+#include "ext/progress.h"
 #include "ext/values.h"
 
 namespace streamview {
@@ -23,24 +25,12 @@ using Arguments = std::span<sqlite3_value* const>;
 // NULL, or absent: nothing.
 Result<std::optional<int64_t>> ReadInteger(const char* what, Arguments arguments, size_t i) {
   if (i >= arguments.size()) return std::optional<int64_t>();
-  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
-  if (value.is_null()) return std::optional<int64_t>();
-  if (value.type() != ValueType::kInteger || value.integer() < 0) {
-    return Status::InvalidArgument(std::string(what) + " must be an integer from 0 up, not " +
-                                   ToDisplay(value));
-  }
-  return std::optional<int64_t>(value.integer());
+  return streamview::ReadInteger(what, arguments[i]);
 }
 
 Result<std::optional<std::string>> ReadName(const char* what, Arguments arguments, size_t i) {
   if (i >= arguments.size()) return std::optional<std::string>();
-  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
-  if (value.is_null()) return std::optional<std::string>();
-  if (value.type() != ValueType::kText) {
-    return Status::InvalidArgument(std::string(what) + " must be the name of a table, not " +
-                                   ToDisplay(value));
-  }
-  return std::optional<std::string>(std::string(value.bytes()));
+  return streamview::ReadName(what, arguments[i]);
 }
 
 Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const char* what,
@@ -68,22 +58,10 @@ struct WaitTarget {
 };
 
 Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::string>& name) {
-  const Result<TableName> log = connection.FindLog(name);
-  if (log.ok()) {
-    SV_ASSIGN_OR_RETURN(std::vector<ViewEntry> views, connection.ListViews(*log));
-    return WaitTarget{*log, std::move(views)};
-  }
-  if (!name || log.status().code() != StatusCode::kNotFound) return log.status();
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection.ListLogs());
-  for (const TableName& candidate : logs) {
-    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection.ListViews(candidate));
-    for (const ViewEntry& view : views) {
-      if (sqlite3_stricmp(view.name.c_str(), name->c_str()) == 0) {
-        return WaitTarget{candidate, {view}};
-      }
-    }
-  }
-  return Status::NotFound("no log and no view is called " + *name);
+  SV_ASSIGN_OR_RETURN(const LogOrView found, connection.FindLogOrView(name));
+  if (found.view) return WaitTarget{found.log, {*found.view}};
+  SV_ASSIGN_OR_RETURN(std::vector<ViewEntry> views, connection.ListViews(found.log));
+  return WaitTarget{found.log, std::move(views)};
 }
 
 // Whether the database still has the view.
@@ -94,17 +72,23 @@ Result<bool> HasView(Connection& connection, const TableName& log, const ViewEnt
   return *id == entry.view_id;
 }
 
-// Who is where, for the error past the timeout.
+// Who is where, and how fast, for the error past the timeout.
 Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
+  const Seq head = engine.Head();
   std::string message;
-  const auto add = [&](const std::string& name, Seq at) {
-    if (at < seq) message += name + " is at " + std::to_string(at) + ", ";
-  };
   for (const ViewEntry& entry : target.views) {
     const Result<std::shared_ptr<View>> view = engine.FindView(entry.view_id);
-    if (view.ok()) add(entry.name, (*view)->checkpoint());
+    if (!view.ok()) continue;
+    const ViewStatus status = (*view)->GetStatus();
+    if (status.seq >= seq) continue;
+    message += entry.name + " is at " + std::to_string(status.seq);
+    // A rebuild under way is not what is waited for.
+    if (status.seq < head && !status.rebuilding) {
+      message += " (" + ToDisplay(ProgressOf(status, std::min(seq, head))) + ")";
+    }
+    message += ", ";
   }
-  add(target.log.table, engine.Head());
+  if (head < seq) message += target.log.table + " is at " + std::to_string(head) + ", ";
   return Status::TimedOut(message + "waiting for " + std::to_string(seq));
 }
 
@@ -162,12 +146,7 @@ Result<Value> Wait(Connection& connection, Arguments arguments) {
                       ReadInteger("timeout_ms", arguments, 2));
 
   WaitOptions wait = connection.InterruptibleWait();
-  if (timeout) {
-    // A century is as good as any longer time, and does not overflow the clock.
-    constexpr int64_t kCentury = int64_t{100} * 365 * 24 * 3600 * 1000;
-    wait.deadline =
-        WaitOptions::Clock::now() + std::chrono::milliseconds(std::min(*timeout, kCentury));
-  }
+  if (timeout) wait.deadline = DeadlineAfter(*timeout);
   SV_ASSIGN_OR_RETURN(const WaitTarget target, FindTarget(connection, name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(target.log));
   const Seq wanted = static_cast<Seq>(*seq);
@@ -287,7 +266,7 @@ Result<Value> SetConsistency(Connection& connection, Arguments arguments) {
 }
 
 Result<Value> Versions(Connection&, Arguments) {
-  return Value::Text(std::string("{\"streamview\":\"") + STREAMVIEW_VERSION + "\",\"rocksdb\":\"" +
+  return Value::Text(std::string("{\"streamview\":\"") + Version() + "\",\"rocksdb\":\"" +
                      StorageVersion() + "\",\"sqlite\":\"" + sqlite3_libversion() + "\"}");
 }
 

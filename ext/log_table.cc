@@ -377,11 +377,20 @@ VtabStatus LogTable::Delete(sqlite3_value*) {
               name().table + ")"};
 }
 
+// --- checks, commands
+
+Status LogTable::Check(bool quick) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  Engine& engine = *session->engine();
+  if (!quick) return engine.CheckIntegrity(connection().InterruptibleWait());
+  const LogStatus status = engine.GetLogStatus();
+  if (!status.background_error.empty()) return Status::IOError(status.background_error);
+  return engine.ScanLog({std::max<Seq>(status.head, 1), status.head}, nullptr)->status();
+}
+
 Status LogTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
-  if (command == "integrity-check") {
-    return session->engine()->CheckIntegrity(connection().InterruptibleWait());
-  }
+  if (command == "integrity-check") return Check(/*quick=*/false);
   if (command == "flush") return session->engine()->FlushLog();
   return Status::InvalidArgument("unknown command \"" + std::string(command) +
                                  "\" for a log; there are: integrity-check, flush");

@@ -53,6 +53,10 @@ class LogTable : public SessionTable {
                              sqlite_vtab::Values columns);
   sqlite_vtab::Status Delete(sqlite3_value* key);
 
+  sqlite_vtab::Status CheckIntegrity(bool quick, std::string* finding) {
+    return ToFinding(Check(quick), finding);
+  }
+
  private:
   // The last committed entry, and of the connection's own ones the last so far (0: none).
   struct Ends {
@@ -64,6 +68,8 @@ class LogTable : public SessionTable {
   // What a cursor that has read nothing yet reads.
   Result<Readings::Pointer> Read();
   Status RunCommand(std::string_view command);
+  // All of it, or quickly: whether it can be opened, and its end be read.
+  Status Check(bool quick);
   // Errors where views stand on the log: "cannot <action> ...: drop its views first: a, b".
   Status CheckNoViews(const std::string& action) const;
 

@@ -283,16 +283,22 @@ Result<DocsOptions> ParseDocsOptions(ModuleArguments arguments) {
 }
 
 Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments) {
-  SV_ASSIGN_OR_RETURN(
-      const Options given,
-      Options::Parse("sv_view", {"log", "map", "emit", "value", "keys", "version", "on_error"},
-                     arguments));
+  SV_ASSIGN_OR_RETURN(const Options given, Options::Parse("sv_view",
+                                                          {"log", "map", "emit", "value", "keys",
+                                                           "reduce", "version", "on_error"},
+                                                          arguments));
   ViewDefinition definition;
   SV_ASSIGN_OR_RETURN(definition.log_name, RequireLog(given, "sv_view"));
   SV_RETURN_IF_ERROR(ParseMap(given, definition));
   if (const std::string* keys = given.Find("keys")) {
     SV_ASSIGN_OR_RETURN(const int64_t n, ParseInteger("keys", *keys, 1, kMaxKeys));
     definition.key_columns = static_cast<uint32_t>(n);
+  }
+  if (const std::string* reduce = given.Find("reduce")) {
+    SV_ASSIGN_OR_RETURN(definition.reduce, ParseChoice<Reduce>("reduce", *reduce,
+                                                               {{"count", Reduce::kCount},
+                                                                {"sum", Reduce::kSum},
+                                                                {"stats", Reduce::kStats}}));
   }
   if (const std::string* version = given.Find("version")) {
     SV_ASSIGN_OR_RETURN(definition.version,
@@ -306,16 +312,45 @@ Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments) {
   return definition;
 }
 
+namespace {
+
+// "2 columns: year, month"
+std::string ListColumns(const std::vector<std::string>& columns) {
+  std::string list;
+  for (const std::string& column : columns) list += (list.empty() ? "" : ", ") + column;
+  return std::to_string(columns.size()) + (columns.size() == 1 ? " column: " : " columns: ") + list;
+}
+
+// What is not a key column must be what is reduced, and nothing else: a key column that `keys` forgets
+// would make larger groups than were meant.
+Status CheckReduce(const ViewDefinition& definition) {
+  if (definition.reduce == Reduce::kNone) return Status::Ok();
+  const size_t others = definition.columns.size() - definition.key_columns;
+  const bool is_count = definition.reduce == Reduce::kCount;
+  const bool no_value = definition.kind == MapKind::kJsonPath && definition.value_path.empty();
+  const std::string reduce = "reduce = '" + std::string(ReduceName(definition.reduce)) + "'";
+  if (no_value && others == 1) {
+    if (is_count) return Status::Ok();
+    return Status::InvalidArgument(reduce +
+                                   " needs option value: the JSON path of the numbers to reduce");
+  }
+  if (others == (is_count ? 0 : 1)) return Status::Ok();
+  return Status::InvalidArgument(
+      reduce + " wants " +
+      (is_count ? "no column but the key columns" : "one column after the key columns") +
+      ", and the map gives, with keys = " + std::to_string(definition.key_columns) + ", " +
+      ListColumns(definition.columns));
+}
+
+}  // namespace
+
 Status SetViewColumns(std::vector<std::string> columns, ViewDefinition& definition) {
   if (definition.key_columns > columns.size()) {
-    std::string list;
-    for (const std::string& column : columns) list += (list.empty() ? "" : ", ") + column;
     return Status::InvalidArgument("option keys is " + std::to_string(definition.key_columns) +
-                                   ", but the map gives only " + std::to_string(columns.size()) +
-                                   (columns.size() == 1 ? " column: " : " columns: ") + list);
+                                   ", but the map gives only " + ListColumns(columns));
   }
   definition.columns = std::move(columns);
-  return Status::Ok();
+  return CheckReduce(definition);
 }
 
 }  // namespace streamview

@@ -41,7 +41,7 @@ Result<DocsOptions> ParseDocsOptions(ModuleArguments arguments);
 Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments);
 
 // Completes a definition with the columns that its map gives (SqlMapColumns; key and value for a
-// JSON path). An error where it asks for more key columns than that.
+// JSON path). An error where it asks for more key columns than that, or for others to reduce.
 Status SetViewColumns(std::vector<std::string> columns, ViewDefinition& definition);
 
 }  // namespace streamview

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "ext/connection.h"
@@ -25,10 +26,10 @@ class SessionTable : public sqlite_vtab::Table {
   sqlite_vtab::Status Sync() { return session_ ? ToVtab(session_->Sync()) : sqlite_vtab::Status(); }
   void Commit() {
     if (session_) session_->Commit();
-    connection_.write_watch().End();
+    connection_.write_watch().End(/*committed=*/true);
   }
   sqlite_vtab::Status Rollback() {
-    connection_.write_watch().End();
+    connection_.write_watch().End(/*committed=*/false);
     return session_ ? ToVtab(session_->Rollback()) : sqlite_vtab::Status();
   }
   // Also before the table's first use of the log: another table may have used it, and would tell
@@ -58,6 +59,14 @@ class SessionTable : public sqlite_vtab::Table {
   sqlite_vtab::Status Counted(sqlite_vtab::Status status) const {
     if (status.ok()) connection_.write_watch().CountOwn();
     return status;
+  }
+
+  // What a check of the table's data has found, for PRAGMA integrity_check: it goes on with the other
+  // tables, unless the check itself was cut short.
+  static sqlite_vtab::Status ToFinding(const Status& checked, std::string* finding) {
+    if (checked.IsCutShort()) return ToVtab(checked);
+    if (!checked.ok()) *finding = checked.message();
+    return {};
   }
 
   Connection& connection() const { return connection_; }

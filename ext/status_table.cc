@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "ext/progress.h"
 #include "ext/report_table.h"
 
 namespace streamview {
@@ -31,6 +32,7 @@ enum Column {
   kLog,
   kSchema,
   kProgress,
+  kBar,
   kColumnCount,
 };
 
@@ -90,16 +92,11 @@ void Describe(const ViewStatus& status, Row& row) {
   row[kLastError] = TextOrNull(status.last_error);
   row[kBytes] = Count(status.bytes_on_disk);
   row[kRate] = Value::Real(status.rate);
-  const Seq done = std::min(status.progress, status.target);
-  const Seq left = status.target - done;
-  if (left == 0) {
-    row[kEta] = Value::Real(0);
-  } else if (status.rate > 0 && (status.rebuilding || status.state != ViewState::kFailed)) {
-    row[kEta] = Value::Real(static_cast<double>(left) / status.rate);
-  }
+  const Progress progress = ProgressOf(status, status.target);
+  if (progress.eta) row[kEta] = Value::Real(*progress.eta);
   row[kDefinition] = Value::Text(status.definition.ToDisplay());
-  row[kProgress] = Value::Real(
-      status.target == 0 ? 1 : static_cast<double>(done) / static_cast<double>(status.target));
+  row[kProgress] = Value::Real(progress.part());
+  row[kBar] = Value::Text(ToBar(progress));
 }
 
 class StatusReport {
@@ -107,7 +104,7 @@ class StatusReport {
   static constexpr char kSchema[] =
       "CREATE TABLE x(name TEXT, kind TEXT, state TEXT, seq INTEGER, head INTEGER, lag INTEGER, "
       "entries INTEGER, superseded INTEGER, errors INTEGER, last_error TEXT, bytes INTEGER, "
-      "rate REAL, eta REAL, definition TEXT, log TEXT, schema TEXT, progress REAL)";
+      "rate REAL, eta REAL, definition TEXT, log TEXT, schema TEXT, progress REAL, bar TEXT)";
 
   explicit StatusReport(Connection& connection) : connection_(connection) {}
 

@@ -21,6 +21,7 @@
 //   schema      TEXT     name of the database: 'main', ...
 //   progress    REAL     how much of the log the view, or the index that a rebuild makes, holds:
 //                        0 to 1
+//   bar         TEXT     the same for people: '#######-------------  35 %'
 //
 // What does not apply, or is not known, is NULL. A log that cannot be opened has its row too.
 

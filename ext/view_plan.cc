@@ -71,6 +71,17 @@ std::vector<Found> FindBounds(const std::vector<Constraint>& constraints, int co
   return bounds;
 }
 
+// Beside a constant pattern stand the bounds that SQLite has made of it (KeyPattern::Implies). With
+// several patterns, of which one is used, it cannot be told whose they are.
+bool BoundsAreTrue(const std::vector<Constraint>& constraints, int column) {
+  const auto patterns =
+      std::count_if(constraints.begin(), constraints.end(), [column](const Constraint& c) {
+        return c.column() == column &&
+               (c.op() == SQLITE_INDEX_CONSTRAINT_GLOB || c.op() == SQLITE_INDEX_CONSTRAINT_LIKE);
+      });
+  return patterns <= 1;
+}
+
 Result<std::optional<Found>> FindPattern(const std::vector<Constraint>& constraints, int column,
                                          sqlite3* db) {
   for (const Constraint& constraint : constraints) {
@@ -128,13 +139,14 @@ std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
   return ViewPlan{std::string(text), number == 1};
 }
 
-// The index is ordered by the key columns 1..keys, then doc_id. What can be used of a WHERE clause
+// The index is ordered by the key columns 1..keys, then doc_id unless the view reduces. What can be used of a WHERE clause
 // are equalities on the first index columns, as many as there are, then ranges on the next one:
 //
 //   key = ?, key IS ?, key IS NULL     on a leading run of the index columns
 //   key IN (...)                       the same; see below
 //   key GLOB ?, key LIKE ?             on the index column after that run; one of them
-//   < <= > >= BETWEEN                  on the index column after that run; all of them
+//   < <= > >= BETWEEN                  on the index column after that run; all of them, unless it
+//                                      has two patterns
 //
 // where the comparison's collation is BINARY. All but the patterns is exact, so SQLite need not
 // check again; the bounds beside a pattern are an exception, see KeyPattern::Implies.
@@ -190,7 +202,7 @@ Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& in
       use(*pattern, Omit::kNo);
       estimate.Pattern();
     }
-    if (utf8) {
+    if (utf8 && BoundsAreTrue(constraints, column)) {
       for (const Found& bound : FindBounds(constraints, column)) {
         use(bound, pattern ? Omit::kNo : Omit::kYes);
         estimate.Bound();
@@ -221,7 +233,7 @@ class RangeMaker {
     SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
     if (value.is_null() && term != Term::kIs) return false;
     if (term == Term::kEqual || term == Term::kIs) {
-      equal_.push_back({Value(value)});
+      equal_.emplace_back().emplace_back(value);
     } else {
       AddBound(term, value);
     }
@@ -232,24 +244,32 @@ class RangeMaker {
   std::vector<ViewRange> Make() const {
     std::vector<ViewRange> ranges(1);
     for (const std::vector<Value>& values : equal_) {
-      std::vector<ViewRange> longer;
-      for (const ViewRange& range : ranges) {
-        for (const Value& value : values) longer.emplace_back(range).equal.push_back(value);
-      }
-      ranges = std::move(longer);
+      Multiply(ranges, values,
+               [](ViewRange& range, const Value& value) { range.equal.push_back(value); });
     }
-    std::vector<ViewRange> result;
-    for (const ViewRange& range : ranges) {
-      for (const KeyStretch& stretch : stretches_) {
-        ViewRange& part = result.emplace_back(range);
-        part.lower = stretch.lower;
-        part.upper = stretch.upper;
-      }
-    }
-    return result;
+    Multiply(ranges, stretches_, [](ViewRange& range, const KeyStretch& stretch) {
+      range.lower = stretch.lower;
+      range.upper = stretch.upper;
+    });
+    return ranges;
   }
 
  private:
+  // Each range becomes as many as there are choices, `narrow`ed by one of them each.
+  template <typename Choice, typename Narrow>
+  static void Multiply(std::vector<ViewRange>& ranges, const std::vector<Choice>& choices,
+                       Narrow narrow) {
+    if (choices.size() == 1) {  // as for most queries: nothing is copied
+      for (ViewRange& range : ranges) narrow(range, choices.front());
+      return;
+    }
+    std::vector<ViewRange> more;
+    for (const ViewRange& range : ranges) {
+      for (const Choice& choice : choices) narrow(more.emplace_back(range), choice);
+    }
+    ranges = std::move(more);
+  }
+
   Result<bool> AddList(sqlite3_value* argument) {
     std::vector<Value> values;
     sqlite3_value* item = nullptr;

@@ -12,9 +12,13 @@ namespace {
 
 using VtabStatus = sqlite_vtab::Status;
 
-// The columns after those of the map.
-enum ExtraColumn { kDocId, kSeq, kDoc, kCommand };
+// The columns after those of the rows, where these are not reduced.
+enum ExtraColumn { kDocId, kSeq, kDoc };
 constexpr const char* kExtraColumns[] = {"doc_id", "seq", "doc"};
+
+size_t CountExtraColumns(const ViewDefinition& definition) {
+  return definition.reduce == Reduce::kNone ? std::size(kExtraColumns) : 0;
+}
 
 bool SameName(const std::string& a, const std::string& b) {
   return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
@@ -23,25 +27,37 @@ bool SameName(const std::string& a, const std::string& b) {
 IndexColumns MakeIndexColumns(const ViewDefinition& definition) {
   IndexColumns index;
   for (uint32_t i = 0; i < definition.key_columns; i++) index.push_back(static_cast<int>(i));
-  index.push_back(static_cast<int>(definition.columns.size()) + kDocId);
+  if (definition.reduce == Reduce::kNone) {
+    index.push_back(static_cast<int>(definition.columns.size()) + kDocId);
+  }
   return index;
 }
 
-// `table` becomes the name of the command column.
-Status CheckColumnNames(const std::vector<std::string>& columns, const std::string& table) {
-  std::vector<std::string> taken(std::begin(kExtraColumns), std::end(kExtraColumns));
+// What the map gives must not be called as the columns that each such view has. `table` becomes the
+// name of the command column.
+Status CheckColumnNames(const ViewDefinition& definition, const std::string& table) {
+  const bool reduces = definition.reduce != Reduce::kNone;
+  std::vector<std::string> named = definition.RowColumns();
+  std::vector<std::string> own(std::begin(kExtraColumns), std::end(kExtraColumns));
+  if (reduces) {
+    own.assign(named.begin() + definition.key_columns, named.end());
+    named.resize(definition.key_columns);
+  }
+  std::string list;
+  for (const std::string& column : own) list += (list.empty() ? "" : ", ") + column;
+  std::vector<std::string> taken = own;
   taken.push_back(table);
-  for (const std::string& column : columns) {
+  for (const std::string& column : named) {
     for (const std::string& other : taken) {
       if (!SameName(column, other)) continue;
       return Status::InvalidArgument(
-          "the column name \"" + column +
-          "\" is taken (each view has doc_id, seq, doc and a column called as itself): rename it "
-          "with AS");
+          "the column name \"" + column + "\" is taken (each view" +
+          (reduces ? " with reduce = '" + std::string(ReduceName(definition.reduce)) + "'" : "") +
+          " has " + list + " and a column called as itself): rename it with AS");
     }
     taken.push_back(column);
   }
-  for (const char* column : kExtraColumns) {
+  for (const std::string& column : own) {
     if (!SameName(table, column)) continue;
     return Status::InvalidArgument("a view cannot be called \"" + table +
                                    "\": that is the name of one of its columns");
@@ -56,17 +72,18 @@ Result<ViewDefinition> MakeDefinition(const sqlite_vtab::ConnectArgs<Connection>
   if (definition.kind == MapKind::kSql) {
     SV_ASSIGN_OR_RETURN(columns, SqlMapColumns(definition.log_name, definition.map));
   }
-  SV_RETURN_IF_ERROR(CheckColumnNames(columns, definition.name));
   SV_RETURN_IF_ERROR(SetViewColumns(std::move(columns), definition));
+  SV_RETURN_IF_ERROR(CheckColumnNames(definition, definition.name));
   return definition;
 }
 
 VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
-                   const std::vector<std::string>& columns) {
+                   const ViewDefinition& definition) {
   sqlite3_vtab_config(args.db, SQLITE_VTAB_DIRECTONLY);
   std::string sql = "CREATE TABLE x(";
-  for (const std::string& column : columns) sql += QuoteIdentifier(column) + ", ";
-  sql += "doc_id, seq INTEGER, doc HIDDEN, " + QuoteIdentifier(args.table) + " HIDDEN)";
+  for (const std::string& column : definition.RowColumns()) sql += QuoteIdentifier(column) + ", ";
+  if (definition.reduce == Reduce::kNone) sql += "doc_id, seq INTEGER, doc HIDDEN, ";
+  sql += QuoteIdentifier(args.table) + " HIDDEN)";
   return VtabError(args.db, sqlite3_declare_vtab(args.db, sql.c_str()));
 }
 
@@ -76,6 +93,8 @@ ViewTable::ViewTable(Connection& connection, const TableName& name, ViewDefiniti
                      Status broken, bool utf8)
     : SessionTable(connection, name, {name.schema, definition.log_name}),
       definition_(std::move(definition)),
+      row_columns_(definition_.RowColumns().size()),
+      command_column_(row_columns_ + CountExtraColumns(definition_)),
       broken_(std::move(broken)),
       index_(MakeIndexColumns(definition_)),
       utf8_(utf8) {}
@@ -86,7 +105,7 @@ VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<ViewTable>& table) {
   Result<ViewDefinition> definition = MakeDefinition(args);
   if (!definition.ok()) return ToVtab(definition.status());
-  if (VtabStatus status = Declare(args, definition->columns); !status.ok()) return status;
+  if (VtabStatus status = Declare(args, *definition); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
   if (!utf8.ok()) return ToVtab(utf8.status());
   const TableName name{std::string(args.schema), std::string(args.table)};
@@ -111,7 +130,7 @@ VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
     }
     definition->columns = {"key", "value"};
   }
-  if (VtabStatus status = Declare(args, definition->columns); !status.ok()) return status;
+  if (VtabStatus status = Declare(args, *definition); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
   if (!utf8.ok()) return ToVtab(utf8.status());
   const TableName name{std::string(args.schema), std::string(args.table)};
@@ -164,7 +183,7 @@ Status ViewTable::DropView() {
 VtabStatus ViewTable::Rename(const char* new_name) { return ToVtab(RenameView(new_name)); }
 
 Status ViewTable::RenameView(const std::string& new_name) {
-  SV_RETURN_IF_ERROR(CheckColumnNames(definition_.columns, new_name));
+  SV_RETURN_IF_ERROR(CheckColumnNames(definition_, new_name));
   LogConfig config(connection().db(), log());
   SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Load());
   SV_ASSIGN_OR_RETURN(const std::string id, config.FindView(name().table));
@@ -255,11 +274,14 @@ Status ViewTable::Cursor::ExplainDamage(Status status) const {
 
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);
-  if (index < table_.column_count()) {
-    SetResult(context, scan_->column(index), SQLITE_TRANSIENT);
+  if (index < table_.row_columns_) {
+    const ValueView value = scan_->column(index);
+    if (value.is_null() && !scan_->status().ok()) return ToVtab(ExplainDamage(scan_->status()));
+    SetResult(context, value, SQLITE_TRANSIENT);
     return {};
   }
-  switch (index - table_.column_count()) {
+  if (index == table_.command_column_) return {};  // NULL
+  switch (index - table_.row_columns_) {
     case kDocId:
       SetResult(context, scan_->doc_id(), SQLITE_TRANSIENT);
       break;
@@ -268,7 +290,7 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
       break;
     case kDoc:
       return ToVtab(ReadDocument(context));
-    default:  // kCommand is NULL
+    default:
       break;
   }
   return {};
@@ -286,10 +308,10 @@ VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
                              sqlite3_int64* new_rowid) {
   // What is reported as the new row's number would become last_insert_rowid().
   *new_rowid = sqlite3_last_insert_rowid(connection().db());
-  sqlite3_value* const command = columns[column_count() + kCommand];
+  sqlite3_value* const command = columns[command_column_];
   if (sqlite3_value_type(command) == SQLITE_NULL) return RefuseWrite("insert into");
   for (size_t i = 0; i < columns.size(); i++) {
-    const bool is_command = i == column_count() + kCommand;
+    const bool is_command = i == command_column_;
     if (!is_command && sqlite3_value_type(columns[i]) != SQLITE_NULL) {
       return {SQLITE_ERROR, "a command takes no other values"};
     }
@@ -310,13 +332,19 @@ VtabStatus ViewTable::RefuseWrite(const std::string& what) const {
                                "append to " + log().table + " instead"};
 }
 
+// --- checks, commands
+
+Status ViewTable::Check(bool quick) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
+  const WaitOptions wait = connection().InterruptibleWait();
+  return quick ? view->AdvanceTo(0, wait).status() : view->CheckIntegrity(wait);
+}
+
 Status ViewTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   if (command == "rebuild") return view->Rebuild(connection().InterruptibleWait());
   if (command == "optimize") return view->Optimize(connection().InterruptibleWait());
-  if (command == "integrity-check") {
-    return view->CheckIntegrity(connection().InterruptibleWait());
-  }
+  if (command == "integrity-check") return Check(/*quick=*/false);
   if (command == "flush") return view->Flush();
   return Status::InvalidArgument(
       "unknown command \"" + std::string(command) +

@@ -3,6 +3,11 @@
 //   <the columns of the map>, doc_id, seq (INTEGER)
 //   hidden: doc, the document itself; <the table's name>, which takes commands
 //
+// and with reduce
+//
+//   <the key columns>, <what is reduced>
+//   hidden: <the table's name>
+//
 // Read only. The rowid is the same in every scan that shows the row: SQLite tells by it which rows
 // it has seen already where it goes through several ranges for one OR.
 //
@@ -49,6 +54,10 @@ class ViewTable : public SessionTable {
                              sqlite_vtab::Values columns);
   sqlite_vtab::Status Delete(sqlite3_value* key);
 
+  sqlite_vtab::Status CheckIntegrity(bool quick, std::string* finding) {
+    return ToFinding(Check(quick), finding);
+  }
+
  private:
   using Readings = SharedReading<std::shared_ptr<const ViewSnapshot>>;
 
@@ -56,6 +65,8 @@ class ViewTable : public SessionTable {
   Status DropView();
   Status RenameView(const std::string& new_name);
   Status RunCommand(std::string_view command);
+  // All of it, or quickly: whether it can be read.
+  Status Check(bool quick);
   sqlite_vtab::Status RefuseWrite(const std::string& what) const;
 
   // The engine's view, found where it is not yet.
@@ -63,9 +74,9 @@ class ViewTable : public SessionTable {
   // What a cursor that has read nothing yet reads.
   Result<Readings::Pointer> Read();
 
-  size_t column_count() const { return definition_.columns.size(); }
-
   const ViewDefinition definition_;
+  const size_t row_columns_;     // the columns that come from the rows: the first ones
+  const size_t command_column_;  // the last one
   const Status broken_;
   const IndexColumns index_;
   const bool utf8_;           // the database's encoding

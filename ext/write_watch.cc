@@ -33,10 +33,10 @@ Result<bool> WriteWatch::ChangedDatabase() {
   return undone_ || !settled_changes_ || changes != own_changes_ || !same_headers;
 }
 
-void WriteWatch::End() {
+void WriteWatch::End(bool committed) {
   if (!active_) return;
   active_ = false;
-  settled_changes_ = sqlite3_total_changes64(db_) + (is_statement_ ? own_changes_ : 0);
+  settled_changes_ = sqlite3_total_changes64(db_) + (committed && is_statement_ ? own_changes_ : 0);
 }
 
 Result<std::string> WriteWatch::ReadHeaders() const {

@@ -35,7 +35,9 @@ class WriteWatch {
   // REQUIRES: Begin() was called. Errors: those of asking the database, which may have taken the
   // transaction back.
   Result<bool> ChangedDatabase();
-  void End();
+  // The transaction has ended. Where it was rolled back, SQLite does not count the rows of the
+  // statement that is just ending.
+  void End(bool committed);
 
  private:
   // Schema cookie, user_version and application_id of all databases.

@@ -74,7 +74,8 @@ seconds="((julianday('now') - (SELECT start FROM stopwatch)) * 86400)"
   [[ -z $up_and_clear ]] || echo ".print"
   echo "UPDATE stopwatch SET start = julianday('now');"
   for ((seq = 1000; seq < documents && ${#up_and_clear}; seq += 1000)); do
-    progress "'views at %,d of %,d', sv_wait($seq), $documents"
+    progress "'%s', (SELECT group_concat(name || ' ' || bar, '   ') FROM sv_status
+      WHERE kind = 'view' AND sv_wait($seq) > 0)"
   done
   echo "SELECT ${up_and_clear}printf('Both views are complete at %,d: %.2f s, %,d documents/s',"
   echo "  sv_wait(sv_seq()), $seconds, $documents / $seconds);"

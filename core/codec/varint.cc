@@ -71,6 +71,17 @@ bool ReadVarint(std::string_view* input, uint64_t* v) {
   return true;
 }
 
+void AppendSignedVarint(std::string* dst, int64_t v) {
+  AppendVarint(dst, static_cast<uint64_t>(v) << 1 ^ (v < 0 ? UINT64_MAX : 0));
+}
+
+bool ReadSignedVarint(std::string_view* input, int64_t* v) {
+  uint64_t folded;
+  if (!ReadVarint(input, &folded)) return false;
+  *v = static_cast<int64_t>(folded >> 1 ^ ((folded & 1) != 0 ? UINT64_MAX : 0));
+  return true;
+}
+
 void AppendBigEndian64(std::string* dst, uint64_t v) {
   char buffer[8];
   for (int i = 0; i < 8; ++i) buffer[i] = static_cast<char>(v >> (56 - 8 * i));

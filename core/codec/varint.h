@@ -17,6 +17,10 @@ void AppendVarint(std::string* dst, uint64_t v);
 // one that is longer than its value needs; then *input and *v are unspecified.
 [[nodiscard]] bool ReadVarint(std::string_view* input, uint64_t* v);
 
+// A signed integer as a varint: 0, -1, 1, -2... as 0, 1, 2, 3... Such bytes do not order.
+void AppendSignedVarint(std::string* dst, int64_t v);
+[[nodiscard]] bool ReadSignedVarint(std::string_view* input, int64_t* v);
+
 void AppendBigEndian64(std::string* dst, uint64_t v);
 // REQUIRES: 8 bytes at p
 uint64_t DecodeBigEndian64(const char* p);

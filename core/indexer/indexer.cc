@@ -1,5 +1,9 @@
 #include "core/indexer/indexer.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -18,6 +22,13 @@ constexpr std::chrono::milliseconds kPatience{20};
 // Views that build, and are ahead of others that build, get every so many rounds only: so that
 // those behind catch up and all share one pass, and yet none waits for a slow one.
 constexpr uint64_t kRoundsOfTheHindmost = 4;
+
+// Where there are fewer cores than work, appends come first. (Readers that need a view at once advance
+// it themselves.) In Linux the priority is one of the thread; a failure changes nothing else.
+void LowerPriority() {
+  constexpr int kNice = 10;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
+}
 
 // A reader that is at it lets go after its slice; one that is slow must not hold up the other
 // views.
@@ -58,6 +69,7 @@ bool Indexer::stopping() {
 }
 
 void Indexer::Run() {
+  LowerPriority();
   while (!stopping()) {
     bool ok = true, worked = false;
     try {

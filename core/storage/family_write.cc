@@ -35,6 +35,12 @@ void FamilyWrite::Delete(std::string_view key) {
   Keep(file_ != nullptr ? file_->Delete(ToSlice(key)) : batch_.Delete(family_, ToSlice(key)));
 }
 
+void FamilyWrite::Merge(std::string_view key, std::string_view change) {
+  if (!status_.ok()) return;
+  Keep(file_ != nullptr ? file_->Merge(ToSlice(key), ToSlice(change))
+                        : batch_.Merge(family_, ToSlice(key), ToSlice(change)));
+}
+
 void FamilyWrite::Keep(rocksdb::Status status) {
   if (status_.ok()) status_ = std::move(status);
 }

@@ -35,7 +35,9 @@ class FamilyWrite {
   // REQUIRES: key is greater than all before. What goes wrong, Commit() tells.
   void Put(std::string_view key, std::string_view value);
   void Delete(std::string_view key);
-  // Makes the change. On error there is none. REQUIRES: something was put or deleted
+  // Adds to the aggregate (core/codec/aggregate.h) under the key.
+  void Merge(std::string_view key, std::string_view change);
+  // Makes the change. On error there is none. REQUIRES: something was put, deleted or merged
   Status Commit();
 
  private:

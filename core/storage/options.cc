@@ -8,6 +8,7 @@
 
 #include <limits>
 
+#include "core/storage/aggregate_merge.h"
 #include "core/storage/store.h"
 
 namespace streamview {
@@ -20,6 +21,10 @@ constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families toget
 // Write-ahead log kept at most before the column families that still need it are flushed: bounds
 // the replay after a crash.
 constexpr size_t kMaxWalBytes = 128 * kMiB;
+
+// Of a key that changes all the time, each look-up adds up what the memtable has of it. After so many
+// changes RocksDB puts their sum there.
+constexpr size_t kMaxSuccessiveMerges = 32;
 
 class NoLogger final : public rocksdb::Logger {
  public:
@@ -104,6 +109,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
       // Most documents are new: that the memtable does not have them is told without a search.
       options.memtable_prefix_bloom_size_ratio = 0.05;
       options.memtable_whole_key_filtering = true;
+    } else {
+      options.merge_operator = NewAggregateMerge();
+      options.max_successive_merges = kMaxSuccessiveMerges;
     }
   } else {
     options.write_buffer_size = kMiB;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/codec/aggregate.h"
 #include "core/codec/index_entry.h"
 #include "core/codec/varint.h"
 
@@ -29,6 +30,7 @@ void AppendFields(std::string* dst, const ViewDefinition& d) {
   AppendVarint(dst, d.key_columns);
   AppendBigEndian64(dst, static_cast<uint64_t>(d.version));
   dst->push_back(static_cast<char>(d.on_error));
+  if (d.reduce != Reduce::kNone) dst->push_back(static_cast<char>(d.reduce));
 }
 
 // Takes fields off the front of `input`. Each returns false where there is none, or not a valid
@@ -76,11 +78,16 @@ struct FieldReader {
   }
 };
 
+bool ReadReduce(FieldReader* in, Reduce* reduce) {
+  if (in->input.empty()) return true;
+  return in->ReadEnum(reduce, Reduce::kStats) && *reduce != Reduce::kNone;
+}
+
 bool ReadFields(FieldReader* in, ViewDefinition* d) {
-  return in->Read(&d->log_name) && in->ReadEnum(&d->kind, MapKind::kJsonPath) &&
-         in->Read(&d->map) && in->Read(&d->emit_path) && in->Read(&d->value_path) &&
-         in->Read(&d->columns) && in->Read(&d->key_columns) && in->Read(&d->version) &&
-         in->ReadEnum(&d->on_error, OnError::kStop);
+  return in->Read(&d->log_name) && in->ReadEnum(&d->kind, MapKind::kCustom) && in->Read(&d->map) &&
+         in->Read(&d->emit_path) && in->Read(&d->value_path) && in->Read(&d->columns) &&
+         in->Read(&d->key_columns) && in->Read(&d->version) &&
+         in->ReadEnum(&d->on_error, OnError::kStop) && ReadReduce(in, &d->reduce);
 }
 
 __extension__ typedef unsigned __int128 Uint128;
@@ -124,8 +131,32 @@ std::string Identifier(const std::string& name) {
 
 }  // namespace
 
+std::string_view ReduceName(Reduce reduce) {
+  switch (reduce) {
+    case Reduce::kCount:
+      return "count";
+    case Reduce::kSum:
+      return "sum";
+    case Reduce::kStats:
+      return "stats";
+    case Reduce::kNone:
+      break;
+  }
+  return "";
+}
+
+std::vector<std::string> ViewDefinition::RowColumns() const {
+  if (reduce == Reduce::kNone) return columns;
+  std::vector<std::string> names(columns.begin(), columns.begin() + key_columns);
+  if (reduce != Reduce::kSum) names.emplace_back("count");
+  if (reduce != Reduce::kCount) names.emplace_back("sum");
+  if (reduce == Reduce::kStats) names.insert(names.end(), {"min", "max", "sumsqr"});
+  return names;
+}
+
 std::string ViewDefinition::Fingerprint() const {
-  std::string bytes(1, static_cast<char>(kIndexEntryVersion));
+  const uint8_t version = reduce == Reduce::kNone ? kIndexEntryVersion : kAggregateVersion;
+  std::string bytes(1, static_cast<char>(version));
   AppendFields(&bytes, *this);
   return Hex(Fnv1a128(bytes));
 }
@@ -134,6 +165,8 @@ std::string ViewDefinition::ToDisplay() const {
   std::string out = "log=" + Identifier(log_name);
   if (kind == MapKind::kSql) {
     out += ", map=(" + map + ")";
+  } else if (kind == MapKind::kCustom) {
+    out += ", mapper=" + Identifier(map);
   } else {
     out += ", emit=" + Quoted(emit_path, '\'');
     if (!value_path.empty()) out += ", value=" + Quoted(value_path, '\'');
@@ -141,6 +174,7 @@ std::string ViewDefinition::ToDisplay() const {
   if (key_columns != 1) out += ", keys=" + std::to_string(key_columns);
   if (version != 0) out += ", version=" + std::to_string(version);
   if (on_error == OnError::kStop) out += ", on_error='stop'";
+  if (reduce != Reduce::kNone) out += ", reduce='" + std::string(ReduceName(reduce)) + "'";
   return out;
 }
 
@@ -167,6 +201,10 @@ Result<ViewDefinition> ViewDefinition::Decode(std::string_view bytes) {
       d.key_columns > kMaxKeyColumns) {
     return Status::Corruption("view definition: " + std::to_string(d.key_columns) +
                               " key columns among " + std::to_string(d.columns.size()));
+  }
+  const bool needs_value = d.reduce == Reduce::kSum || d.reduce == Reduce::kStats;
+  if (needs_value && d.key_columns == d.columns.size()) {
+    return Status::Corruption("view definition: there is no column to reduce");
   }
   return d;
 }

@@ -4,8 +4,7 @@
 
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
-#include "core/view/view_check.h"
-#include "core/view/view_snapshot.h"
+#include "core/view/view_changes.h"
 
 namespace streamview {
 
@@ -142,31 +141,9 @@ Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const 
     SV_ASSIGN_OR_RETURN(index, Advance(at_least, wait));
     state = index->state();
   }
-  std::shared_ptr<const Overlay> overlay;
-  if (own != nullptr && own->size() > 0) {
-    const auto& entries = static_cast<const LogTransaction&>(*own);
-    SV_ASSIGN_OR_RETURN(overlay, OverlayOf(entries, index, *state, wait));
-  }
-  return std::shared_ptr<const ViewSnapshot>(
-      std::make_shared<IndexSnapshot>(index, state, std::move(overlay), context_->wake));
-}
-
-Result<std::shared_ptr<const Overlay>> LocalView::OverlayOf(const LogTransaction& own,
-                                                            const std::shared_ptr<ViewIndex>& index,
-                                                            const ViewIndex::State& state,
-                                                            const WaitOptions& wait) {
-  std::shared_ptr<void>& kept = own.Derived(index.get());
-  std::shared_ptr<Overlay> overlay = std::static_pointer_cast<Overlay>(kept);
-  if (overlay && overlay->Covers(own, state.seq)) return std::shared_ptr<const Overlay>(overlay);
-  kept.reset();
-  if (!overlay) {
-    overlay = std::make_shared<Overlay>(index);
-  } else if (overlay.use_count() > 1) {
-    overlay = std::make_shared<Overlay>(*overlay);  // an open cursor still reads it
-  }
-  SV_RETURN_IF_ERROR(overlay->Extend(own, *context_->docs, state.seq, wait));
-  kept = overlay;
-  return std::shared_ptr<const Overlay>(overlay);
+  const auto entries = static_cast<const LogTransaction*>(own);
+  const bool has_own = entries != nullptr && entries->size() > 0;
+  return index->Read(std::move(state), has_own ? entries : nullptr, context_->wake, wait);
 }
 
 Status LocalView::Rebuild(const WaitOptions& wait) {
@@ -327,8 +304,21 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
   // A mapper of its own: nobody waits for the check.
   SV_ASSIGN_OR_RETURN(const std::unique_ptr<Mapper> mapper,
                       context_->mapper_factory(index->definition()));
-  const IndexSnapshot snapshot(index, index->state(), nullptr, nullptr);
-  return CheckView(*context_->log, *context_->docs, snapshot, mapper.get(), wait);
+  const std::shared_ptr<const ViewIndex::State> state = index->state();
+  return index->Check(*state, mapper.get(), wait);
+}
+
+Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  const ViewDefinition def = definition();
+  if (def.reduce != Reduce::kNone) {
+    return Status::InvalidArgument("view " + def.name +
+                                   " reduces its rows, and of what they add up to "
+                                   "no changes are told: tail its log, " +
+                                   def.log_name);
+  }
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
+  return NewViewChanges(context_->log, context_->docs, def, std::move(mapper));
 }
 
 Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) const {
@@ -360,7 +350,7 @@ ViewStatus LocalView::GetStatus() const {
   status.rebuilding = next != nullptr;
   status.progress = next ? next->progress() : std::max(index->progress(), state->seq);
   status.entries = index->CountEntries();
-  status.superseded_met = index->superseded_met();
+  status.superseded_met = index->dead_met();
   status.errors = state->errors.size();
   for (const ViewIndex* i : {next.get(), index.get()}) {
     if (i != nullptr && status.last_error.empty()) {

@@ -16,7 +16,6 @@
 #include "core/engine.h"
 #include "core/log/log.h"
 #include "core/view/catalog.h"
-#include "core/view/overlay.h"
 #include "core/view/view_index.h"
 
 namespace streamview {
@@ -56,6 +55,7 @@ class LocalView final : public View {
   Status Flush() override;
   Status Optimize(const WaitOptions& wait) override;
   Status CheckIntegrity(const WaitOptions& wait) override;
+  Result<std::unique_ptr<ViewChanges>> NewChanges() override;
   ViewStatus GetStatus() const override;
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const override;
 
@@ -82,10 +82,6 @@ class LocalView final : public View {
   Status RetireAndDrop(const std::shared_ptr<ViewIndex>& index);
   // The index that answers, advanced to `seq`; follows replacements on the way.
   Result<std::shared_ptr<ViewIndex>> Advance(Seq seq, const WaitOptions& wait);
-  Result<std::shared_ptr<const Overlay>> OverlayOf(const LogTransaction& own,
-                                                   const std::shared_ptr<ViewIndex>& index,
-                                                   const ViewIndex::State& state,
-                                                   const WaitOptions& wait);
   std::shared_ptr<ViewIndex> current() const EXCLUDES(mutex_);
   std::shared_ptr<ViewIndex> building() const EXCLUDES(mutex_);
 

@@ -4,57 +4,44 @@
 
 namespace streamview {
 
-bool Overlay::Covers(const LogTransaction& own, Seq base) const {
-  return truncations_ == own.truncations() && covered_ == own.size() && base_ == base;
-}
-
-Status Overlay::Extend(const LogTransaction& own, const DocIndex& docs, Seq base,
-                       const WaitOptions& wait) {
-  if (truncations_ != own.truncations() || base_ != base) {
-    *this = Overlay(std::move(index_));
-    truncations_ = own.truncations();
-    base_ = base;
-  }
-  while (covered_ < own.size()) {
+Status Overlay::Extend(const LogTransaction& own, const WaitOptions& wait) {
+  while (!Covers(own)) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     SV_RETURN_IF_ERROR(index_->turn().Take(wait));
     TurnHolder holder(index_->turn());
     const auto slice_end = WaitOptions::Clock::now() + WaitOptions::kPollInterval;
-    while (covered_ < own.size() && WaitOptions::Clock::now() < slice_end) {
-      SV_RETURN_IF_ERROR(MapNext(own, docs));
+    while (!Covers(own) && WaitOptions::Clock::now() < slice_end) {
+      SV_RETURN_IF_ERROR(TakeInNext(own));
     }
   }
   return Status::Ok();
 }
 
-Status Overlay::MapNext(const LogTransaction& own, const DocIndex& docs) {
+Status Overlay::TakeInNext(const LogTransaction& own) {
   Entry entry;
-  SV_RETURN_IF_ERROR(own.EntryAt(covered_, &entry));
-  if (entry.has_document()) SV_RETURN_IF_ERROR(Supersede(entry, docs));
-  std::vector<std::pair<std::string, std::string>> rows;
-  const Status mapped = index_->MapEntry(entry, &rows);
+  SV_RETURN_IF_ERROR(own.EntryAt(records_.size(), &entry));
+  SV_ASSIGN_OR_RETURN(const Seq superseded, FindSuperseded(entry));
+  const Status mapped = TakeIn(entry, superseded);
   // With on_error=skip a document that cannot be mapped is recorded once it is committed.
   const bool skipped =
       mapped.code() == StatusCode::kFailed && index_->definition().on_error == OnError::kSkip;
   if (!skipped) SV_RETURN_IF_ERROR(mapped);
-  for (auto& [key, value] : rows) rows_[std::move(key)] = std::move(value);
   first_ = own.first();
-  records_.push_back(own.RecordAt(covered_));
-  covered_++;
+  records_.push_back(own.RecordAt(records_.size()));
   return Status::Ok();
 }
 
-Status Overlay::Supersede(const Entry& entry, const DocIndex& docs) {
+// From now on the entry is the latest of its document.
+Result<Seq> Overlay::FindSuperseded(const Entry& entry) {
+  if (!entry.has_document()) return Seq{0};
   std::string doc_key;
   AppendKeyColumn(&doc_key, entry.key);
   auto [it, is_new] = latest_.try_emplace(std::move(doc_key), 0);
   if (is_new) {
-    SV_ASSIGN_OR_RETURN(const DocVersion committed, docs.FindLatest(entry.key, base_));
+    SV_ASSIGN_OR_RETURN(const DocVersion committed, index_->docs().FindLatest(entry.key, base_));
     it->second = committed.seq;
   }
-  if (it->second != 0) superseded_.insert(it->second);
-  it->second = entry.seq;
-  return Status::Ok();
+  return std::exchange(it->second, entry.seq);
 }
 
 }  // namespace streamview

@@ -1,13 +1,12 @@
-// Overlay: what the uncommitted entries of a transaction add to a view, and what they supersede
-// there.
+// Overlay: what the uncommitted entries of a transaction do to an index of a view. The transaction
+// keeps it, so that each of its entries is mapped once.
 
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "core/docs/doc_index.h"
@@ -18,13 +17,7 @@ namespace streamview {
 
 class Overlay {
  public:
-  // On `index`, which it keeps alive: overlays are found again by its address.
-  explicit Overlay(std::shared_ptr<ViewIndex> index) : index_(std::move(index)) {}
-
-  // Index entries as the view would store them, superseded ones included.
-  const std::map<std::string, std::string>& rows() const { return rows_; }
-  // Log entries, committed or of the transaction, that the transaction supersedes.
-  bool Supersedes(Seq seq) const { return superseded_.count(seq) != 0; }
+  virtual ~Overlay() = default;
 
   // The stored form of one of the transaction's entries; null where `seq` is none of them. It stays
   // when the transaction has ended.
@@ -32,25 +25,53 @@ class Overlay {
     return seq >= first_ && seq - first_ < records_.size() ? records_[seq - first_].get() : nullptr;
   }
 
-  // Whether it covers exactly the present entries of `own`, over the view at `base`.
-  bool Covers(const LogTransaction& own, Seq base) const;
-  // Maps the entries of `own` that are not covered yet; starts anew where entries were taken back
-  // or the view has moved. Takes the index's turn. REQUIRES: base <= docs.checkpoint().
-  Status Extend(const LogTransaction& own, const DocIndex& docs, Seq base, const WaitOptions& wait);
+  // Whether it holds a beginning of the present entries of `own`, over the index at `base`.
+  bool BelongsTo(const LogTransaction& own, const ViewIndex::State& base) const {
+    return truncations_ == own.truncations() && base_ == base.seq;
+  }
+  // Whether that is all of them. REQUIRES: BelongsTo(own)
+  bool Covers(const LogTransaction& own) const { return records_.size() == own.size(); }
+  // Maps the entries of `own` that are not covered yet. Takes the index's turn. After an error it is
+  // of no use. REQUIRES: BelongsTo(own)
+  Status Extend(const LogTransaction& own, const WaitOptions& wait);
+
+ protected:
+  // On `index`, which it keeps alive: overlays are found again by its address.
+  Overlay(std::shared_ptr<ViewIndex> index, const LogTransaction& own, const ViewIndex::State& base)
+      : index_(std::move(index)), truncations_(own.truncations()), base_(base.seq) {}
+  Overlay(const Overlay&) = default;
 
  private:
-  Status MapNext(const LogTransaction& own, const DocIndex& docs);
-  Status Supersede(const Entry& entry, const DocIndex& docs);
+  // Takes in an entry, which supersedes `superseded` (0: none), a committed entry or one that was
+  // taken in before. Errors: kFailed where the map fails on the entry; those that say nothing about
+  // it.
+  virtual Status TakeIn(const Entry& entry, Seq superseded) = 0;
+  Status TakeInNext(const LogTransaction& own);
+  Result<Seq> FindSuperseded(const Entry& entry);
 
   std::shared_ptr<ViewIndex> index_;
-  uint64_t truncations_ = 0;
-  size_t covered_ = 0;
-  Seq base_ = 0;
+  uint64_t truncations_;
+  Seq base_;
   Seq first_ = 0;  // of the transaction's entries
   std::vector<std::shared_ptr<const std::string>> records_;
-  std::map<std::string, std::string> rows_;
-  std::unordered_set<Seq> superseded_;
   std::unordered_map<std::string, Seq> latest_;  // encoded document key -> the transaction's entry
 };
+
+// The overlay, of type T, of all entries of `own` over `index` at `base`.
+template <typename T, typename Index>
+Result<std::shared_ptr<const T>> OverlayOf(const std::shared_ptr<Index>& index,
+                                           const LogTransaction& own, const ViewIndex::State& base,
+                                           const WaitOptions& wait) {
+  std::shared_ptr<void>& kept = own.Derived(index.get());
+  std::shared_ptr<T> overlay = std::static_pointer_cast<T>(std::exchange(kept, nullptr));
+  if (overlay == nullptr || !overlay->BelongsTo(own, base)) {
+    overlay = std::make_shared<T>(index, own, base);
+  } else if (overlay.use_count() > 1 && !overlay->Covers(own)) {
+    overlay = std::make_shared<T>(*overlay);  // an open cursor still reads it
+  }
+  SV_RETURN_IF_ERROR(overlay->Extend(own, wait));
+  kept = overlay;
+  return std::shared_ptr<const T>(std::move(overlay));
+}
 
 }  // namespace streamview

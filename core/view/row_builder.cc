@@ -1,16 +1,22 @@
 #include "core/view/row_builder.h"
 
 #include <algorithm>
+#include <boost/sort/spreadsort/string_sort.hpp>
 #include <cassert>
 #include <numeric>
 
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
+#include "core/view/emission_limits.h"
 
 namespace streamview {
 
 ValueView DocId(const Entry& entry) {
   return entry.has_document() ? entry.key : ValueView::Integer(static_cast<int64_t>(entry.seq));
+}
+
+std::string AtEntry(const Entry& entry, const std::string& message) {
+  return "entry " + std::to_string(entry.seq) + " (" + ToDisplay(DocId(entry)) + "): " + message;
 }
 
 Result<bool> RowBuilder::MapEntry(Mapper* mapper, const Entry& entry, std::string* why) {
@@ -36,17 +42,8 @@ void RowBuilder::BeginEntry(const Entry& entry) {
 
 Status RowBuilder::Emit(std::span<const ValueView> row) {
   assert(row.size() == columns_);
-  if (emissions_.size() >= kMaxEmissionsPerEntry) {
-    return Status::Constraint("the map emits more than " + std::to_string(kMaxEmissionsPerEntry) +
-                              " rows for one entry");
-  }
   const auto key_columns = row.first(key_columns_);
-  size_t key_bytes = 0;
-  for (const ValueView& column : key_columns) key_bytes += column.bytes().size();
-  if (key_bytes > kMaxKeyBytes) {
-    return Status::Constraint("the map emits a key of " + std::to_string(key_bytes) +
-                              " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
-  }
+  SV_RETURN_IF_ERROR(CheckEmission(emissions_.size(), key_columns));
   Emission e{};
   e.key = arena_.size();
   for (const ValueView& column : key_columns) AppendKeyColumn(&arena_, column);
@@ -55,11 +52,7 @@ Status RowBuilder::Emit(std::span<const ValueView> row) {
   AppendIndexValue(&arena_, seq_, emissions_.size(), key_columns, doc_id_,
                    row.subspan(key_columns_));
   e.value_size = arena_.size() - e.value;
-  if (arena_.size() - entry_begin_ > kMaxEmittedBytesPerEntry) {
-    return Status::Constraint("the map emits more than " +
-                              std::to_string(kMaxEmittedBytesPerEntry >> 20) +
-                              " MiB for one entry");
-  }
+  SV_RETURN_IF_ERROR(CheckEmittedBytes(arena_.size() - entry_begin_));
   emissions_.push_back(e);
   return Status::Ok();
 }
@@ -81,10 +74,10 @@ void RowBuilder::NumberEqualKeys() {
 void RowBuilder::EndEntry() {
   NumberEqualKeys();
   for (const Emission& e : emissions_) {
-    Row row{seq_, arena_.size(), 0, e.value, e.value_size};
+    Row row{seq_, arena_.size(), e.value, 0, static_cast<uint32_t>(e.value_size)};
     arena_.append(arena_, e.key, e.key_size);
     AppendIndexKeySuffix(&arena_, doc_id_, is_event_, e.ordinal);
-    row.key_size = arena_.size() - row.key;
+    row.key_size = static_cast<uint32_t>(arena_.size() - row.key);
     rows_.push_back(row);
   }
   emissions_.clear();
@@ -95,17 +88,26 @@ void RowBuilder::DropEntry() {
   emissions_.clear();
 }
 
+// By the bytes of the keys, which have much in common: comparing whole keys takes almost twice the
+// time.
+void RowBuilder::SortByKey() {
+  boost::sort::spreadsort::string_sort(
+      rows_.begin(), rows_.end(),
+      [this](const Row& row, size_t i) { return static_cast<unsigned char>(arena_[row.key + i]); },
+      [](const Row& row) -> size_t { return row.key_size; },
+      [this](const Row& a, const Row& b) { return KeyOf(a) < KeyOf(b); });
+}
+
 void RowBuilder::ForEachSorted(
     const std::function<void(Seq seq, std::string_view key, std::string_view value)>& visit) {
-  std::sort(rows_.begin(), rows_.end(), [this](const Row& a, const Row& b) {
-    const int order = At(a.key, a.key_size).compare(At(b.key, b.key_size));
-    return order != 0 ? order < 0 : a.seq < b.seq;
-  });
-  for (size_t i = 0; i < rows_.size(); i++) {
-    const Row& row = rows_[i];
-    const std::string_view key = At(row.key, row.key_size);
-    if (i + 1 < rows_.size() && key == At(rows_[i + 1].key, rows_[i + 1].key_size)) continue;
-    visit(row.seq, key, At(row.value, row.value_size));
+  SortByKey();
+  for (size_t i = 0; i < rows_.size();) {
+    const std::string_view key = KeyOf(rows_[i]);
+    const Row* latest = &rows_[i];
+    for (++i; i < rows_.size() && KeyOf(rows_[i]) == key; ++i) {
+      if (rows_[i].seq > latest->seq) latest = &rows_[i];
+    }
+    visit(latest->seq, key, At(latest->value, latest->value_size));
   }
 }
 

@@ -14,6 +14,8 @@ namespace streamview {
 
 // What a view calls the document of an entry: its key, or for an event without key its number.
 ValueView DocId(const Entry& entry);
+// A message about an entry, with its number and document.
+std::string AtEntry(const Entry& entry, const std::string& message);
 
 class RowBuilder final : public Emitter {
  public:
@@ -39,7 +41,8 @@ class RowBuilder final : public Emitter {
  private:
   struct Row {
     Seq seq;
-    size_t key, key_size, value, value_size;  // offsets into arena_
+    size_t key, value;  // offsets into arena_
+    uint32_t key_size, value_size;
   };
   struct Emission {
     size_t key, key_size, value, value_size;
@@ -49,7 +52,9 @@ class RowBuilder final : public Emitter {
   void EndEntry();
   void DropEntry();
   std::string_view At(size_t offset, size_t size) const { return {arena_.data() + offset, size}; }
+  std::string_view KeyOf(const Row& row) const { return At(row.key, row.key_size); }
   void NumberEqualKeys();
+  void SortByKey();
 
   const size_t columns_;
   const size_t key_columns_;

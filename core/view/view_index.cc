@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "core/codec/index_entry.h"
-#include "core/codec/key_codec.h"
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
 #include "core/log/log_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
+#include "core/view/reduce_index.h"
 #include "core/view/row_builder.h"
+#include "core/view/row_index.h"
 
 namespace streamview {
 
@@ -54,17 +54,12 @@ std::string VarintBytes(uint64_t v) {
   return bytes;
 }
 
-std::string AtEntry(const Entry& entry, const std::string& message) {
-  return "entry " + std::to_string(entry.seq) + " (" + ToDisplay(DocId(entry)) + "): " + message;
-}
-
 }  // namespace
 
 // What is going to be written.
-class ViewIndex::BatchBuilder {
- public:
-  BatchBuilder(const ViewDefinition& definition, MemoryBudget* budget)
-      : rows(definition), run(budget) {}
+struct ViewIndex::Pending {
+  Pending(std::unique_ptr<Change> content, MemoryBudget* budget)
+      : change(std::move(content)), run(budget) {}
 
   // Notes that the map failed on an entry. Returns false where the index halts there.
   bool AddError(const Entry& entry, const std::string& why, OnError on_error) {
@@ -77,9 +72,16 @@ class ViewIndex::BatchBuilder {
     return on_error == OnError::kSkip;
   }
 
-  RowBuilder rows;
+  bool HasError(Seq seq) const {
+    const auto found = std::lower_bound(errors.begin(), errors.end(), seq,
+                                        [](const auto& e, Seq wanted) { return e.first < wanted; });
+    return found != errors.end() && found->first == seq;
+  }
+
+  std::unique_ptr<Change> change;
   PendingRun run;
-  std::vector<std::pair<Seq, std::string>> errors;  // the entry; doc_id and message as stored
+  std::vector<Seq> superseded;                      // log entries
+  std::vector<std::pair<Seq, std::string>> errors;  // ascending; doc_id and message as stored
   size_t error_bytes = 0;
   std::string last_error;
   std::string failure;  // as stored; empty: none
@@ -87,21 +89,25 @@ class ViewIndex::BatchBuilder {
 
 ViewIndex::~ViewIndex() = default;
 
-ViewIndex::ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
-                     const ViewDefinition& definition, std::unique_ptr<Mapper> mapper)
-    : log_(log),
-      docs_(docs),
-      store_(log->store()),
-      family_(std::move(family)),
-      definition_(definition),
-      mapper_(std::move(mapper)) {}
+ViewIndex::ViewIndex(Parts parts)
+    : log_(parts.log),
+      docs_(parts.docs),
+      store_(log_->store()),
+      family_(std::move(parts.family)),
+      definition_(parts.definition),
+      mapper_(std::move(parts.mapper)) {}
 
 Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
                                                    std::shared_ptr<ColumnFamily> family,
                                                    const ViewDefinition& definition,
                                                    std::unique_ptr<Mapper> mapper) {
-  std::shared_ptr<ViewIndex> index(
-      new ViewIndex(log, docs, std::move(family), definition, std::move(mapper)));
+  Parts parts{log, docs, std::move(family), definition, std::move(mapper)};
+  std::shared_ptr<ViewIndex> index;
+  if (definition.reduce == Reduce::kNone) {
+    index = std::make_shared<RowIndex>(std::move(parts));
+  } else {
+    index = std::make_shared<ReduceIndex>(std::move(parts));
+  }
   SV_RETURN_IF_ERROR(index->Recover());
   if (DropSlot* const slot = index->family_->drop_slot()) {
     slot->Set(index);
@@ -239,10 +245,10 @@ DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
     }
     point = on_disk_;
   }
-  if (point->superseded.empty()) return DropEntry();
-  return [point](std::string_view key, std::string_view value) {
-    Seq seq;
-    return key >= kFirstIndexKey && ReadIndexSeq(value, &seq) && point->superseded.Contains(seq);
+  DropEntry dead = Dead(point->superseded);
+  if (!dead) return dead;
+  return [dead = std::move(dead)](std::string_view key, std::string_view value) {
+    return key >= kFirstIndexKey && dead(key, value);
   };
 }
 
@@ -265,12 +271,13 @@ Status ViewIndex::Repair() {
     MutexLock lock(mutex_);
     keys.swap(repairs_);
   }
-  return DeleteSuperseded(keys);
+  return DeleteDead(keys);
 }
 
-Status ViewIndex::DeleteSuperseded(const std::vector<std::string>& keys) {
+Status ViewIndex::DeleteDead(const std::vector<std::string>& keys) {
   if (retired() || keys.empty()) return Status::Ok();
-  const std::shared_ptr<const State> now = state();
+  const DropEntry dead = Dead(state()->superseded);
+  if (!dead) return Status::Ok();
   rocksdb::WriteBatch deletes;
   rocksdb::PinnableSlice value;
   for (const std::string& key : keys) {
@@ -278,8 +285,7 @@ Status ViewIndex::DeleteSuperseded(const std::vector<std::string>& keys) {
     const rocksdb::Status read = db()->Get(rocksdb::ReadOptions(), family_->handle(), key, &value);
     if (read.IsNotFound()) continue;
     SV_RETURN_IF_ERROR(FromRocks(read, "reading " + family_->name()));
-    Seq seq;
-    if (!ReadIndexSeq(ToView(value), &seq) || !now->superseded.Contains(seq)) continue;
+    if (!dead(key, ToView(value))) continue;
     SV_RETURN_IF_ERROR(
         FromRocks(deletes.Delete(family_->handle(), key), "writing " + family_->name()));
   }
@@ -291,7 +297,8 @@ Status ViewIndex::DeleteSuperseded(const std::vector<std::string>& keys) {
 
 Status ViewIndex::Sweep(const WaitOptions& wait) {
   const std::shared_ptr<const State> now = state();
-  if (now->superseded.empty()) return Status::Ok();
+  const DropEntry dead = Dead(now->superseded);
+  if (!dead) return Status::Ok();
   rocksdb::ReadOptions options;
   options.snapshot = now->snapshot.get();
   options.fill_cache = false;
@@ -300,15 +307,12 @@ Status ViewIndex::Sweep(const WaitOptions& wait) {
   it->Seek(ToSlice(kFirstIndexKey));
   while (it->Valid()) {
     for (size_t n = 0; it->Valid() && n < kMaxRepairs; it->Next(), n++) {
-      Seq seq;
-      if (ReadIndexSeq(ToView(it->value()), &seq) && now->superseded.Contains(seq)) {
-        keys.push_back(it->key().ToString());
-      }
+      if (dead(ToView(it->key()), ToView(it->value()))) keys.push_back(it->key().ToString());
     }
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     SV_RETURN_IF_ERROR(turn_.Take(wait));
     TurnHolder holder(turn_);
-    SV_RETURN_IF_ERROR(DeleteSuperseded(keys));
+    SV_RETURN_IF_ERROR(DeleteDead(keys));
     keys.clear();
   }
   return FromRocks(it->status(), "reading " + family_->name());
@@ -344,10 +348,11 @@ Status ViewIndex::SkipObsolete() {
 }
 
 Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
-  for (;;) {
+  for (bool stepped = false;; stepped = true) {
     const std::shared_ptr<const State> now = state();
     if (now->seq >= seq || !now->failure.ok() || retired()) return Status::Ok();
-    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    // Asking costs about as much as the step that reads a write of one's own.
+    if (stepped) SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     SV_RETURN_IF_ERROR(turn_.Take(wait));
     TurnHolder holder(turn_);
     if (wait.Expired()) return Status::TimedOut();
@@ -374,11 +379,11 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
   if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();
   try {
     if (pending_ == nullptr) {
-      pending_ = std::make_unique<BatchBuilder>(definition_, &store_->building_memory());
+      pending_ = std::make_unique<Pending>(NewChange(), &store_->building_memory());
     }
     const Status mapped = MapBatch(batch, from);
     const Seq upto = progress();
-    pending_->run.Set(upto - working_->seq, pending_->rows.bytes() + pending_->error_bytes);
+    pending_->run.Set(upto - working_->seq, pending_->change->bytes() + pending_->error_bytes);
     const bool may_wait =
         mapped.ok() && pending_->failure.empty() && pending_->run.MayGrow(log_->head() - upto);
     if (may_wait || (upto == working_->seq && pending_->failure.empty())) return mapped;
@@ -390,22 +395,33 @@ Status ViewIndex::Apply(const EntryBatch& batch) {
   }
 }
 
+// Whether the entry, which was processed, has added something to the index or may have.
+bool ViewIndex::Counts(Seq seq) const {
+  return !obsolete_.Contains(seq) && !working_->errors.Contains(seq) && !pending_->HasError(seq);
+}
+
 // Adds the batch's entries after `from` to what is pending. An error is one that passes.
 Status ViewIndex::MapBatch(const EntryBatch& batch, Seq from) {
   const auto slice_end = WaitOptions::Clock::now() + kSlice;
+  std::vector<Supersession> supersessions;
+  SV_RETURN_IF_ERROR(docs_->ListSupersessions(from, batch.last(), &supersessions));
+  auto next = supersessions.cbegin();
   Seq upto = from;
   Status passing;
   for (size_t i = from + 1 - batch.first(); i < batch.entries().size(); i++) {
     const Entry& entry = batch.entries()[i];
-    if (!entry.is_tombstone() && !obsolete_.Contains(entry.seq)) {
+    const bool supersedes = next != supersessions.cend() && next->by == entry.seq;
+    if (!obsolete_.Contains(entry.seq)) {
+      const Seq withdrawn = supersedes && Counts(next->superseded) ? next->superseded : 0;
       std::string why;
-      const Result<bool> mapped = pending_->rows.MapEntry(mapper_.get(), entry, &why);
+      const Result<bool> mapped = pending_->change->TakeIn(entry, withdrawn, &why);
       if (!mapped.ok()) {
         passing = mapped.status();
         break;
       }
       if (!*mapped && !pending_->AddError(entry, why, definition_.on_error)) break;
     }
+    if (supersedes) pending_->superseded.push_back((next++)->superseded);
     upto = entry.seq;
     if (WaitOptions::Clock::now() > slice_end) break;
   }
@@ -446,30 +462,24 @@ Status ViewIndex::Flush() {
 Status ViewIndex::WritePending() {
   const State& old = *working_;
   const Seq upto = progress();
-  std::vector<Supersession> supersessions;
-  SV_RETURN_IF_ERROR(docs_->ListSupersessions(old.seq, upto, &supersessions));
-  std::vector<Seq> superseded;
-  for (const Supersession& s : supersessions) superseded.push_back(s.superseded);
-
   auto state = std::make_shared<State>();
   state->seq = upto;
-  state->superseded = superseded.empty() ? old.superseded : old.superseded.With(superseded);
+  state->version = next_version_;
+  state->superseded = old.superseded;
+  if (!pending_->superseded.empty()) {
+    state->superseded = old.superseded.With(pending_->superseded);
+  }
   state->last_error = pending_->last_error.empty() ? old.last_error : pending_->last_error;
   if (!pending_->failure.empty()) {
     state->failure = Status::Failed(pending_->failure);
     state->last_error = pending_->failure;
   }
 
-  FamilyWrite write(store_, family_->handle(), pending_->rows.rows());
+  FamilyWrite write(store_, family_->handle(), pending_->change->keys());
   write.Put(ToView(kCheckpoint), VarintBytes(upto));
   if (!pending_->failure.empty()) write.Put(ToView(kFailure), pending_->failure);
-  WriteErrors(old, superseded, state.get(), &write);
-  pending_->rows.ForEachSorted([&](Seq seq, std::string_view key, std::string_view value) {
-    // What was superseded since need not be written.
-    if (state->superseded.Contains(seq)) return;
-    write.Put(key, value);
-    run_cache_.NoteChange(key, next_version_);
-  });
+  WriteErrors(old, state.get(), &write);
+  pending_->change->Write(*state, &write);
   SV_RETURN_IF_ERROR(write.Commit());
   const bool ends = pending_ends_ || upto == old.seq;
   working_ = state;
@@ -478,11 +488,10 @@ Status ViewIndex::WritePending() {
   return Status::Ok();
 }
 
-// The entries that the map failed on and that count; `superseded` are those that do not any more.
-void ViewIndex::WriteErrors(const State& old, const std::vector<Seq>& superseded, State* state,
-                            FamilyWrite* write) const {
+// The entries that the map failed on and that count.
+void ViewIndex::WriteErrors(const State& old, State* state, FamilyWrite* write) const {
   std::vector<Seq> added, gone;
-  for (Seq seq : superseded) {
+  for (Seq seq : pending_->superseded) {
     if (old.errors.Contains(seq)) gone.push_back(seq);
   }
   std::sort(gone.begin(), gone.end());
@@ -495,18 +504,6 @@ void ViewIndex::WriteErrors(const State& old, const std::vector<Seq>& superseded
   state->errors = old.errors;
   if (!added.empty()) state->errors = state->errors.With(added);
   if (!gone.empty()) state->errors = state->errors.Without(gone);
-}
-
-Status ViewIndex::MapEntry(const Entry& entry,
-                           std::vector<std::pair<std::string, std::string>>* rows) {
-  if (entry.is_tombstone()) return Status::Ok();
-  RowBuilder builder(definition_);
-  std::string why;
-  SV_ASSIGN_OR_RETURN(const bool mapped, builder.MapEntry(mapper_.get(), entry, &why));
-  if (!mapped) return Status::Failed(AtEntry(entry, why));
-  builder.ForEachSorted(
-      [&](Seq, std::string_view key, std::string_view value) { rows->emplace_back(key, value); });
-  return Status::Ok();
 }
 
 Result<std::vector<MapError>> ViewIndex::ListErrors(Seq after, size_t limit) const {

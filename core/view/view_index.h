@@ -1,13 +1,11 @@
 // ViewIndex: one index of a view, in a column family of its own, as a checkpointed function of the
 // log.
 //
-// Changes are appended blindly. An entry of the index names the log entry that it comes from;
-// whether it still counts is one bit in the set of superseded log entries, which grows as the index
-// advances. Index entries, map errors and the checkpoint change together in one write without
-// write-ahead log: what a crash takes is made again from the log.
+// Changes are appended blindly, and what no longer counts is found when the index is read, and
+// removed in the background. Index entries, map errors and the checkpoint change together in one
+// write without write-ahead log: what a crash takes is made again from the log.
 //
-// (After Qader, Cheng and Hristidis, "A Comparative Study of Secondary Indexing Techniques in
-// LSM-based NoSQL Databases", SIGMOD 2018: the lazy stand-alone index.)
+// What the entries of an index are, its kind says: row_index.h, reduce_index.h.
 //
 // Thread-safe. Whoever has the turn advances; readers take the published state and wait for nobody.
 
@@ -27,13 +25,13 @@
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
 #include "core/storage/store.h"
-#include "core/view/run_cache.h"
 
 namespace streamview {
 
 class FamilyWrite;
+class LogTransaction;
 
-class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
+class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
  public:
   // What the index is after the log entries up to seq, which ends a transaction (but where the index
   // has failed). Immutable.
@@ -47,8 +45,8 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
     std::shared_ptr<const rocksdb::Snapshot> snapshot;  // the column family at this state
   };
 
-  // Opens what `family` holds, or begins an empty index in it. `log` and `docs` must outlive the
-  // index. REQUIRES: its coverage is not past docs->checkpoint().
+  // Opens what `family` holds, or begins an empty index in it, of the kind that the definition asks
+  // for. `log` and `docs` must outlive the index. REQUIRES: its coverage is not past docs->checkpoint().
   // Errors: kCorruption, kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
@@ -79,8 +77,19 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   const std::shared_ptr<ColumnFamily>& family() const { return family_; }
   rocksdb::DB* db() const { return store_->db(); }
   const Log& log() const { return *log_; }
+  const DocIndex& docs() const { return *docs_; }
 
-  RunCache& run_cache() { return run_cache_; }
+  // What a reader of `state` sees, together with the entries of its open transaction `own` (may be
+  // null), which are mapped with the turn taken. `wake` is called when there is something to repair.
+  // Errors: those of the map, where it says nothing about one entry or may not skip it;
+  // kInterrupted, kTimedOut.
+  virtual Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<const State> state,
+                                                           const LogTransaction* own,
+                                                           const std::function<void()>& wake,
+                                                           const WaitOptions& wait) = 0;
+  // Maps the log again, with a mapper of the caller's, and compares with what `state` shows. Memory
+  // is bounded. Errors: kCorruption, naming the first differences; kInterrupted...
+  virtual Status Check(const State& state, Mapper* mapper, const WaitOptions& wait) = 0;
 
   // Processes the log up to `seq`, or finds it done, or finds the index failed or retired: look at
   // state(). REQUIRES: seq <= head of the log. Errors: kInterrupted, kTimedOut, kIOError...
@@ -93,22 +102,19 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   // nothing where the batch does not follow on, or the index is failed or retired.
   // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint().
   Status Apply(const EntryBatch& batch);
-  // Maps one entry into the index's format: pairs of key and value. REQUIRES: the caller has the
-  // turn.
-  Status MapEntry(const Entry& entry, std::vector<std::pair<std::string, std::string>>* rows);
   // The index is no longer anybody's: it stops to advance. REQUIRES: the caller has the turn.
   void Retire() { retired_.store(true, std::memory_order_release); }
   bool retired() const { return retired_.load(std::memory_order_acquire); }
 
-  // --- superseded entries
-  // Tells of entries that a reader found superseded, to be deleted by Repair. More than a bound at
-  // a time are forgotten: whoever meets them next tells again.
+  // --- dead entries: those that no longer count
+  // Tells of entries that a reader found dead, to be deleted by Repair. More than a bound at a time
+  // are forgotten: whoever meets them next tells again.
   void QueueRepair(std::vector<std::string> keys) EXCLUDES(mutex_);
   bool NeedsRepair() const EXCLUDES(mutex_);
-  // Deletes those that are still superseded: a document may have emitted the same key again.
-  // REQUIRES: the caller has the turn.
+  // Deletes those that are still dead: a document may have emitted the same key again. REQUIRES:
+  // the caller has the turn.
   Status Repair();
-  // Deletes all superseded entries, a slice at a time, so that others get the turn in between.
+  // Deletes all dead entries, a slice at a time, so that others get the turn in between.
   Status Sweep(const WaitOptions& wait);
   // DropPolicy: what a compaction may leave out.
   DropEntry ForCompaction(uint64_t flushed) override EXCLUDES(mutex_);
@@ -120,9 +126,9 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   Status Flush();
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const;
 
-  void CountSupersededMet(uint64_t n) { superseded_met_.fetch_add(n, std::memory_order_relaxed); }
-  uint64_t superseded_met() const { return superseded_met_.load(std::memory_order_relaxed); }
-  // Physical entries, superseded ones included. Counted up to 100,000, beyond that an estimate.
+  void CountDeadMet(uint64_t n) { dead_met_.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t dead_met() const { return dead_met_.load(std::memory_order_relaxed); }
+  // Physical entries, dead ones included. Counted up to 100,000, beyond that an estimate.
   uint64_t CountEntries() const;
   uint64_t BytesOnDisk() const { return store_->BytesOnDisk(family_->handle()); }
   // Why the last attempt to advance, repair or settle it in the background failed; OK: it did not.
@@ -130,31 +136,63 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   Status background_status() const EXCLUDES(mutex_);
   double Rate() const EXCLUDES(mutex_);  // log entries a second in the present run; 0: idle
 
+ protected:
+  struct Parts {
+    Log* log;
+    DocIndex* docs;
+    std::shared_ptr<ColumnFamily> family;
+    const ViewDefinition& definition;
+    std::unique_ptr<Mapper> mapper;
+  };
+  explicit ViewIndex(Parts parts);
+
+  // What a run of log entries changes in the index, in memory until it is written.
+  class Change {
+   public:
+    virtual ~Change() = default;
+    // Takes in the next entry, which is not superseded yet as far as the index knows. `withdrawn`:
+    // the entry that it supersedes, where that was taken in before and the map did not fail on it;
+    // else 0. False, with *why, where the map fails on the entry: then nothing is added, and with
+    // on_error=stop nothing is taken out either. On error the change is as it was. Errors: those
+    // that say nothing about the entry.
+    virtual Result<bool> TakeIn(const Entry& entry, Seq withdrawn, std::string* why) = 0;
+    virtual size_t keys() const = 0;   // about so many
+    virtual size_t bytes() const = 0;  // of memory, about
+    // Writes index entries, by ascending key, that bring the index to `state`.
+    virtual void Write(const State& state, FamilyWrite* write) = 0;
+  };
+  virtual std::unique_ptr<Change> NewChange() = 0;
+
+  // Which entries of the index are dead, once the log entries `superseded` are. They may be deleted
+  // at any time, from the present state or a later one. Empty: none.
+  virtual DropEntry Dead(const SeqSet& superseded) const = 0;
+
+  // For mapping only. REQUIRES: the caller has the turn.
+  Mapper* mapper() const { return mapper_.get(); }
+
  private:
-  class BatchBuilder;
+  struct Pending;
   struct DropPoint {
     Seq seq;
     SeqSet superseded;
     uint64_t written;  // RocksDB's sequence number
   };
 
-  ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
-            const ViewDefinition& definition, std::unique_ptr<Mapper> mapper);
   Status Recover();
   Status RecoverErrors(State* state) const;
   Status Step(Seq seq);
   Status MapBatch(const EntryBatch& batch, Seq from);
+  bool Counts(Seq seq) const;
   // Writes what is pending. On error it is forgotten, and read again from the log.
   Status CommitPending();
   Status WritePending();
   void ForgetPending();
-  void WriteErrors(const State& old, const std::vector<Seq>& superseded, State* state,
-                   FamilyWrite* write) const;
+  void WriteErrors(const State& old, State* state, FamilyWrite* write) const;
   void NoteProgress(Seq upto) EXCLUDES(mutex_);
   void Publish(std::shared_ptr<State> state) EXCLUDES(mutex_);
   // Publishes the present state again, with a snapshot of what was deleted since, where it can.
   void PublishAgain() EXCLUDES(mutex_);
-  Status DeleteSuperseded(const std::vector<std::string>& keys);
+  Status DeleteDead(const std::vector<std::string>& keys);
 
   Log* const log_;
   DocIndex* const docs_;
@@ -171,13 +209,12 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   Turn turn_;
   // Guarded by turn_: the state that is written, and what was processed since, up to progress().
   std::shared_ptr<State> working_;
-  std::unique_ptr<BatchBuilder> pending_;
+  std::unique_ptr<Pending> pending_;
   bool pending_ends_ = false;  // progress() ends a transaction
   uint64_t next_version_ = 1;  // of the next state to be published; guarded by turn_
   std::atomic<Seq> progress_{0};
   std::atomic<bool> retired_{false};
-  std::atomic<uint64_t> superseded_met_{0};
-  RunCache run_cache_;
+  std::atomic<uint64_t> dead_met_{0};
 
   mutable Mutex mutex_;
   std::shared_ptr<const State> state_ GUARDED_BY(mutex_);

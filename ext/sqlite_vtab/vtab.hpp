@@ -43,6 +43,9 @@
 //   ALTER TABLE RENAME    Status Rename(const char* new_name);
 //   function overloading  int FindFunction(int argc, const char* name, SqlFunction** fn, void** arg);
 //   shadow tables         static bool IsShadowName(std::string_view suffix);
+//   integrity checks      Status CheckIntegrity(bool quick, std::string* finding);
+//                         For PRAGMA integrity_check and quick_check, of SQLite 3.44 or later. What is
+//                         wrong with the table is said in *finding; an error ends the PRAGMA.
 //
 // HOW IT WORKS
 //
@@ -69,6 +72,8 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "newer_sqlite.hpp"
 SQLITE_EXTENSION_INIT3
 
 namespace sqlite_vtab {
@@ -300,6 +305,10 @@ template <typename T>
 concept HasIsShadowName = requires(std::string_view suffix) {
   { T::IsShadowName(suffix) } -> std::same_as<bool>;
 };
+template <typename T>
+concept HasCheckIntegrity = requires(T& t, std::string* finding) {
+  { t.CheckIntegrity(true, finding) } -> std::same_as<Status>;
+};
 template <typename C>
 concept HasRowid = requires(C& c) {
   { c.Rowid() } -> std::same_as<sqlite3_int64>;
@@ -520,9 +529,20 @@ struct Glue {
     return is_shadow;
   }
 
-  static constexpr sqlite3_module MakeModule() {
-    sqlite3_module m{};
-    m.iVersion = HasIsShadowName<T> ? 3 : kSavepoints<T> ? 2 : 1;
+  static int Integrity(sqlite3_vtab* table, const char* schema, const char* name, int flags,
+                       char** message) {
+    return Guard(table, [&] {
+      std::string finding;
+      Status status = Self(table).CheckIntegrity((flags & kQuickCheck) != 0, &finding);
+      if (!status.ok() || finding.empty()) return status;
+      *message = sqlite3_mprintf("%s.%s: %s", schema, name, finding.c_str());
+      return *message == nullptr ? Status{SQLITE_NOMEM, ""} : Status();
+    });
+  }
+
+  static constexpr Module MakeModule() {
+    Module m{};
+    m.iVersion = HasCheckIntegrity<T> ? 4 : HasIsShadowName<T> ? 3 : kSavepoints<T> ? 2 : 1;
     if constexpr (kCreatable<T>) {
       m.xCreate = Create;
       m.xDestroy = Destroy;
@@ -554,6 +574,7 @@ struct Glue {
     if constexpr (HasRename<T>) m.xRename = Rename;
     if constexpr (HasFindFunction<T>) m.xFindFunction = FindFunction;
     if constexpr (HasIsShadowName<T>) m.xShadowName = IsShadowName;
+    if constexpr (HasCheckIntegrity<T>) m.xIntegrity = Integrity;
     return m;
   }
 };
@@ -561,7 +582,7 @@ struct Glue {
 }  // namespace detail
 
 template <VirtualTable T>
-inline constexpr sqlite3_module kModule = detail::Glue<T>::MakeModule();
+inline constexpr Module kModule = detail::Glue<T>::MakeModule();
 
 // Makes T available under `name` on this connection. The module keeps `aux` (may be null) until it
 // is replaced or the connection closes, after its last table is gone. Returns a SQLite result code.

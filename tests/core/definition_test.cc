@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/core/codec_test_util.h"
 
@@ -34,6 +35,21 @@ ViewDefinition BySql() {
   return d;
 }
 
+ViewDefinition ByProgram() {
+  ViewDefinition d = ByPath();
+  d.kind = MapKind::kCustom;
+  d.map = "tags";
+  d.emit_path = "";
+  d.value_path = "";
+  return d;
+}
+
+ViewDefinition Sums() {
+  ViewDefinition d = ByPath();
+  d.reduce = Reduce::kSum;
+  return d;
+}
+
 TEST(ViewDefinitionTest, BytesAreThoseOfTheFormat) {
   EXPECT_EQ(Hex(ByPath().Encode()),
             "01 0a 76 69 65 77 5f 74 61 67 73 32 06 65 76 65 6e 74 73 01 00 "
@@ -43,10 +59,12 @@ TEST(ViewDefinitionTest, BytesAreThoseOfTheFormat) {
 
 TEST(ViewDefinitionTest, FingerprintIsThatOfTheFormat) {
   EXPECT_EQ(ByPath().Fingerprint(), "0b770efae80efe68af912844e170ce38");
+  EXPECT_EQ(Sums().Encode(), ByPath().Encode() + '\x02');
+  EXPECT_EQ(Sums().Fingerprint(), "6060df89c4730ad0079c8cc165cdc15e");
 }
 
 TEST(ViewDefinitionTest, EveryFieldSurvives) {
-  for (const ViewDefinition& d : {ByPath(), BySql()}) {
+  for (const ViewDefinition& d : {ByPath(), BySql(), ByProgram(), Sums()}) {
     const Result<ViewDefinition> decoded = ViewDefinition::Decode(d.Encode());
     ASSERT_TRUE(decoded.ok()) << decoded.status().message();
     EXPECT_EQ(decoded->name, d.name);
@@ -59,6 +77,7 @@ TEST(ViewDefinitionTest, EveryFieldSurvives) {
     EXPECT_EQ(decoded->key_columns, d.key_columns);
     EXPECT_EQ(decoded->version, d.version);
     EXPECT_EQ(decoded->on_error, d.on_error);
+    EXPECT_EQ(decoded->reduce, d.reduce);
   }
 }
 
@@ -76,6 +95,7 @@ TEST(ViewDefinitionTest, FingerprintCoversEveryFieldButTheName) {
       ByPath().Fingerprint(),
       changed([](ViewDefinition& d) { d.log_name = "event"; }),
       changed([](ViewDefinition& d) { d.kind = MapKind::kSql; }),
+      changed([](ViewDefinition& d) { d.kind = MapKind::kCustom; }),
       changed([](ViewDefinition& d) { d.map = "SELECT 1"; }),
       changed([](ViewDefinition& d) { d.emit_path = "$.tags"; }),
       changed([](ViewDefinition& d) { d.value_path = ""; }),
@@ -85,14 +105,31 @@ TEST(ViewDefinitionTest, FingerprintCoversEveryFieldButTheName) {
       changed([](ViewDefinition& d) { d.key_columns = 2; }),
       changed([](ViewDefinition& d) { d.version = 1; }),
       changed([](ViewDefinition& d) { d.on_error = OnError::kStop; }),
+      changed([](ViewDefinition& d) { d.reduce = Reduce::kCount; }),
+      changed([](ViewDefinition& d) { d.reduce = Reduce::kSum; }),
+      changed([](ViewDefinition& d) { d.reduce = Reduce::kStats; }),
   };
-  EXPECT_EQ(fingerprints.size(), 10u);
+  EXPECT_EQ(fingerprints.size(), 14u);
 }
 
 TEST(ViewDefinitionTest, DisplayIsTheStatementsOptions) {
   EXPECT_EQ(ByPath().ToDisplay(), "log=events, emit='$.tags[*]', value='$.location'");
+  EXPECT_EQ(Sums().ToDisplay(), "log=events, emit='$.tags[*]', value='$.location', reduce='sum'");
   EXPECT_EQ(BySql().ToDisplay(),
             "log=events, map=(SELECT 1 AS a, 2 AS b, 3 AS c), keys=2, version=-3, on_error='stop'");
+  EXPECT_EQ(ByProgram().ToDisplay(), "log=events, mapper=tags");
+}
+
+TEST(ViewDefinitionTest, RowColumnsAreTheMapsOrWhatIsReduced) {
+  using Names = std::vector<std::string>;
+  ViewDefinition d = BySql();
+  EXPECT_EQ(d.RowColumns(), (Names{"a", "b", "c"}));
+  d.reduce = Reduce::kCount;
+  EXPECT_EQ(d.RowColumns(), (Names{"a", "b", "count"}));
+  d.reduce = Reduce::kSum;
+  EXPECT_EQ(d.RowColumns(), (Names{"a", "b", "sum"}));
+  d.reduce = Reduce::kStats;
+  EXPECT_EQ(d.RowColumns(), (Names{"a", "b", "count", "sum", "min", "max", "sumsqr"}));
 }
 
 TEST(ViewDefinitionTest, DisplayQuotesAsSqlDoes) {
@@ -120,6 +157,15 @@ TEST(ViewDefinitionTest, DamageIsCorruption) {
   std::string bad_enum = bytes;
   bad_enum.back() = '\x02';  // on_error
   EXPECT_EQ(ViewDefinition::Decode(bad_enum).status().message(), "view definition: bad bytes");
+
+  std::string bad_reduce = Sums().Encode();
+  bad_reduce.back() = '\x04';
+  EXPECT_EQ(ViewDefinition::Decode(bad_reduce).status().message(), "view definition: bad bytes");
+
+  ViewDefinition nothing_to_reduce = Sums();
+  nothing_to_reduce.key_columns = 2;
+  EXPECT_EQ(ViewDefinition::Decode(nothing_to_reduce.Encode()).status().message(),
+            "view definition: there is no column to reduce");
 
   ViewDefinition too_many_keys = ByPath();
   too_many_keys.key_columns = 3;

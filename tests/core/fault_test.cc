@@ -73,12 +73,19 @@ class FaultTest : public EngineTest {
     created_in_ = run_;
     Result<std::shared_ptr<View>> view = engine_->FindView(view_id_);
     if (view.status().code() == StatusCode::kNotFound) {
-      view = engine_->CreateView(TagsDefinition(), view_id_);
+      view = engine_->CreateView(Definition(), view_id_);
     }
     SV_RETURN_IF_ERROR(view.status());
     view_ = *view;
     view_id_ = view_->id();
     return Status::Ok();
+  }
+
+  // Each second run has a view with reduce, for which it matters that nothing is applied twice.
+  ViewDefinition Definition() const {
+    ViewDefinition definition = TagsDefinition();
+    if (run_ % 2 == 0) definition.reduce = Reduce::kStats;
+    return definition;
   }
 
   Status Commit(const Entries& entries, SyncMode sync) {

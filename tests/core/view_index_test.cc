@@ -8,7 +8,6 @@
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
 #include "core/view/json_path_mapper.h"
-#include "core/view/view_check.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -163,8 +162,7 @@ class ViewCheckTest : public ViewIndexTest {
     index_.reset();
     index_ = OpenIndex(family);
     const auto mapper = Must(NewJsonPathMapper(Definition()));
-    const IndexSnapshot snapshot(index_, index_->state(), nullptr, nullptr);
-    return CheckView(*log_, *docs_, snapshot, mapper.get(), {}).message();
+    return index_->Check(*index_->state(), mapper.get(), {}).message();
   }
   std::string LastKey() {
     std::unique_ptr<rocksdb::Iterator> it(

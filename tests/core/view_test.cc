@@ -375,15 +375,21 @@ TEST_F(ViewTest, AReadThatIsInterruptedOrLateSaysSoAndChangesNothing) {
   options_.background = false;
   Open();
   const auto tags = CreateTags();
-  Put("a", R"({"tags":["x"]})");
+  // More than one step: whether to go on is asked after each.
+  const auto transaction = engine_->Begin();
+  for (int i = 0; i < 1500; i++) {
+    Must(transaction->Append(Value::Text("a"), Value::Text(R"({"tags":["x"]})"), {}));
+  }
+  ASSERT_OK(transaction->Prepare(SyncMode::kOff));
+  transaction->Commit();
   WaitOptions interrupted;
   interrupted.interrupted = [] { return true; };
-  EXPECT_EQ(tags->Read(1, nullptr, interrupted).status().code(), StatusCode::kInterrupted);
+  EXPECT_EQ(tags->Read(1500, nullptr, interrupted).status().code(), StatusCode::kInterrupted);
   WaitOptions late;
   late.deadline = WaitOptions::Clock::now();
-  const Status timed_out = tags->Read(1, nullptr, late).status();
+  const Status timed_out = tags->Read(1500, nullptr, late).status();
   EXPECT_EQ(timed_out.code(), StatusCode::kTimedOut);
-  EXPECT_THAT(timed_out.message(), HasSubstr("tags is at 0, waiting for 1"));
+  EXPECT_THAT(timed_out.message(), HasSubstr("tags is at 0, waiting for 1500"));
   EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
 }
 

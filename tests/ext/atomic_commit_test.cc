@@ -69,6 +69,17 @@ TEST_F(AtomicCommitTest, ATransactionThatWritesToBothIsMarkedInBoth) {
   }
 }
 
+TEST_F(AtomicCommitTest, AFailedStatementDoesNotHideThoseOfTheNextTransaction) {
+  for (int i = 0; i < 2; ++i) db_->Run("BEGIN; INSERT INTO events(value) VALUES (1); COMMIT");
+  const Lines before = Token();
+  // A transaction of its own, of which the first row has been taken.
+  EXPECT_THAT(db_->Try("INSERT INTO events(key, value) VALUES ('k', 1), "
+                       "(CAST(zeroblob(70000) AS TEXT), 2)"),
+              Fails(SQLITE_CONSTRAINT, ::testing::_));
+  db_->Run("BEGIN; INSERT INTO events(value) VALUES (1); INSERT INTO ordinary VALUES (1); COMMIT");
+  EXPECT_NE(Token(), before);
+}
+
 // The counts of two failures must not cancel out: a statement that was undone has appended nothing.
 TEST_F(AtomicCommitTest, AStatementThatWasUndoneDoesNotHideAnother) {
   for (int i = 0; i < 2; ++i) db_->Run("BEGIN; INSERT INTO events(value) VALUES (1); COMMIT");

@@ -50,7 +50,12 @@ int Ingest(const std::vector<std::string>& args) {
     std::cout << db.Integer("SELECT sv_seq()") << std::endl;
     if (random.OneIn(10)) db.Run("INSERT INTO view_tags(view_tags) VALUES ('flush')");
     if (random.OneIn(10)) db.Run("SELECT count(*) FROM by_number");
+    if (random.OneIn(10)) db.Run("SELECT count(*) FROM stats_by_number");
+    if (random.OneIn(10)) db.Run("INSERT INTO stats_by_number(stats_by_number) VALUES ('flush')");
     if (random.OneIn(40)) db.Run("INSERT INTO by_number(by_number) VALUES ('rebuild')");
+    if (random.OneIn(40)) {
+      db.Run("INSERT INTO stats_by_number(stats_by_number) VALUES ('rebuild')");
+    }
   }
 }
 const ChildProgram kIngest("ingest", Ingest);
@@ -60,6 +65,10 @@ class CrashTest : public DatabaseTest {
   CrashTest() {
     CreateLogAndView();
     CreateView("by_number", kByNumber);
+    db_->Run(
+        "CREATE VIRTUAL TABLE stats_by_number USING sv_view(log = events, reduce = 'stats', "
+        "map = (" +
+        kByNumber + "))");
     db_->Close();
   }
 
@@ -105,6 +114,8 @@ class CrashTest : public DatabaseTest {
               ToLines(ComputeView(*db_, "events", kTagsMap)));
     EXPECT_EQ(db_->Query("SELECT * FROM by_number"),
               ToLines(ComputeView(*db_, "events", kByNumber)));
+    EXPECT_EQ(db_->Query("SELECT * FROM stats_by_number"),
+              ToLines(ReduceRows(ComputeView(*db_, "events", kByNumber), 1, "stats")));
   }
 };
 

@@ -145,7 +145,10 @@ TEST_F(InterruptTest, ReadsGiveAllTheirRowsOrAnError) {
         "SELECT count(*), max(value) FROM docs",
         "SELECT key, seq FROM docs WHERE as_of = 250 AND key < 'k15'",
         "SELECT seq, operation FROM sv_history('events', 'k7')",
+        "SELECT seq, operation FROM sv_tail('events', 200, 0)",
+        "SELECT seq, operation, row FROM sv_tail('view_tags', 200, 0)",
         "SELECT name, state, seq FROM sv_status", "SELECT * FROM sv_errors",
+        "PRAGMA integrity_check",
         "SELECT sv_wait(300), sv_wait(300, 'view_tags', 1000), sv_head('events')"}) {
     const Lines rows = db_->Query(sql);
     Sweep(sql, [&](const Outcome& outcome) {
@@ -256,12 +259,16 @@ TEST_F(InterruptTest, TablesComeAndGoWhole) {
 }
 
 TEST_F(InterruptTest, AWaitEndsPromptly) {
-  const std::string never = "SELECT sv_wait(" + std::to_string(kEntries + 1) + ", ";
-  for (const char* table : {"'events'", "'view_tags'"}) {
-    Outcome outcome;
-    // Each poll of the wait is a few instructions: it is well under way.
-    EXPECT_LT(Interrupt(never + table + ", 600000)", 100, &outcome), kPromptly);
-    EXPECT_THAT(outcome, Fails(SQLITE_INTERRUPT, _));
+  const std::string head = std::to_string(kEntries);
+  for (const std::string table : {"'events'", "'view_tags'"}) {
+    for (const std::string& sql : {"SELECT sv_wait(1 + " + head + ", " + table + ", 600000)",
+                                   "SELECT * FROM sv_tail(" + table + ", " + head + ", 600000)",
+                                   "SELECT * FROM sv_tail(" + table + ", " + head + ")"}) {
+      Outcome outcome;
+      // Each poll of the wait is a few instructions: it is well under way.
+      EXPECT_LT(Interrupt(sql, 100, &outcome), kPromptly);
+      EXPECT_THAT(outcome, Fails(SQLITE_INTERRUPT, _)) << sql;
+    }
   }
   ExpectWhole();
 }

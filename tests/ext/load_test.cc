@@ -7,6 +7,7 @@
 namespace streamview::testing {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -24,6 +25,17 @@ TEST_F(LoadTest, LoadingTwiceIntoOneConnectionIsHarmless) {
   Append("b", R"({"tags":["cat"]})");
   EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'a'", "'b'"));
   EXPECT_EQ(db_->Integer("SELECT sv_seq()"), 2);
+}
+
+// Nor does it wait for anybody.
+TEST_F(LoadTest, LoadingNeedsNoLockOfTheDatabase) {
+  Database other(path_, Database::Extension::kNone);
+  db_->Run("CREATE TABLE plain(x); BEGIN EXCLUSIVE; INSERT INTO plain VALUES (1)");
+  EXPECT_THAT(other.Try("SELECT * FROM plain"), Fails(SQLITE_BUSY, _));
+  EXPECT_THAT(other.LoadExtension(), Succeeds());
+  EXPECT_THAT(other.LoadExtension(), Succeeds());
+  db_->Run("COMMIT");
+  EXPECT_EQ(other.Integer("SELECT count(*) FROM plain"), 1);
 }
 
 TEST_F(LoadTest, LoadingStartsNoThread) {

@@ -29,8 +29,12 @@ class LocksTest : public DatabaseTest, public ::testing::WithParamInterface<cons
   std::unique_ptr<Database> other_ = Connect();
 };
 
-const char* const kReads[] = {"SELECT * FROM events", "SELECT * FROM view_tags",
-                              "SELECT * FROM docs", "SELECT * FROM sv_history('events', 'k')"};
+const char* const kReads[] = {"SELECT * FROM events",
+                              "SELECT * FROM view_tags",
+                              "SELECT * FROM docs",
+                              "SELECT * FROM sv_history('events', 'k')",
+                              "SELECT * FROM sv_tail('events', 0, 0)",
+                              "SELECT * FROM sv_tail('view_tags', 0, 0)"};
 
 // A statement that has not ended holds SQLite's file open for reading. In the rollback modes SQLite
 // ends no transaction of others then, not even one that has left the file alone.

@@ -13,18 +13,22 @@ namespace streamview::testing {
 namespace {
 
 // The views under test; the model knows them by these numbers.
-enum ViewNumber { kByTag, kByTagPath, kByPair, kViewCount };
-const std::string kNames[kViewCount] = {"by_tag", "by_tag_path", "by_pair"};
+enum ViewNumber { kByTag, kByTagPath, kByPair, kTagCounts, kTagStats, kViewCount };
+const std::string kNames[kViewCount] = {"by_tag", "by_tag_path", "by_pair", "tag_counts",
+                                        "tag_stats"};
 const std::string kOptions[kViewCount] = {
     "map = (SELECT tag.value AS key, events.value ->> '$.n' AS value "
     "FROM events, json_each(events.value, '$.tags') AS tag)",
     "emit = '$.tags[*]', value = '$.n'",
     "keys = 2, map = (SELECT value ->> '$.n' AS n, json_array_length(value, '$.tags') AS size, "
     "'pair' AS label FROM events)",
+    "emit = '$.tags[*]', reduce = 'count'",
+    "emit = '$.tags[*]', value = '$.n', reduce = 'stats'",
 };
-constexpr size_t kKeyColumns[kViewCount] = {1, 1, 2};
+constexpr size_t kKeyColumns[kViewCount] = {1, 1, 2, 1, 1};
+const std::string kReduce[kViewCount] = {"", "", "", "count", "stats"};
 // What orders each view completely, but for the order of emission.
-const std::string kOrder[kViewCount] = {"key", "key", "n"};
+const std::string kOrder[kViewCount] = {"key", "key", "n", "key", "key"};
 
 // A tag, as it stands in the JSON text and as a view gives it.
 struct Tag {
@@ -81,7 +85,9 @@ class ModelTest : public DatabaseTest {
       entry.emitted[kByTag].push_back({tag.value, n});
     }
     entry.value = "{\"n\":" + std::to_string(n) + ",\"tags\":[" + json + "]}";
-    entry.emitted[kByTagPath] = entry.emitted[kByTag];
+    for (const int view : {kByTagPath, kTagCounts, kTagStats}) {
+      entry.emitted[view] = entry.emitted[kByTag];
+    }
     entry.emitted[kByPair] = {{n, static_cast<int64_t>(count), "pair"}};
     return entry;
   }
@@ -127,7 +133,9 @@ class ModelTest : public DatabaseTest {
   }
 
   void Query() {
-    switch (random_.Below(8)) {
+    switch (random_.Below(9)) {
+      case 8:
+        return QueryReduced(random_.OneIn(2) ? kTagCounts : kTagStats);
       case 0:
         return QueryLog();
       case 4:
@@ -203,11 +211,24 @@ class ModelTest : public DatabaseTest {
   }
 
   void QueryAll(int view) {
-    std::vector<Row> expected = model_.View(view, kKeyColumns[view]);
+    std::vector<Row> expected =
+        ReduceRows(model_.View(view, kKeyColumns[view]), kKeyColumns[view], kReduce[view]);
     Expect("SELECT * FROM " + kNames[view], {}, expected);
     if (kKeyColumns[view] != 1) return;
     std::reverse(expected.begin(), expected.end());
     Expect("SELECT * FROM " + kNames[view] + " ORDER BY " + kOrder[view] + " DESC", {}, expected);
+  }
+
+  void QueryReduced(int view) {
+    const SqlValue key = random_.Pick(Tags()).value;
+    std::vector<Row> of_key, below;
+    for (const Row& row : ReduceRows(model_.View(view, 1), 1, kReduce[view])) {
+      if (CompareSql(row[0], key) == 0) of_key.push_back(row);
+      if (row[0] != kNull && key != kNull && CompareSql(row[0], key) < 0) below.push_back(row);
+    }
+    std::reverse(below.begin(), below.end());
+    Expect("SELECT * FROM " + kNames[view] + " WHERE key IS ?1", {key}, of_key);
+    Expect("SELECT * FROM " + kNames[view] + " WHERE key < ?1 ORDER BY key DESC", {key}, below);
   }
 
   void QueryPoint(int view) {

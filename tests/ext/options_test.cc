@@ -100,8 +100,9 @@ TEST(OptionsTest, ArgumentThatIsNoOptionIsRefused) {
 TEST(OptionsTest, UnknownOptionIsRefusedWithTheOnesThatExist) {
   EXPECT_EQ(ErrorOf(ParseLog({"dir='x'"})), "unknown option \"dir\": sv_log has path, sync");
   EXPECT_EQ(ErrorOf(ParseDocs({"path=x"})), "unknown option \"path\": sv_docs has log");
-  EXPECT_EQ(ErrorOf(ParseView({"log=l", "key=2"})),
-            "unknown option \"key\": sv_view has log, map, emit, value, keys, version, on_error");
+  EXPECT_EQ(
+      ErrorOf(ParseView({"log=l", "key=2"})),
+      "unknown option \"key\": sv_view has log, map, emit, value, keys, reduce, version, on_error");
 }
 
 TEST(OptionsTest, DuplicateOptionIsRefused) {

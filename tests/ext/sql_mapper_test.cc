@@ -281,7 +281,7 @@ TEST(SqlMapRefusalTest, OtherTables) {
   EXPECT_THAT(RefusalOf("SELECT name FROM sqlite_schema, events"),
               HasSubstr("cannot read sqlite_"));
   EXPECT_THAT(RefusalOf("SELECT p.user_version FROM events, pragma_user_version AS p"),
-              HasSubstr("only from events, json_each and json_tree"));
+              HasSubstr("events, json_each and json_tree"));
 }
 
 TEST(SqlMapRefusalTest, ImpureFunctions) {

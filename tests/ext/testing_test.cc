@@ -64,9 +64,9 @@ TEST(ComputeViewTest, KeepsWhatCountsInTheOrderOfAView) {
       "INSERT INTO events VALUES (1, 0, 'a', '[2,1]'), (2, 0, 'b', '[1]'), (3, 0, NULL, '[1,1]'),"
       "(4, 0, 'b', NULL), (5, 0, 'a', '[1,3]'), (6, 0, 'c', '{'), (7, 0, NULL, '[0]')");
   EXPECT_THAT(ToLines(ComputeView(db, "events",
-                                  "SELECT e.value AS key, e.id AS value "
+                                  "SELECT e.value AS key, e.key AS value "
                                   "FROM events, json_each(events.value) AS e")),
-              ElementsAre("0|1|7|7", "1|1|3|3", "1|2|3|3", "1|1|'a'|5", "3|2|'a'|5"));
+              ElementsAre("0|0|7|7", "1|0|3|3", "1|1|3|3", "1|0|'a'|5", "3|1|'a'|5"));
 }
 
 TEST(PackagesTest, EachIsAKeyAndADocument) {

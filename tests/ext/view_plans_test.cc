@@ -150,6 +150,18 @@ TEST_F(ViewPlansTest, PatternsFindAllThatSqliteFinds) {
   }
 }
 
+// Most builds of SQLite look at a BLOB as text, too, which the bounds of a pattern leave out.
+TEST_F(ViewPlansTest, OfTwoPatternsOneIsUsedWithoutBounds) {
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key GLOB 'c*' AND key LIKE 'C%'"),
+              UsesIndex("0:L"));
+  CreateView("blobs",
+             "SELECT CAST(tag.value AS BLOB) AS key, tag.value AS value "
+             "FROM events, json_each(events.value, '$.tags') AS tag");
+  const std::string select = "SELECT count(*) FROM blobs WHERE value = 'cat' AND ";
+  EXPECT_EQ(db_->Query(select + "key GLOB 'c*' AND key LIKE 'C%'"),
+            db_->Query(select + "+key GLOB 'c*' AND +key LIKE 'C%'"));
+}
+
 TEST_F(ViewPlansTest, PatternsThatAreNoText) {
   for (const SqlValue& pattern : {kNull, SqlValue(12), SqlValue(1.5), SqlValue(Blob{"ca*"}),
                                   SqlValue(std::string("cat\0*", 5))}) {
@@ -200,7 +212,7 @@ TEST_F(ViewPlansTest, AllKeysIntersectionSeeksKeyAndDocument) {
               AllOf(UsesIndex("0:=n"), HasSubstr("SCAN v VIRTUAL TABLE INDEX 0:=;")));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v a WHERE key = 'cat' AND EXISTS "
                      "(SELECT 0 FROM v b WHERE b.key = 'c' AND b.doc_id = a.doc_id)"),
-              HasSubstr("SCAN b VIRTUAL TABLE INDEX 0:=="));
+              HasSubstr("VIRTUAL TABLE INDEX 0:=="));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 'cat' INTERSECT "
                      "SELECT doc_id FROM v WHERE key = 'c'"),
               Not(UsesIndex("0:")));

@@ -80,6 +80,11 @@ class Database {
   sqlite3* handle_ = nullptr;
 };
 
+// Whether PRAGMA integrity_check asks virtual tables, too: from SQLite 3.44 on.
+bool ChecksVirtualTables();
+// What it says of a database, but for what it says of virtual tables; {"'ok'"}: nothing.
+Lines CheckOrdinaryTables(Database& db);
+
 // A statement that is stepped through by hand. It may outlive its Database: as with
 // sqlite3_close_v2, the connection then lasts until the statement is gone.
 class Statement {

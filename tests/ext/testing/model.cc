@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace streamview::testing {
 namespace {
@@ -87,6 +88,74 @@ std::vector<Row> ComputeView(Database& db, const std::string& log, const std::st
   }
   SortAsView(key_columns, &rows);
   return rows;
+}
+
+namespace {
+
+bool IsNumber(const SqlValue& value) {
+  return std::holds_alternative<int64_t>(value) || std::holds_alternative<double>(value);
+}
+
+double ToDouble(const SqlValue& value) {
+  const int64_t* const integer = std::get_if<int64_t>(&value);
+  return integer != nullptr ? static_cast<double>(*integer) : std::get<double>(value);
+}
+
+// Of numbers that are equal an INTEGER, where one is.
+void PreferInteger(const SqlValue& value, SqlValue* shown) {
+  if (CompareSql(value, *shown) == 0 && std::holds_alternative<int64_t>(value)) *shown = value;
+}
+
+Row Stats(const std::vector<SqlValue>& values) {
+  SqlValue least = values[0], greatest = values[0];
+  double sum = 0, squares = 0;
+  bool has_reals = false;
+  for (const SqlValue& value : values) {
+    sum += ToDouble(value);
+    squares += ToDouble(value) * ToDouble(value);
+    has_reals = has_reals || std::holds_alternative<double>(value);
+    if (CompareSql(value, least) < 0) least = value;
+    if (CompareSql(value, greatest) > 0) greatest = value;
+    PreferInteger(value, &least);
+    PreferInteger(value, &greatest);
+  }
+  const auto number = [&](double x) {
+    return has_reals ? SqlValue(x) : SqlValue(static_cast<int64_t>(x));
+  };
+  return {static_cast<int64_t>(values.size()), number(sum), least, greatest, number(squares)};
+}
+
+}  // namespace
+
+std::vector<Row> ReduceRows(const std::vector<Row>& rows, size_t key_columns,
+                            const std::string& reduce) {
+  if (reduce.empty()) return rows;
+  std::set<int64_t> failed;  // entries that gave a value that is no number
+  for (const Row& row : rows) {
+    if (reduce != "count" && !IsNumber(row[key_columns]))
+      failed.insert(std::get<int64_t>(row.back()));
+  }
+  std::vector<Row> keys;
+  std::vector<std::vector<SqlValue>> values;  // of each key
+  for (const Row& row : rows) {
+    if (failed.count(std::get<int64_t>(row.back())) != 0) continue;
+    const auto same = [&](size_t i) { return CompareSql(row[i], keys.back()[i]) == 0; };
+    bool is_new = keys.empty();
+    for (size_t i = 0; i < key_columns && !is_new; ++i) is_new = !same(i);
+    if (is_new) {
+      keys.emplace_back(row.begin(), row.begin() + static_cast<long>(key_columns));
+      values.emplace_back();
+    }
+    for (size_t i = 0; i < key_columns; ++i) PreferInteger(row[i], &keys.back()[i]);
+    values.back().push_back(reduce == "count" ? SqlValue(0) : row[key_columns]);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const Row stats = Stats(values[i]);
+    const size_t first = reduce == "sum" ? 1 : 0, end = reduce == "stats" ? 5 : first + 1;
+    keys[i].insert(keys[i].end(), stats.begin() + static_cast<long>(first),
+                   stats.begin() + static_cast<long>(end));
+  }
+  return keys;
 }
 
 Lines ToLines(const std::vector<Row>& rows) {

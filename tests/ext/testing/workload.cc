@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/ext/testing/fixture.h"
+#include "tests/ext/testing/model.h"
 
 namespace streamview::testing {
 namespace {
@@ -14,6 +15,12 @@ constexpr int kPaddingBytes = 5000;
 
 // The view that kRedefineView replaces.
 const Workload::View& Redefined() { return Workload::kViews.back(); }
+
+// Of some entries the value is no number.
+const std::string kStatsMap =
+    "SELECT value ->> '$.n' AS key, CASE WHEN value ->> '$.n' = 9 THEN 'none' "
+    "WHEN value ->> '$.n' % 2 THEN (value ->> '$.txn') * 0.25 ELSE value ->> '$.txn' END AS value "
+    "FROM events";
 
 std::string CreateViewSql(const Workload::View& view, int64_t version) {
   return "CREATE VIRTUAL TABLE " + view.name + " USING sv_view(log = events, " + view.options +
@@ -130,11 +137,18 @@ const std::vector<Workload::View> Workload::kViews = {
      "SELECT events.value ->> '$.n' AS key, events.value ->> '$.txn' AS value FROM events "
      "WHERE json_type(events.value, '$.n') IS NOT NULL",
      1},
+    {"tag_counts", "reduce = 'count', emit = '$.tags[*]'",
+     "SELECT tag.value AS key FROM events, json_each(events.value, '$.tags') AS tag", 1, "count"},
+    {"stats_by_number", "reduce = 'stats', map = (" + kStatsMap + ")", kStatsMap, 1, "stats"},
     {"by_txn",
      "keys = 2, map = (SELECT events.value ->> '$.txn' AS txn, events.value ->> '$.i' AS i "
      "FROM events)",
      "SELECT events.value ->> '$.txn' AS txn, events.value ->> '$.i' AS i FROM events", 2},
 };
+
+std::vector<Row> Workload::View::Compute(Database& db) const {
+  return ReduceRows(ComputeView(db, "events", map, key_columns), key_columns, reduce);
+}
 
 void Workload::CreateTables(Database& db) {
   db.Run(

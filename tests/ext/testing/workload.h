@@ -61,6 +61,10 @@ class Workload {
     std::string options;
     std::string map;  // what it computes, as SQL
     size_t key_columns;
+    std::string reduce = "";
+
+    // What it must hold.
+    std::vector<Row> Compute(Database& db) const;
   };
   static const std::vector<View> kViews;
 

@@ -1,9 +1,11 @@
-#include "core/view/view_snapshot.h"
+#include "core/view/row_snapshot.h"
 
 #include "core/codec/index_entry.h"
 #include "core/codec/key_range.h"
 #include "core/codec/record.h"
 #include "core/storage/rocks.h"
+#include "core/view/empty_cursor.h"
+#include "core/view/stored_entries.h"
 
 namespace streamview {
 
@@ -11,104 +13,18 @@ namespace {
 
 // Of a row's id, for its number within the log entry; the rest is the entry's.
 constexpr int kRowBits = 17;
-constexpr size_t kMaxRepairsOfOneCursor = 1024;
 
 int64_t RowId(Seq seq, uint64_t row) {
   static_assert(kMaxEmissionsPerEntry <= 1 << kRowBits);
   return static_cast<int64_t>(seq << kRowBits | row);
 }
 
-// The superseded entries that a cursor meets: told to the index when the cursor goes.
-class SupersededMet {
- public:
-  explicit SupersededMet(const IndexSnapshot& snapshot) : snapshot_(snapshot) {}
-  ~SupersededMet() {
-    if (count_ == 0) return;
-    snapshot_.index()->CountSupersededMet(count_);
-    try {
-      snapshot_.index()->QueueRepair(std::move(keys_));
-      snapshot_.NeedRepair();
-    } catch (...) {
-      // No memory: whoever meets these entries next tells again.
-    }
-  }
-
-  // What only the own transaction supersedes may come back.
-  void Note(Seq seq, std::string_view key) {
-    if (!snapshot_.state().superseded.Contains(seq)) return;
-    count_++;
-    if (keys_.size() < kMaxRepairsOfOneCursor) keys_.emplace_back(key);
-  }
-
- private:
-  const IndexSnapshot& snapshot_;
-  uint64_t count_ = 0;
-  std::vector<std::string> keys_;
-};
-
-// Walks the stored entries of a range in either direction.
-class StoredEntries {
- public:
-  StoredEntries(const IndexSnapshot& snapshot, const KeyRange& keys, bool reverse)
-      : lower_(keys.lower), upper_(keys.upper), reverse_(reverse) {
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot.state().snapshot.get();
-    options.iterate_lower_bound = &lower_;
-    if (!keys.upper.empty()) options.iterate_upper_bound = &upper_;
-    ViewIndex* const index = snapshot.index();
-    it_.reset(index->db()->NewIterator(options, index->family()->handle()));
-    if (reverse_) {
-      it_->SeekToLast();
-    } else {
-      it_->SeekToFirst();
-    }
-  }
-  bool Valid() const { return it_->Valid(); }
-  void Next() { reverse_ ? it_->Prev() : it_->Next(); }
-  std::string_view key() const { return ToView(it_->key()); }
-  std::string_view value() const { return ToView(it_->value()); }
-  Status status() const { return FromRocks(it_->status(), "reading an index"); }
-
- private:
-  const rocksdb::Slice lower_, upper_;  // the iterator points to them
-  const bool reverse_;
-  std::unique_ptr<rocksdb::Iterator> it_;
-};
-
-// The same for an overlay's entries.
-class OverlayEntries {
- public:
-  OverlayEntries(const Overlay* overlay, const KeyRange& keys, bool reverse) : reverse_(reverse) {
-    if (overlay == nullptr) return;
-    const auto& rows = overlay->rows();
-    begin_ = rows.lower_bound(keys.lower);
-    end_ = keys.upper.empty() ? rows.end() : rows.lower_bound(keys.upper);
-  }
-  bool Valid() const { return begin_ != end_; }
-  void Next() {
-    if (reverse_) {
-      --end_;
-    } else {
-      ++begin_;
-    }
-  }
-  std::string_view key() const { return Current()->first; }
-  std::string_view value() const { return Current()->second; }
-
- private:
-  using Iterator = std::map<std::string, std::string>::const_iterator;
-  Iterator Current() const { return reverse_ ? std::prev(end_) : begin_; }
-
-  const bool reverse_;
-  Iterator begin_{}, end_{};
-};
-
 // Collects the rows that a cursor finds from the beginning of a range, for the index's cache. What it
 // has goes there once it is enough, or when it goes.
 class RunRecorder {
  public:
   // `on`: false: it does nothing.
-  RunRecorder(const IndexSnapshot& snapshot, const KeyRange& keys, bool on)
+  RunRecorder(const RowSnapshot& snapshot, const KeyRange& keys, bool on)
       : snapshot_(snapshot), keys_(keys), on_(on) {}
   ~RunRecorder() {
     if (on_) Keep();
@@ -140,7 +56,7 @@ class RunRecorder {
     }
   }
 
-  const IndexSnapshot& snapshot_;
+  const RowSnapshot& snapshot_;
   const KeyRange& keys_;
   bool on_;
   CachedRun run_;
@@ -150,17 +66,16 @@ class MergingCursor final : public ViewCursor {
  public:
   // REQUIRES: keys.lower < keys.upper, or no upper end. `keep`: what the cursor finds is kept in
   // the index's cache.
-  MergingCursor(std::shared_ptr<const IndexSnapshot> snapshot, KeyRange keys, bool reverse,
-                bool keep)
+  MergingCursor(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys, bool reverse, bool keep)
       : snapshot_(std::move(snapshot)),
         reverse_(reverse),
         keys_(std::move(keys)),
-        stored_(*snapshot_, keys_, reverse_),
-        own_(snapshot_->overlay(), keys_, reverse_),
+        stored_(*snapshot_->index(), snapshot_->state(), keys_, reverse_),
+        own_(snapshot_->own_rows(), keys_, reverse_),
         decoder_(snapshot_->index()->definition().columns.size(),
                  snapshot_->index()->definition().key_columns),
         recorder_(*snapshot_, keys_, keep),
-        met_(*snapshot_) {
+        met_(snapshot_->index(), snapshot_->wake()) {
     Settle();
   }
 
@@ -195,7 +110,8 @@ class MergingCursor final : public ViewCursor {
         valid_ = true;
         return;
       }
-      if (!at_own_) met_.Note(seq, stored_.key());
+      // What only the own transaction supersedes may come back.
+      if (!at_own_ && snapshot_->state().superseded.Contains(seq)) met_.Note(stored_.key());
       at_own_ ? own_.Next() : stored_.Next();
     }
   }
@@ -229,14 +145,14 @@ class MergingCursor final : public ViewCursor {
     return reverse_ ? order > 0 : order < 0;
   }
 
-  const std::shared_ptr<const IndexSnapshot> snapshot_;
+  const std::shared_ptr<const RowSnapshot> snapshot_;
   const bool reverse_;
   const KeyRange keys_;
   StoredEntries stored_;
-  OverlayEntries own_;
+  OverlayEntries<std::map<std::string, std::string>> own_;
   IndexEntryDecoder decoder_;
   RunRecorder recorder_;
-  SupersededMet met_;
+  DeadMet met_;
   bool at_own_ = false;
   bool valid_ = false;
   Status status_;
@@ -245,7 +161,7 @@ class MergingCursor final : public ViewCursor {
 // Walks a range of which the first rows are known.
 class RunCursor final : public ViewCursor {
  public:
-  RunCursor(std::shared_ptr<const IndexSnapshot> snapshot, KeyRange keys,
+  RunCursor(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys,
             std::shared_ptr<const CachedRun> run)
       : snapshot_(std::move(snapshot)), keys_(std::move(keys)), run_(std::move(run)) {
     Settle();
@@ -285,7 +201,7 @@ class RunCursor final : public ViewCursor {
                                             /*keep=*/false);
   }
 
-  const std::shared_ptr<const IndexSnapshot> snapshot_;
+  const std::shared_ptr<const RowSnapshot> snapshot_;
   const KeyRange keys_;
   const std::shared_ptr<const CachedRun> run_;
   size_t at_ = 0;
@@ -293,22 +209,9 @@ class RunCursor final : public ViewCursor {
   std::unique_ptr<MergingCursor> rest_;
 };
 
-// A range of which the bounds have crossed.
-class EmptyCursor final : public ViewCursor {
- public:
-  bool Valid() const override { return false; }
-  void Next() override {}
-  Status status() const override { return Status::Ok(); }
-  ValueView column(size_t) override { return ValueView::Null(); }
-  ValueView doc_id() override { return ValueView::Null(); }
-  Seq seq() override { return 0; }
-  Result<Value> ReadDocument() override { return Value(); }
-  int64_t row_id() override { return 0; }
-};
-
 }  // namespace
 
-std::unique_ptr<ViewCursor> IndexSnapshot::NewCursor(const ViewRange& range) const {
+std::unique_ptr<ViewCursor> RowSnapshot::NewCursor(const ViewRange& range) const {
   KeyRange keys = EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey);
   if (keys.empty()) return std::make_unique<EmptyCursor>();
   const bool cacheable = !range.equal.empty() && !range.reverse && overlay_ == nullptr;
@@ -321,7 +224,7 @@ std::unique_ptr<ViewCursor> IndexSnapshot::NewCursor(const ViewRange& range) con
                                          /*keep=*/cacheable);
 }
 
-Result<Value> IndexSnapshot::ReadDocument(Seq seq) const {
+Result<Value> RowSnapshot::ReadDocument(Seq seq) const {
   const std::string* const own = overlay_ != nullptr ? overlay_->FindRecord(seq) : nullptr;
   rocksdb::PinnableSlice committed;
   if (own == nullptr) SV_RETURN_IF_ERROR(index_->log().ReadRecord(seq, &committed));

@@ -1,0 +1,70 @@
+#include "core/view/reduce_builder.h"
+
+#include <cmath>
+
+#include "core/view/emission_limits.h"
+
+namespace streamview {
+
+namespace {
+
+// Of key columns, in the order of the key encoding, which makes a NaN a NULL.
+bool IsReal(const ValueView& v) { return v.type() == ValueType::kReal && !std::isnan(v.real()); }
+
+}  // namespace
+
+std::string ValuesKey(std::string_view row_key) {
+  std::string key(1, kValuesPrefix);
+  return key.append(row_key);
+}
+
+Result<bool> ReduceBuilder::MapEntry(Mapper* mapper, const Entry& entry, bool subtract,
+                                     std::string* why) {
+  if (entry.is_tombstone()) return true;
+  entry_begin_ = arena_.size();
+  first_emission_ = emissions_.size();
+  subtract_ = subtract;
+  const Status mapped = mapper->Map(entry, *this);
+  if (mapped.ok()) return true;
+  arena_.resize(entry_begin_);
+  emissions_.resize(first_emission_);
+  if (mapped.IsCutShort()) return mapped;
+  *why = mapped.message();
+  return false;
+}
+
+void ReduceBuilder::Clear() {
+  arena_.clear();
+  emissions_.clear();
+}
+
+Status ReduceBuilder::Emit(std::span<const ValueView> row) {
+  const auto key_columns = row.first(key_columns_);
+  SV_RETURN_IF_ERROR(CheckEmission(emissions_.size() - first_emission_, key_columns));
+  Emission e{arena_.size(), 0, 0, ValueView(), subtract_};
+  if (sums() > 0) {
+    e.value = row[key_columns_];
+    SV_RETURN_IF_ERROR(CheckValue(e.value));
+    if (IsReal(e.value)) e.reals |= ValueBit();
+  }
+  for (size_t i = 0; i < key_columns_; i++) {
+    AppendKeyColumn(&arena_, key_columns[i]);
+    e.reals |= uint64_t{IsReal(key_columns[i])} << i;
+  }
+  e.key_size = arena_.size() - e.key;
+  SV_RETURN_IF_ERROR(CheckEmittedBytes(arena_.size() - entry_begin_));
+  emissions_.push_back(e);
+  return Status::Ok();
+}
+
+Status ReduceBuilder::CheckValue(const ValueView& value) const {
+  const bool is_number = value.is_number();
+  if (is_number && (value.type() == ValueType::kInteger || std::isfinite(value.real()))) {
+    return Status::Ok();
+  }
+  return Status::Constraint("reduce = '" + std::string(ReduceName(reduce_)) +
+                            "' takes finite numbers, and the map emits the value " +
+                            ToDisplay(value));
+}
+
+}  // namespace streamview

@@ -1,0 +1,36 @@
+#include "ext/arguments.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "ext/values.h"
+
+namespace streamview {
+
+Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argument) {
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
+  if (value.is_null()) return std::optional<int64_t>();
+  if (value.type() != ValueType::kInteger || value.integer() < 0) {
+    return Status::InvalidArgument(std::string(what) + " must be an integer from 0 up, not " +
+                                   ToDisplay(value));
+  }
+  return std::optional<int64_t>(value.integer());
+}
+
+Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* argument) {
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
+  if (value.is_null()) return std::optional<std::string>();
+  if (value.type() != ValueType::kText) {
+    return Status::InvalidArgument(std::string(what) + " must be the name of a table, not " +
+                                   ToDisplay(value));
+  }
+  return std::optional<std::string>(std::string(value.bytes()));
+}
+
+WaitOptions::Clock::time_point DeadlineAfter(int64_t timeout_ms) {
+  // A century is as good as any longer time, and does not overflow the clock.
+  constexpr int64_t kCentury = int64_t{100} * 365 * 24 * 3600 * 1000;
+  return WaitOptions::Clock::now() + std::chrono::milliseconds(std::min(timeout_ms, kCentury));
+}
+
+}  // namespace streamview

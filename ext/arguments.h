@@ -1,0 +1,25 @@
+// Arguments of functions, scalar and table-valued ones.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/status.h"
+#include "core/base/wait.h"
+#include "ext/sqlite_api.h"
+
+namespace streamview {
+
+// An integer from 0 up; NULL: nothing. `what` names the argument in errors, which are
+// kInvalidArgument and kNoMemory.
+Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argument);
+
+// The name of a table; NULL: nothing. Errors: the same.
+Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* argument);
+
+// The end of a wait of so many milliseconds that begins now.
+WaitOptions::Clock::time_point DeadlineAfter(int64_t timeout_ms);
+
+}  // namespace streamview
