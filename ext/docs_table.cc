@@ -189,6 +189,7 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   }
   SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges, plan.keys.MakeRanges(arguments));
   std::vector<DocRange> doc_ranges;
+  doc_ranges.reserve(ranges.size());
   for (const ViewRange& range : ranges) doc_ranges.push_back(ToDocRange(range));
   const auto& reading = as_of_ != nullptr ? *as_of_ : *now_;
   return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));

@@ -320,7 +320,7 @@ constexpr Registration kFunctions[] = {
 
 }  // namespace
 
-int RegisterFunctions(sqlite3* db, std::shared_ptr<Connection> connection) {
+int RegisterFunctions(sqlite3* db, const std::shared_ptr<Connection>& connection) {
   for (const Registration& f : kFunctions) {
     auto* shared = new (std::nothrow) SharedConnection(connection);
     if (shared == nullptr) return SQLITE_NOMEM;

@@ -23,6 +23,6 @@
 namespace streamview {
 
 // Returns a SQLite result code.
-int RegisterFunctions(sqlite3* db, std::shared_ptr<Connection> connection);
+int RegisterFunctions(sqlite3* db, const std::shared_ptr<Connection>& connection);
 
 }  // namespace streamview

@@ -114,7 +114,8 @@ check_valgrind() {
   cmake --preset release -DSTREAMVIEW_TESTS=ON > /dev/null
   cmake --build --preset release --parallel "$jobs" --target streamview
   local script log=$PWD/build/valgrind.log status=0
-  for script in quickstart transactions supersede key_order errors documents plans backup; do
+  # Not key_order: valgrind has no 80-bit reals, with which SQLite prints numbers.
+  for script in quickstart transactions supersede errors documents plans backup; do
     STREAMVIEW_RUNNER="valgrind --quiet --error-exitcode=200 --log-file=$log --leak-check=full
       --errors-for-leak-kinds=definite" \
       tests/sql/run.sh build/streamview.so "tests/sql/$script.sql" ||

@@ -73,16 +73,16 @@ install_debian() {
 
 # They are built here: sqlite3 for the system's SQLite, better-sqlite3 with its own, which takes minutes.
 install_npm() {
-  local package modules=node_modules options=(--omit=optional) missing=
+  local package modules=node_modules options=(--omit=optional) incomplete=
   cd "$(dirname "$0")/../tests/clients/node"
   for package in "$@"; do
     [[ $package == sqlite3 ]] || options=()
     if [[ package-lock.json -nt $modules/.package-lock.json ]] ||
        ! compgen -G "$modules/$package/build/Release/*.node" > /dev/null; then
-      missing=1
+      incomplete=1
     fi
   done
-  [[ $missing ]] || return 0
+  [[ $incomplete ]] || return 0
 
   echo "Installing $* from npm" >&2
   # The headers that Debian's and NodeSource's packages bring along; otherwise they would be loaded from elsewhere.

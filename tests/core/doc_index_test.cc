@@ -129,7 +129,8 @@ TEST_F(DocIndexTest, AnswersTheSameWhateverIsWritten) {
 }
 
 TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
-  Append({kA, kA, kA});
+  Append({kA, kA});
+  Append({kA});
   ASSERT_OK(docs_->AdvanceTo(3, {}));
   ASSERT_OK(log_->EraseRecords(3, 1, SyncMode::kOff));  // as a machine may lose the log's end
   log_ = Must(Log::Open(store_.get(), nullptr));

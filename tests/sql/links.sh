@@ -1,5 +1,6 @@
 #!/bin/bash
 # Every relative link of the documentation leads to a file that is there, and to a heading of it.
+# shellcheck disable=SC2016  # the quotes are sed's
 set -euo pipefail
 
 cd "$1"
