@@ -12,8 +12,8 @@
 
 namespace streamview {
 
-// An integer from 0 up; NULL: nothing. `what` names the argument in errors, which are
-// kInvalidArgument and kNoMemory.
+// An integer from 0 up, in any of the forms that IntegerOf takes; NULL: nothing. `what` names the
+// argument in errors, which are kInvalidArgument and kNoMemory.
 Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argument);
 
 // The name of a table; NULL: nothing. Errors: the same.

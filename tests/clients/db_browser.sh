@@ -80,7 +80,7 @@ wait_until has_seen
 # is not done it shows what it has, or asks whether to stop that: then this has to be done again.
 copy_games() {
   local main=$1 other copied
-  for other in $(xdotool search --onlyvisible --pid "$browser"); do
+  for other in $(xdotool search --onlyvisible --pid "$browser" 2> /dev/null); do
     [[ $other == "$main" ]] || { xdotool windowfocus "$other" key Escape; return 1; }
   done
   xdotool windowsize "$main" 1000 480 windowfocus "$main" key shift+alt+0  # nothing but the table
@@ -89,7 +89,10 @@ copy_games() {
   copied=$(timeout 10 xclip -selection clipboard -out 2> /dev/null) || return 1
   [[ $(head -n 5 <<< "$copied") == "$(< games)" ]]
 }
-window=$(xdotool search --onlyvisible --name '^DB Browser for SQLite - ')
+# The search fails where a window goes while it is looked at.
+find_main() { xdotool search --onlyvisible --name '^DB Browser for SQLite - ' > main 2> /dev/null; }
+wait_until find_main
+window=$(< main)
 wait_until copy_games "$window"
 
 # --- A picture of it.
