@@ -2,3 +2,8 @@ if(STREAMVIEW_SANITIZE)
   add_compile_options(-fsanitize=${STREAMVIEW_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${STREAMVIEW_SANITIZE})
 endif()
+if(STREAMVIEW_FUZZ)
+  # What libFuzzer is guided by; its main() is linked to the targets only.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()

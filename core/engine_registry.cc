@@ -145,7 +145,7 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
                               " is in use by another log; give this one another with path=");
   }
   SV_RETURN_IF_ERROR(MakeRoom(options.directory));
-  SV_RETURN_IF_ERROR(MakeLogDirectory(options.directory, options.log_id));
+  SV_RETURN_IF_ERROR(MakeLogDirectory(options.directory, options.log_id, options.database));
   Result<std::shared_ptr<Engine>> engine = Start(options, /*create=*/true);
   if (!engine.ok()) (void)RemoveLogDirectory(options.directory);
   return engine;

@@ -47,7 +47,6 @@ Status Detach(const std::string& directory) {
   StoreOptions options;
   options.directory = directory;
   SV_ASSIGN_OR_RETURN(const std::unique_ptr<Store> copy, Store::Open(options));
-  SV_RETURN_IF_ERROR(ForgetOwner(copy.get()));
   return Log::SettleCopy(copy.get());
 }
 
@@ -61,18 +60,18 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   StoreOptions store_options;
   store_options.directory = options.directory;
   store_options.create = create;
-  SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
-  SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
   const bool owned = !options.directory.empty() && !options.database.empty();
   if (owned && !options.adopt) {
-    SV_RETURN_IF_ERROR(CheckOwner(*engine->store_, options.directory, options.database));
+    SV_RETURN_IF_ERROR(CheckOwner(options.directory, options.database));
   }
+  SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
+  SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
   Result<std::unique_ptr<Log>> log =
       Log::Open(engine->store_.get(), options.committed_token, options.adopt);
   if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
   engine->log_ = *std::move(log);
   if (owned) {
-    SV_RETURN_IF_ERROR(NoteOwner(engine->store_.get(), options.directory, options.database));
+    SV_RETURN_IF_ERROR(NoteOwner(options.directory, options.database));
   }
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
   engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());
@@ -268,7 +267,7 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
     return Status::InvalidArgument(directory + " is within the log's own directory");
   }
   SV_ASSIGN_OR_RETURN(const std::unique_ptr<UnfinishedCopy> copy,
-                      UnfinishedCopy::Begin(directory, id_));
+                      UnfinishedCopy::Begin(directory, id_, directory_));
   // So that little is left to be copied as write-ahead log, and for the copy to do again. The time
   // that it takes is not spent waiting.
   const auto start = WaitOptions::Clock::now();

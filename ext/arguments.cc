@@ -8,13 +8,14 @@
 namespace streamview {
 
 Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argument) {
-  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
-  if (value.is_null()) return std::optional<int64_t>();
-  if (value.type() != ValueType::kInteger || value.integer() < 0) {
+  if (sqlite3_value_type(argument) == SQLITE_NULL) return std::optional<int64_t>();
+  const std::optional<int64_t> integer = IntegerOf(argument);
+  if (!integer || *integer < 0) {
+    SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
     return Status::InvalidArgument(std::string(what) + " must be an integer from 0 up, not " +
                                    ToDisplay(value));
   }
-  return std::optional<int64_t>(value.integer());
+  return integer;
 }
 
 Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* argument) {

@@ -248,6 +248,14 @@ bool Connection::RunsOneStatement() const {
   return running < 2;
 }
 
+bool Connection::RunsWriter() const {
+  for (sqlite3_stmt* s = sqlite3_next_stmt(db_, nullptr); s != nullptr;
+       s = sqlite3_next_stmt(db_, s)) {
+    if (sqlite3_stmt_busy(s) != 0 && sqlite3_stmt_readonly(s) == 0) return true;
+  }
+  return false;
+}
+
 // --- waiting
 
 bool Connection::InterruptRequested() {

@@ -81,6 +81,9 @@ class Connection {
 
   // Whether the statement that calls us is the only one of the connection that is running.
   bool RunsOneStatement() const;
+  // Whether one of those that are running may write. Its CHECK constraints may be who calls us: SQLite
+  // does not count a function that is not deterministic as used by the schema there.
+  bool RunsWriter() const;
 
   // --- waiting
 

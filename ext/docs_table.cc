@@ -148,14 +148,16 @@ Result<DocsTable::Readings::Pointer> DocsTable::Read() {
   return readings_.Share({engine, std::move(snapshot), seq, own_version});
 }
 
-Result<DocsTable::Readings::Pointer> DocsTable::ReadAsOf(const ValueView& as_of) {
+Result<DocsTable::Readings::Pointer> DocsTable::ReadAsOf(sqlite3_value* as_of) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const std::shared_ptr<Engine>& engine = session->engine();
-  if (as_of.type() != ValueType::kInteger || as_of.integer() < 0) {
+  const std::optional<int64_t> integer = IntegerOf(as_of);
+  if (!integer || *integer < 0) {
+    SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(as_of));
     return Status::InvalidArgument("as_of must be a sequence number of " + log().table + ", not " +
-                                   ToDisplay(as_of));
+                                   ToDisplay(value));
   }
-  const Seq seq = static_cast<Seq>(as_of.integer());
+  const Seq seq = static_cast<Seq>(*integer);
   if (const Seq head = engine->Head(); seq > head) {
     return Status::InvalidArgument("as_of is " + std::to_string(seq) + ", but the last entry of " +
                                    log().table + " that is committed is " + std::to_string(head));
@@ -176,9 +178,9 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   scan_ = {};  // before what it reads
   as_of_.reset();
   if (plan.as_of) {
-    SV_ASSIGN_OR_RETURN(const ValueView as_of, ViewOf(arguments.front()));
+    sqlite3_value* const as_of = arguments.front();
     arguments = arguments.subspan(1);
-    if (!as_of.is_null()) {
+    if (sqlite3_value_type(as_of) != SQLITE_NULL) {
       SV_ASSIGN_OR_RETURN(as_of_, table_.ReadAsOf(as_of));
     }
   }

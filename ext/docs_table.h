@@ -78,7 +78,7 @@ class DocsTable : public SessionTable {
 
   // What a cursor that has read nothing yet reads.
   Result<Readings::Pointer> Read();
-  Result<Readings::Pointer> ReadAsOf(const ValueView& as_of);
+  Result<Readings::Pointer> ReadAsOf(sqlite3_value* as_of);
 
   // The session, with the writer's turn.
   Result<std::shared_ptr<LogSession>> WritingSession();

@@ -27,6 +27,13 @@ namespace {
 
 constexpr int kMinimumSqlite = 3'038'000;
 
+// A function that the host's SQLite is built without (SQLITE_OMIT_...) is null. Of those that
+// streamview calls, these may be, and sqlite3_progress_handler, which it can do without.
+bool HasAllFunctions() {
+  return sqlite3_create_module_v2 != nullptr && sqlite3_declare_vtab != nullptr &&
+         sqlite3_set_authorizer != nullptr && sqlite3_compileoption_used != nullptr;
+}
+
 // The SQLite connections that this library is loaded into. To ask one of them by a statement would
 // make loading fail while somebody else has the database locked.
 //
@@ -81,6 +88,11 @@ int Load(sqlite3* db, char** message) {
   if (sqlite3_libversion_number() < kMinimumSqlite) {
     *message =
         sqlite3_mprintf("streamview needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
+    return SQLITE_ERROR;
+  }
+  if (!HasAllFunctions()) {
+    *message = sqlite3_mprintf(
+        "streamview needs an SQLite with virtual tables, authorizers and compile-time diagnostics");
     return SQLITE_ERROR;
   }
   // What is registered must not be replaced.

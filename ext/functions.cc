@@ -40,6 +40,15 @@ Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const c
   return connection.OpenLog(log);
 }
 
+// A CHECK constraint of a schema from elsewhere must not make use of what waits, writes, or changes the
+// connection; and DIRECTONLY does not see to that (Connection::RunsWriter).
+Status CheckNotInWriter(const Connection& connection, const char* function) {
+  if (!connection.RunsWriter()) return Status::Ok();
+  return Status::Misuse(
+      std::string(function) +
+      "() cannot be called by a statement that writes: give it a SELECT of its own");
+}
+
 // --- sv_wait
 
 // What a call of sv_wait waits for: some of the views of one log, or all.
@@ -131,6 +140,7 @@ Result<Seq> WaitForViews(Connection& connection, Engine& engine, const WaitTarge
 Result<Value> Wait(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::optional<int64_t> seq, ReadInteger("seq", arguments, 0));
   if (!seq) return Value();
+  SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_wait"));
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("table", arguments, 1));
   SV_ASSIGN_OR_RETURN(const std::optional<int64_t> timeout,
                       ReadInteger("timeout_ms", arguments, 2));
@@ -192,6 +202,7 @@ Result<std::string> ReadDirectory(Connection& connection, const TableName& log, 
 }
 
 Result<Value> Backup(Connection& connection, Arguments arguments) {
+  SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_backup"));
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
   SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(log));
@@ -236,6 +247,7 @@ constexpr std::pair<const char*, Consistency> kModes[] = {
 
 Result<Value> SetConsistency(Connection& connection, Arguments arguments) {
   if (!arguments.empty()) {
+    SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_consistency"));
     SV_ASSIGN_OR_RETURN(const ValueView wanted, ViewOf(arguments[0]));
     const std::string name(wanted.type() == ValueType::kText ? wanted.bytes() : "");
     const auto* mode = std::find_if(std::begin(kModes), std::end(kModes), [&](const auto& m) {

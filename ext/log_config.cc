@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine_registry.h"
+#include "ext/values.h"
 
 namespace streamview {
 
@@ -42,6 +43,9 @@ Result<std::string> LogConfig::ResolveDirectory(std::string_view key,
   const std::string file = DatabaseFile(db_, log_.schema);
   if (file.empty()) {
     return Status::InvalidArgument("a log of a database without a file has no path");
+  }
+  if (value.find('\0') != std::string_view::npos) {
+    return Status::InvalidArgument("the path of a log cannot hold a zero byte");
   }
   namespace fs = std::filesystem;
   const fs::path parent = fs::path(file).parent_path();
@@ -93,6 +97,20 @@ Status LogConfig::Rename(const std::string& new_log) {
   return ExecuteSql(db_, "ALTER TABLE " + table_ + " RENAME TO " + renamed);
 }
 
+// A schema from elsewhere may have a virtual table of this name. One of ours would ask for its log's
+// configuration as it is read, and so for ever. Ours declare no PRIMARY KEY; a SQL view is refused as
+// well.
+Result<bool> LogConfig::IsOrdinaryTable() const {
+  int is_primary_key = 0;
+  const std::string name = log_.table + "_config";
+  const int code =
+      sqlite3_table_column_metadata(db_, log_.schema.c_str(), name.c_str(), "key", nullptr, nullptr,
+                                    nullptr, &is_primary_key, nullptr);
+  if (code == SQLITE_ERROR) return false;  // not a table, or without that column
+  if (code != SQLITE_OK) return StatusFromSqlite(db_, code);
+  return is_primary_key != 0;
+}
+
 Result<LogSettings> LogConfig::Load() const {
   const Status no_such_log = Status::NotFound("no such log: " + log_.schema + "." + log_.table);
   Result<HostStatement> statement =
@@ -103,6 +121,8 @@ Result<LogSettings> LogConfig::Load() const {
     const bool missing = statement.status().message().starts_with("no such");
     return missing ? no_such_log : statement.status();
   }
+  SV_ASSIGN_OR_RETURN(const bool is_ordinary, IsOrdinaryTable());
+  if (!is_ordinary) return no_such_log;
   LogSettings settings;
   for (;;) {
     SV_ASSIGN_OR_RETURN(const bool row, statement->Step());

@@ -61,7 +61,8 @@ class LogConfig {
   // Makes another log that of the table.
   Status PutLogId(std::string_view log_id) { return Put("log_id", log_id); }
 
-  // kNotFound ("no such log: ...") where the log does not exist.
+  // kNotFound ("no such log: ...") where the log does not exist. kCannotOpen, kInvalidArgument: the
+  // table names a directory that cannot be one.
   Result<LogSettings> Load() const;
 
   // The directory that `path` means: it is relative to the database's, as in path=. Errors:
@@ -83,6 +84,7 @@ class LogConfig {
   Status RenameView(std::string_view view, std::string_view new_name);
 
  private:
+  Result<bool> IsOrdinaryTable() const;
   Status Put(std::string_view key, std::string_view value);
   Result<std::string> ResolveDirectory(std::string_view key, std::string_view value) const;
 

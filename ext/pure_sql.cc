@@ -132,8 +132,12 @@ int PureSql::Authorize(void* self, int action, const char* first, const char* se
 Status PureSql::Review(int action, const char* first, const char* second) const {
   switch (action) {
     case SQLITE_SELECT:
-    case SQLITE_RECURSIVE:
       return Status::Ok();
+    case SQLITE_RECURSIVE:
+      if (HasProgressHandler()) return Status::Ok();
+      return Status::InvalidArgument(
+          "a map cannot be recursive here: this SQLite is built without progress callbacks "
+          "(SQLITE_OMIT_PROGRESS_CALLBACK), so one that runs without end could not be stopped");
     case SQLITE_READ:
       return ReviewRead(first, second);
     case SQLITE_FUNCTION:

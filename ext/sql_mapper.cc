@@ -16,8 +16,10 @@ namespace streamview {
 
 namespace {
 
-// The trial runs at creation look for impurity only and need not go far.
-constexpr int kMaxStepsPerTrial = 1'000'000;
+// The trial runs look for impurity only and need not go far. They are made whenever a view's table is
+// connected, which a schema from elsewhere must not make long or large.
+constexpr int kMaxStepsPerTrial = 10'000;
+constexpr int kMaxLengthInTrial = 10'000;
 
 // --- The virtual table: the present entry, or nothing.
 
@@ -114,8 +116,10 @@ class SqlMapper final : public Mapper {
     SV_ASSIGN_OR_RETURN(mapper->statement_, mapper->sql_->Prepare(map));
     mapper->LimitSteps(kMaxStepsPerTrial);
     mapper->row_.resize(static_cast<size_t>(sqlite3_column_count(mapper->statement_.get())));
+    const int length = sqlite3_limit(db, SQLITE_LIMIT_LENGTH, kMaxLengthInTrial);
     SV_RETURN_IF_ERROR(mapper->CheckReadsItsLog(log_name));
     SV_RETURN_IF_ERROR(mapper->TryEntries());
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, length);
     return mapper;
   }
 
@@ -136,6 +140,7 @@ class SqlMapper final : public Mapper {
   // For each run from now on.
   void LimitSteps(int max_steps) {
     max_steps_ = max_steps;
+    if (!HasProgressHandler()) return;
     sqlite3_progress_handler(
         sql_->db(), max_steps,
         [](void* self) {
@@ -171,7 +176,7 @@ class SqlMapper final : public Mapper {
     Status status;
     int code;
     while (status.ok() && (code = sqlite3_step(statement)) != SQLITE_DONE) {
-      status = code == SQLITE_ROW ? CheckPure() : StepError(code);
+      status = code == SQLITE_ROW ? CheckRow() : StepError(code);
       if (status.ok()) status = on_row();
     }
     return status.ok() ? CheckPure() : status;
@@ -190,12 +195,22 @@ class SqlMapper final : public Mapper {
     return request == nullptr ? Status::Ok() : ImpureMap(std::string("asked for ") + request);
   }
 
+  // Where SQLite cannot be stopped within a row (PureSql refuses what has no end), it is after one.
+  Status CheckRow() {
+    SV_RETURN_IF_ERROR(CheckPure());
+    if (HasProgressHandler()) return Status::Ok();
+    const int steps = sqlite3_stmt_status(statement_.get(), SQLITE_STMTSTATUS_VM_STEP, 0);
+    return steps > max_steps_ ? OutOfSteps() : Status::Ok();
+  }
+
+  Status OutOfSteps() const {
+    return Status::InvalidArgument("the map ran more than " + std::to_string(max_steps_) +
+                                   " instructions on this entry");
+  }
+
   Status StepError(int code) {
     SV_RETURN_IF_ERROR(CheckPure());
-    if (out_of_steps_) {
-      return Status::InvalidArgument("the map ran more than " + std::to_string(max_steps_) +
-                                     " instructions on this entry");
-    }
+    if (out_of_steps_) return OutOfSteps();
     const Status status = StatusFromSqlite(sql_->db(), code);
     if (status.code() == StatusCode::kNoMemory) return status;
     return Status::InvalidArgument(status.message());

@@ -8,3 +8,17 @@
 #include <sqlite3ext.h>
 
 SQLITE_EXTENSION_INIT3
+
+namespace streamview {
+
+// Whether the host's SQLite has progress callbacks. Its authors' advice for builds that are to be
+// fast is to leave them out (SQLITE_OMIT_PROGRESS_CALLBACK).
+inline bool HasProgressHandler() {
+#ifdef SQLITE_CORE
+  return true;
+#else
+  return sqlite3_progress_handler != nullptr;
+#endif
+}
+
+}  // namespace streamview

@@ -1,6 +1,7 @@
 #include "ext/values.h"
 
 #include <climits>
+#include <cmath>
 #include <cstring>
 
 namespace streamview {
@@ -44,6 +45,21 @@ Result<ValueView> ViewOfUtf8(sqlite3_value* value) {
   const int size = sqlite3_value_bytes(value);
   if (text == nullptr && size > 0) return Status::NoMemory();
   return ValueView::Text(BytesOf(text, text == nullptr ? 0 : size));
+}
+
+std::optional<int64_t> IntegerOf(sqlite3_value* value) {
+  switch (sqlite3_value_numeric_type(value)) {
+    case SQLITE_INTEGER:
+      return sqlite3_value_int64(value);
+    case SQLITE_FLOAT: {
+      constexpr double kLimit = 0x1p63;  // the first beyond int64_t
+      const double real = sqlite3_value_double(value);
+      if (real != std::floor(real) || real < -kLimit || real >= kLimit) return std::nullopt;
+      return static_cast<int64_t>(real);
+    }
+    default:
+      return std::nullopt;
+  }
 }
 
 void SetResult(sqlite3_context* context, const ValueView& value, sqlite3_destructor_type lifetime) {

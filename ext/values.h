@@ -2,6 +2,9 @@
 
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "core/base/status.h"
 #include "core/base/value.h"
 #include "ext/sqlite_api.h"
@@ -16,6 +19,11 @@ Result<ValueView> ViewOf(sqlite3_value* value);
 // The same where the connection's databases store TEXT as UTF-8: spares SQLite the copy that it
 // makes to append a zero byte.
 Result<ValueView> ViewOfUtf8(sqlite3_value* value);
+
+// The integer that the value is, or would be stored as in a column of type INTEGER: a REAL without a
+// fraction, or a TEXT that is written so. Not every client has integers to bind. Nothing for others.
+// TEXT of `value` may be turned into a number in place.
+std::optional<int64_t> IntegerOf(sqlite3_value* value);
 
 // Makes `value` the result of a function or of xColumn. `lifetime` is SQLITE_STATIC where the bytes
 // outlive the use that SQLite makes of the result, SQLITE_TRANSIENT (SQLite copies them) otherwise.

@@ -89,7 +89,7 @@ VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
 
 }  // namespace
 
-ViewTable::ViewTable(Connection& connection, TableName name, ViewDefinition definition,
+ViewTable::ViewTable(Connection& connection, const TableName& name, ViewDefinition definition,
                      Status broken, bool utf8)
     : SessionTable(connection, name, {name.schema, definition.log_name}),
       definition_(std::move(definition)),
@@ -221,7 +221,10 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   }
   SV_RETURN_IF_ERROR(found.status());
   const std::shared_ptr<View> view = *std::move(found);
-  if (view->definition().Fingerprint() != definition_.Fingerprint()) {
+  // A fingerprint is no proof; the cursor relies on the columns.
+  const ViewDefinition known = view->definition();
+  if (known.Fingerprint() != definition_.Fingerprint() || known.columns != definition_.columns ||
+      known.key_columns != definition_.key_columns) {
     return Status::Corruption("the log " + log().table + " has another definition of the view " +
                               name().table + ": drop and create it");
   }

@@ -39,7 +39,7 @@ class ViewTable : public SessionTable {
   static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                                      std::unique_ptr<ViewTable>& table);
   // `broken`: why the definition cannot be used; reads will give it as their error.
-  ViewTable(Connection& connection, TableName name, ViewDefinition definition, Status broken,
+  ViewTable(Connection& connection, const TableName& name, ViewDefinition definition, Status broken,
             bool utf8);
 
   sqlite_vtab::Status Destroy();

@@ -1,30 +1,41 @@
 #!/bin/bash
-# Installs the Debian packages that a task needs and that are missing.
+# Installs what a task needs and what is missing: Debian packages, and for tests some of npm's.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install-deps.sh [build | demo | test | bench]...
+usage: scripts/install-deps.sh [build | demo | test | clients | check | bench]...
 
 Installs what is missing of the Debian (12 or later) packages for a task: `build` (the extension),
-`demo` (the default), `test` or `bench`. Uses sudo where it is not run by root, and touches neither
-the network nor apt where nothing is missing.
+`demo` (the default), `test`, `clients` (all clients to test with; `test` leaves out the large ones),
+`check` or `bench`. Uses sudo where it is not run by root, and touches neither the network nor apt where nothing
+is missing. Where npm is installed, it builds the clients for Node, in tests/clients/node/node_modules/.
 USAGE
 }
 
 build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev libboost-dev)
 demo=("${build[@]}" sqlite3)
-test=("${demo[@]}" clang libgtest-dev libgmock-dev)
-command -v npm > /dev/null || test+=(npm)  # one from elsewhere will do
+test=("${demo[@]}" clang libgtest-dev libgmock-dev
+      python3 libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
+      golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java)
+# A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
+if command -v npm > /dev/null; then test+=(make); else test+=(nodejs node-sqlite3); fi
+clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
+check=("${test[@]}" clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck valgrind)
 bench=("${demo[@]}" libbenchmark-dev python3)
+
+# The clients from npm: not tried where npm is missing.
+npm_clients=()
 
 wanted=()
 for task in "${@:-demo}"; do
   case $task in
     build) wanted+=("${build[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    test) wanted+=("${test[@]}") ;;
+    test) wanted+=("${test[@]}"); npm_clients+=(sqlite3) ;;
+    clients) wanted+=("${clients[@]}"); npm_clients+=(sqlite3 better-sqlite3) ;;
+    check) wanted+=("${check[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -36,22 +47,47 @@ if ! command -v apt-get > /dev/null; then
   exit 0
 fi
 
-missing=()
-for package in "${wanted[@]}"; do
-  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null || true)
-  [[ $status == installed ]] || missing+=("$package")
-done
-((${#missing[@]})) || exit 0
+install_debian() {
+  local missing=() package status as_root
+  for package in "$@"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
 
-as_root=(env DEBIAN_FRONTEND=noninteractive)
-if ((EUID != 0)); then
-  if ! command -v sudo > /dev/null; then
-    echo "install-deps: neither root nor sudo; as root, run: apt-get install ${missing[*]}" >&2
-    exit 1
+  as_root=(env DEBIAN_FRONTEND=noninteractive)
+  if ((EUID != 0)); then
+    if ! command -v sudo > /dev/null; then
+      echo "install-deps: neither root nor sudo; as root, run: apt-get install ${missing[*]}" >&2
+      exit 1
+    fi
+    as_root=(sudo "${as_root[@]}")
   fi
-  as_root=(sudo "${as_root[@]}")
-fi
 
-echo "Installing ${missing[*]}" >&2
-"${as_root[@]}" apt-get update -qq >&2
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  echo "Installing ${missing[*]}" >&2
+  "${as_root[@]}" apt-get update -qq >&2
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# They are built here: sqlite3 for the system's SQLite, better-sqlite3 with its own, which takes minutes.
+install_npm() {
+  local package modules=node_modules options=(--omit=optional) missing=
+  cd "$(dirname "$0")/../tests/clients/node"
+  for package in "$@"; do
+    [[ $package == sqlite3 ]] || options=()
+    if [[ package-lock.json -nt $modules/.package-lock.json ]] ||
+       ! compgen -G "$modules/$package/build/Release/*.node" > /dev/null; then
+      missing=1
+    fi
+  done
+  [[ $missing ]] || return 0
+
+  echo "Installing $* from npm" >&2
+  # The headers that Debian's and NodeSource's packages bring along; otherwise they would be loaded from elsewhere.
+  [[ ! -f /usr/include/node/node.h ]] || export npm_config_nodedir=/usr
+  npm_config_build_from_source=sqlite3 npm_config_sqlite=/usr \
+    npm ci --no-audit --no-fund --loglevel=error "${options[@]}" >&2
+}
+
+install_debian "${wanted[@]}"
+if ((${#npm_clients[@]})) && command -v npm > /dev/null; then install_npm "${npm_clients[@]}"; fi

@@ -11,6 +11,10 @@ namespace streamview {
 // Sequence numbers start at 1 and have no gaps. 0 stands for "before the first entry".
 using Seq = uint64_t;
 
+// No log has more entries. So numbers that a damaged directory makes up cannot ask for more memory
+// than there is (core/base/seq_set.h).
+constexpr Seq kMaxSeq = Seq{1} << 40;
+
 // One entry of the log. The views are valid only as long as what they were read from.
 struct Entry {
   Seq seq = 0;

@@ -76,7 +76,9 @@ const char* IndexEntryDecoder::DecodeValue(std::string_view value, uint64_t* rea
 const char* IndexEntryDecoder::DecodeKey(std::string_view key, uint64_t real_mask) {
   for (size_t i = 0; i <= key_columns_; ++i) {
     ValueView* out = i < key_columns_ ? &columns_[i] : &doc_id_;
-    if (!ReadKeyColumn(&key, real_mask >> i & 1, &scratch_[i], out)) return "bad column in the key";
+    const bool is_real = (real_mask >> i & 1) != 0;
+    if (!ReadKeyColumn(&key, is_real, &scratch_[i], out)) return "bad column in the key";
+    if (is_real && out->type() != ValueType::kReal) return "mask of REAL columns names another";
   }
   if (key.empty() || (key[0] != kOriginDocument && key[0] != kOriginEvent)) {
     return "bad origin of doc_id";

@@ -33,9 +33,21 @@ Status Malformed() {
   return Status::Corruption("the document index holds a malformed sequence number");
 }
 
+Status NotBefore(Seq seq) {
+  return Status::Corruption("the document index has entry " + std::to_string(seq) +
+                            " supersede one that is not before it");
+}
+
 Status ReadSeq(const rocksdb::Slice& bytes, Seq* seq) {
   std::string_view input = ToView(bytes);
   return ReadVarint(&input, seq) && input.empty() ? Status::Ok() : Malformed();
+}
+
+// The entry that a key of the previous space is about. Errors: kCorruption.
+Status ReadPreviousKey(const rocksdb::Slice& key, Seq* seq) {
+  if (key.size() != 1 + sizeof(Seq)) return Malformed();
+  *seq = DecodeBigEndian64(key.data() + 1);
+  return Status::Ok();
 }
 
 // Fewer entries than this are not written at once.
@@ -92,9 +104,13 @@ Status DocIndex::Recover() {
   std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(rocksdb::ReadOptions(), store_->docs()));
   it->Seek(begin);
   if (it->Valid() && it->key().starts_with(begin)) {
-    first_superseding_ = DecodeBigEndian64(it->key().data() + 1);
+    Seq first, last;
+    SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &first));
     it->SeekForPrev(end);
-    last_superseding_ = DecodeBigEndian64(it->key().data() + 1);
+    SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading the document index"));
+    SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &last));
+    first_superseding_ = first;
+    last_superseding_ = last;
   }
   checkpoint_ = checkpoint;
   {
@@ -243,10 +259,12 @@ Status DocIndex::ReadLatest(const std::string& doc_key, DocVersion* version) con
   *version = DocVersion();
   if (read.IsNotFound()) return Status::Ok();
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
-  return ReadVersion(ToView(value), version);
+  SV_RETURN_IF_ERROR(ReadVersion(ToView(value), version));
+  return version->seq <= checkpoint() ? Status::Ok() : NotBefore(checkpoint() + 1);
 }
 
-Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const {
+Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out,
+                                   size_t limit) const {
   if (upto < first_superseding_ || after >= last_superseding_) return Status::Ok();
   std::vector<Supersession> recent;
   Seq recent_from;
@@ -258,7 +276,8 @@ Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession
     }
   }
   if (after + 1 < recent_from) {
-    SV_RETURN_IF_ERROR(ListWritten(after, std::min(upto, recent_from - 1), out));
+    SV_RETURN_IF_ERROR(ListWritten(after, std::min(upto, recent_from - 1), out, limit));
+    if (out->size() >= limit) return Status::Ok();
   }
   out->insert(out->end(), recent.begin(), recent.end());
   return Status::Ok();
@@ -269,35 +288,38 @@ std::deque<std::pair<Seq, DocVersion>>::const_iterator DocIndex::FindRecent(Seq 
                           [](const auto& entry, Seq wanted) { return entry.first < wanted; });
 }
 
-Status DocIndex::ListWritten(Seq after, Seq upto, std::vector<Supersession>* out) const {
+Status DocIndex::ListWritten(Seq after, Seq upto, std::vector<Supersession>* out,
+                             size_t limit) const {
   rocksdb::ReadOptions options;
   const std::string upper = PreviousKey(upto + 1);
   const rocksdb::Slice upper_bound(upper);
   options.iterate_upper_bound = &upper_bound;
   std::unique_ptr<rocksdb::Iterator> it(store_->db()->NewIterator(options, store_->docs()));
-  for (it->Seek(PreviousKey(after + 1)); it->Valid(); it->Next()) {
-    Supersession s{DecodeBigEndian64(it->key().data() + 1), 0};
+  for (it->Seek(PreviousKey(after + 1)); it->Valid() && out->size() < limit; it->Next()) {
+    Supersession s{};
     DocVersion superseded;
+    SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &s.by));
     SV_RETURN_IF_ERROR(ReadVersion(ToView(it->value()), &superseded));
     s.superseded = superseded.seq;
+    if (s.superseded >= s.by) return NotBefore(s.by);
     out->push_back(s);
   }
   return FromRocks(it->status(), "reading the document index");
 }
 
 Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
-  constexpr Seq kStep = 1 << 16;  // at a time: a block of the set
+  constexpr size_t kPage = 1 << 16;
   std::vector<Supersession> list;
   std::vector<Seq> seqs;
-  while (after < upto) {
-    const Seq end = std::min(upto, after + kStep);
+  do {
     list.clear();
-    SV_RETURN_IF_ERROR(ListSupersessions(after, end, &list));
+    SV_RETURN_IF_ERROR(ListSupersessions(after, upto, &list, kPage));
+    if (list.empty()) break;
     seqs.clear();
     for (const Supersession& s : list) seqs.push_back(s.superseded);
-    if (!seqs.empty()) *set = set->With(seqs);
-    after = end;
-  }
+    *set = set->With(seqs);
+    after = list.back().by;
+  } while (list.size() >= kPage);
   return Status::Ok();
 }
 
@@ -335,6 +357,8 @@ Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
   if (read.IsNotFound()) return previous;
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
   SV_RETURN_IF_ERROR(ReadVersion(ToView(value), &previous));
+  // Else a chain of versions might have no end.
+  if (previous.seq >= seq) return NotBefore(seq);
   return previous;
 }
 

@@ -64,10 +64,10 @@ class DocIndex {
   // One batch of that, at most. For the indexer, which has other things to do as well.
   Status AdvanceBatch(Seq seq) EXCLUDES(mutex_, pending_mutex_);
 
-  // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`.
-  // REQUIRES: upto <= checkpoint()
-  Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out) const
-      EXCLUDES(pending_mutex_);
+  // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`; once there are
+  // `limit` in it, it may end there. REQUIRES: upto <= checkpoint(). Errors: kCorruption.
+  Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out,
+                           size_t limit = SIZE_MAX) const EXCLUDES(pending_mutex_);
 
   // Adds to `set` the entries that those in (after, upto] superseded. REQUIRES: as above
   Status AddSuperseded(Seq after, Seq upto, SeqSet* set) const;
@@ -110,7 +110,7 @@ class DocIndex {
   // The first of the recent supersessions by `seq` or later.
   std::deque<std::pair<Seq, DocVersion>>::const_iterator FindRecent(Seq seq) const
       REQUIRES(pending_mutex_);
-  Status ListWritten(Seq after, Seq upto, std::vector<Supersession>* out) const;
+  Status ListWritten(Seq after, Seq upto, std::vector<Supersession>* out, size_t limit) const;
   Result<Seq> LastEnd(Seq seq) const;
   Status ReadLatest(const std::string& doc_key, DocVersion* version) const;
 

@@ -19,6 +19,12 @@ bool ReadText(std::string_view* bytes, std::string* text) {
   return true;
 }
 
+// Whether `count` entries from `first` on can be those of a transaction; 0 and 0: none.
+bool IsRun(Seq first, uint64_t count) {
+  if (first == 0 || count == 0) return first == count;
+  return first <= kMaxSeq && count <= kMaxSeq;
+}
+
 // The number that a token ends in; 0: there is none.
 Seq LastEntryOf(const std::string& token) {
   const size_t dash = token.rfind('-');
@@ -40,7 +46,8 @@ Result<Conditional> LoadConditional(const Store& store) {
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's last transaction"));
   std::string_view rest = bytes;
   if (!ReadVarint(&rest, &result.first) || !ReadVarint(&rest, &result.count) ||
-      !ReadText(&rest, &result.token) || !ReadText(&rest, &result.previous) || !rest.empty()) {
+      !ReadText(&rest, &result.token) || !ReadText(&rest, &result.previous) || !rest.empty() ||
+      !IsRun(result.first, result.count)) {
     return Status::Corruption("what the log says of its last transaction is malformed");
   }
   return result;

@@ -31,6 +31,11 @@ Status CheckKey(const ValueView& key) {
                             " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
 }
 
+Status CheckNumber(Seq seq) {
+  if (seq <= kMaxSeq) return Status::Ok();
+  return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
+}
+
 Result<std::unique_ptr<Log>> Log::Open(Store* store, const CommittedToken& committed_token,
                                        bool adopt) {
   std::unique_ptr<Log> log(new Log(store));
@@ -54,12 +59,26 @@ Status Log::MatchDatabase(const CommittedToken& committed_token, bool adopt) {
   const bool undecided = last.first != 0 && last.last() == head();
   if (undecided && !adopt && committed == last.previous) {
     committed_token_ = std::move(committed);
+    SV_RETURN_IF_ERROR(CheckEndsWith(last.first));
     SV_RETURN_IF_ERROR(EraseRecords(last.first, last.count, SyncMode::kFull));
     return Recover();
   }
   if (!adopt) return TokenMismatch(head(), last.token, committed);
   committed_token_ = std::move(committed);
   return EraseRecords(head() + 1, 0, SyncMode::kFull);
+}
+
+// Whether the entries from `first` to the end are one transaction.
+Status Log::CheckEndsWith(Seq first) const {
+  for (Seq seq = first; seq <= head(); seq++) {
+    const Result<bool> continues = Continues(seq);
+    const bool missing = continues.status().code() == StatusCode::kNotFound;
+    if (!missing) SV_RETURN_IF_ERROR(continues.status());
+    if (missing || *continues != (seq < head())) {
+      return Status::Corruption("the log's last transaction is not at its end");
+    }
+  }
+  return Status::Ok();
 }
 
 Status Log::Settle() {
@@ -86,8 +105,11 @@ Status Log::Recover() {
     if (last->key().size() != sizeof(Seq))
       return Status::Corruption("the log's last key is malformed");
     seq = DecodeBigEndian64(last->key().data());
+    if (seq > kMaxSeq) return Status::Corruption("the log's last entry has an impossible number");
     Entry entry;
     SV_RETURN_IF_ERROR(DecodeRecord(ToView(last->value()), seq, &entry));
+    // Transactions are written whole. Who follows the log waits for the end of the last one.
+    if (entry.continues) return Status::Corruption("the log ends within a transaction");
     last_time_ms_ = entry.time_ms;
   }
   head_.store(seq, std::memory_order_release);
@@ -250,6 +272,7 @@ Result<Seq> Log::WriteNow(const ValueView& key, const ValueView& value, SyncMode
   Unpublished entry{{std::make_shared<const std::string>(std::move(record)), false}, waiter};
   MutexLock lock(commit_mutex_);
   const Seq seq = head() + unpublished_.size() + 1;
+  SV_RETURN_IF_ERROR(CheckNumber(seq));
   SV_RETURN_IF_ERROR(Enqueue(seq, std::move(entry)));
   unpublished_sync_ = std::max(unpublished_sync_, sync);
   return seq;

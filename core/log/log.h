@@ -28,6 +28,8 @@ namespace streamview {
 
 // kConstraint where the key is too large for an entry.
 Status CheckKey(const ValueView& key);
+// kConstraint where no log can have an entry of this number.
+Status CheckNumber(Seq seq);
 
 class Log {
  public:
@@ -102,6 +104,7 @@ class Log {
   explicit Log(Store* store) : store_(store) {}
   Status Recover();
   Status MatchDatabase(const CommittedToken& committed_token, bool adopt);
+  Status CheckEndsWith(Seq first) const;
   Status CheckWritable();
   Status AwaitTurn(const WaitOptions& wait);
   Status Persist(SyncMode sync);

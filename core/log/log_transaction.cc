@@ -28,6 +28,7 @@ Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
   SV_RETURN_IF_ERROR(process_.Check());
   SV_RETURN_IF_ERROR(CheckKey(key));
   SV_RETURN_IF_ERROR(TakeTurn(wait));
+  SV_RETURN_IF_ERROR(CheckNumber(first_ + records_.size()));
   std::string record;
   AppendRecord(&record, log_->NextTime(), key, value);
   records_.push_back(std::make_shared<const std::string>(std::move(record)));

@@ -1,19 +1,19 @@
 #include "core/storage/log_directory.h"
 
-#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <sstream>
 #include <string_view>
+#include <vector>
 
+#include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
+#include "core/storage/small_file.h"
 #include "core/storage/store.h"
 
 namespace streamview {
@@ -23,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMarkerName[] = "STREAMVIEW";
-constexpr char kNewMarkerName[] = "STREAMVIEW.new";
+constexpr char kNewMarkerName[] = "STREAMVIEW.new";  // of ReplaceFile
+constexpr char kNewOwnerName[] = "OWNER.new";
 constexpr char kCopyMarkerName[] = "STREAMVIEW.copy";  // of an UnfinishedCopy
 constexpr char kUnclaimedName[] = "UNCLAIMED";
 constexpr char kMarkerTitle[] = "streamview log directory";
@@ -35,11 +36,13 @@ Status CannotOpen(const std::string& directory, const std::string& why) {
   return Status::CannotOpen("log directory " + directory + ": " + why);
 }
 
-std::string ErrnoText() { return std::strerror(errno); }
+Status CannotWrite(const std::string& directory, const Status& why) {
+  return CannotOpen(directory, "cannot write to it: " + why.message());
+}
 
 // Reads "title, format=N, id=HEX", a line each.
 Status ParseMarker(const std::string& directory, std::string* log_id) {
-  std::ifstream file(MarkerPath(directory));
+  std::istringstream file(ReadSmallFile(MarkerPath(directory)));
   std::string title, format, id;
   if (!std::getline(file, title) || !std::getline(file, format) || !std::getline(file, id) ||
       title != kMarkerTitle || format.rfind("format=", 0) != 0 || id.rfind("id=", 0) != 0) {
@@ -54,50 +57,70 @@ Status ParseMarker(const std::string& directory, std::string* log_id) {
   return Status::Ok();
 }
 
-// Writes the marker under another name. `how`: O_TRUNC or O_EXCL.
-Status WriteMarkerAs(const std::string& path, int how, const std::string& log_id) {
-  std::ostringstream text;
-  text << kMarkerTitle << "\nformat=" << kFormat << "\nid=" << log_id << "\n";
-  const std::string bytes = text.str();
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | how | O_CLOEXEC, 0644);
-  if (fd < 0) return Status::IOError(ErrnoText());
-  const bool written =
-      ::write(fd, bytes.data(), bytes.size()) == ssize_t(bytes.size()) && ::fsync(fd) == 0;
-  const Status status = written ? Status::Ok() : Status::IOError(ErrnoText());
-  ::close(fd);
-  if (!written) ::unlink(path.c_str());
-  return status;
+std::string MarkerText(const std::string& log_id) {
+  return std::string(kMarkerTitle) + "\nformat=" + std::to_string(kFormat) + "\nid=" + log_id +
+         "\n";
 }
 
-// Written beside and renamed: the marker is there whole or not at all.
-Status WriteMarker(const std::string& directory, const std::string& log_id) {
-  const std::string path = MarkerPath(directory), temporary = fs::path(directory) / kNewMarkerName;
-  Status status = WriteMarkerAs(temporary, O_TRUNC, log_id);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = Status::IOError(ErrnoText());
-    ::unlink(temporary.c_str());
-  }
-  return status.ok() ? status : CannotOpen(directory, "cannot write to it: " + status.message());
+// Calls visit(entry) for what is in a directory, until it returns false. (The iterator of a range-for
+// throws.)
+template <typename Visit>
+std::error_code ForEachEntry(const std::string& directory, Visit visit) {
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  while (!error && entry != fs::directory_iterator() && visit(*entry)) entry.increment(error);
+  return error;
 }
 
-Status SyncDirectory(const std::string& directory) {
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  const Status status =
-      synced ? Status::Ok()
-             : Status::IOError("syncing directory " + directory + ": " + ErrnoText());
-  if (fd >= 0) ::close(fd);
-  return status;
+// RocksDB follows links as it reads, creates and deletes, and waits for pipes: one in a log directory
+// would make it touch what is not the log's. There is none in a directory that it has made.
+Status CheckHoldsFilesOnly(const std::string& directory) {
+  std::string other;
+  const std::error_code error = ForEachEntry(directory, [&](const fs::directory_entry& entry) {
+    std::error_code ignored;
+    const fs::file_type type = entry.symlink_status(ignored).type();
+    // Where the log is in use, a file may go between the two looks.
+    const bool fits = type == fs::file_type::regular || type == fs::file_type::not_found;
+    if (!fits) other = entry.path().filename().string();
+    return fits;
+  });
+  if (error) return CannotOpen(directory, error.message());
+  if (other.empty()) return Status::Ok();
+  return CannotOpen(
+      directory,
+      "it holds \"" + other + "\", which is no plain file; take that away if the log is yours");
 }
 
 // Whether there is nothing in the directory but files of these names.
-bool HoldsOnly(const std::string& directory, std::initializer_list<std::string_view> names,
-               std::error_code* error) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, *error)) {
+Result<bool> HoldsOnly(const std::string& directory,
+                       std::initializer_list<std::string_view> names) {
+  bool only = true;
+  const std::error_code error = ForEachEntry(directory, [&](const fs::directory_entry& entry) {
     const std::string name = entry.path().filename();
-    if (std::find(names.begin(), names.end(), name) == names.end()) return false;
-  }
-  return !*error;
+    only = std::find(names.begin(), names.end(), name) != names.end();
+    return only;
+  });
+  if (error) return CannotOpen(directory, error.message());
+  return only;
+}
+
+// Makes a directory that is there no more open to others than `model` is, be it a file or a directory.
+// Where there is no model, it is as open as the umask has it.
+Status CopyPrivacy(const std::string& model, const std::string& directory) {
+  std::error_code error;
+  const fs::file_status status = fs::status(model, error);
+  if (status.type() == fs::file_type::not_found) return Status::Ok();
+  if (error) return CannotOpen(directory, model + ": " + error.message());
+  const fs::perms granted = status.permissions();
+  fs::perms denied = fs::perms::none;
+  const auto deny = [&](fs::perms read, fs::perms write, fs::perms all) {
+    if ((granted & write) == fs::perms::none) denied |= write;
+    if ((granted & read) == fs::perms::none) denied |= all;
+  };
+  deny(fs::perms::group_read, fs::perms::group_write, fs::perms::group_all);
+  deny(fs::perms::others_read, fs::perms::others_write, fs::perms::others_all);
+  fs::permissions(directory, denied, fs::perm_options::remove, error);
+  return error ? CannotOpen(directory, error.message()) : Status::Ok();
 }
 
 }  // namespace
@@ -111,8 +134,7 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   if (status.type() != fs::file_type::directory) return CannotOpen(directory, "it is no directory");
 
   // A MakeLogDirectory that was cut short leaves these.
-  const bool empty = HoldsOnly(directory, {kNewMarkerName, kUnclaimedName}, &error);
-  if (error) return CannotOpen(directory, error.message());
+  SV_ASSIGN_OR_RETURN(const bool empty, HoldsOnly(directory, {kNewMarkerName, kUnclaimedName}));
   if (empty) {
     info.kind = DirectoryKind::kEmpty;
     return info;
@@ -124,18 +146,24 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
     return info;
   }
   info.kind = DirectoryKind::kLog;
+  SV_RETURN_IF_ERROR(CheckHoldsFilesOnly(directory));
   SV_RETURN_IF_ERROR(ParseMarker(directory, &info.log_id));
   info.has_database = fs::exists(fs::path(directory) / "CURRENT", error);
   info.claimed = !fs::exists(fs::path(directory) / kUnclaimedName, error);
   return info;
 }
 
-Status MakeLogDirectory(const std::string& directory, const std::string& log_id) {
+Status MakeLogDirectory(const std::string& directory, const std::string& log_id,
+                        const std::string& database) {
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
   if (error) return CannotOpen(directory, "cannot create it: " + error.message());
-  Status status = SetClaimed(directory, false);
-  if (status.ok()) status = WriteMarker(directory, log_id);
+  Status status = made ? CopyPrivacy(database, directory) : Status::Ok();
+  if (status.ok()) status = SetClaimed(directory, false);
+  if (status.ok()) {
+    const Status marked = ReplaceFile(MarkerPath(directory), MarkerText(log_id));
+    if (!marked.ok()) status = CannotWrite(directory, marked);
+  }
   if (!status.ok()) {
     fs::remove(fs::path(directory) / kUnclaimedName, error);
     if (made) fs::remove(directory, error);
@@ -144,7 +172,8 @@ Status MakeLogDirectory(const std::string& directory, const std::string& log_id)
 }
 
 Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string& directory,
-                                                              const std::string& log_id) {
+                                                              const std::string& log_id,
+                                                              const std::string& original) {
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
   if (error) {
@@ -152,10 +181,15 @@ Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string&
   }
   // The marker comes first, so that no two copies get the same directory.
   const std::string marker = fs::path(directory) / kCopyMarkerName;
-  Status status = WriteMarkerAs(marker, O_EXCL, log_id);
+  Status status = WriteNewFile(marker, MarkerText(log_id));
   const bool marked = status.ok();
-  if (!HoldsOnly(directory, {marked ? kCopyMarkerName : ""}, &error)) {
-    status = Status::IOError(error ? error.message() : "it is not empty");
+  const Result<bool> empty = HoldsOnly(directory, {marked ? kCopyMarkerName : ""});
+  if (!empty.ok()) {
+    status = empty.status();
+  } else if (!*empty) {
+    status = Status::IOError("it is not empty");
+  } else if (status.ok() && made) {
+    status = CopyPrivacy(original, directory);
   }
   if (status.ok()) {
     return std::unique_ptr<UnfinishedCopy>(new UnfinishedCopy(directory, marker, made));
@@ -177,7 +211,8 @@ UnfinishedCopy::~UnfinishedCopy() {
 Status UnfinishedCopy::Finish() {
   SV_RETURN_IF_ERROR(SyncDirectory(directory_));
   if (::rename(marker_.c_str(), MarkerPath(directory_).c_str()) != 0) {
-    return Status::IOError("renaming " + marker_ + ": " + ErrnoText());
+    return Status::IOError("renaming " + marker_ + ": " +
+                           std::error_code(errno, std::generic_category()).message());
   }
   SV_RETURN_IF_ERROR(SyncDirectory(directory_));
   SV_RETURN_IF_ERROR(SyncDirectory(fs::path(directory_).parent_path()));
@@ -192,10 +227,10 @@ Status SetClaimed(const std::string& directory, bool claimed) {
     fs::remove(path, error);
     return error ? CannotOpen(directory, error.message()) : Status::Ok();
   }
-  std::ofstream file(path);
-  file << "No committed transaction is known to have this log: it may be deleted.\n";
-  file.close();
-  return file ? Status::Ok() : CannotOpen(directory, "cannot write to it: " + ErrnoText());
+  ::unlink(path.c_str());
+  const Status written = WriteNewFile(
+      path, "No committed transaction is known to have this log: it may be deleted.\n");
+  return written.ok() ? written : CannotWrite(directory, written);
 }
 
 Status RemoveLogDirectory(const std::string& directory) {
@@ -208,12 +243,17 @@ Status RemoveLogDirectory(const std::string& directory) {
   }
   std::error_code error;
   fs::remove(MarkerPath(directory), error);
-  fs::remove(fs::path(directory) / kUnclaimedName, error);
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().filename().string().rfind(kBuildingPrefix, 0) == 0) {
-      fs::remove(entry.path(), error);
-    }
+  for (const char* name : {kUnclaimedName, kOwnerName, kNewOwnerName}) {
+    fs::remove(fs::path(directory) / name, error);
   }
+  std::vector<fs::path> building;
+  ForEachEntry(directory, [&](const fs::directory_entry& entry) {
+    if (entry.path().filename().string().starts_with(kBuildingPrefix)) {
+      building.push_back(entry.path());
+    }
+    return true;
+  });
+  for (const fs::path& file : building) fs::remove(file, error);
   // Fails where files of others are left, which is as it should be.
   fs::remove(directory, error);
   return Status::Ok();

@@ -24,21 +24,25 @@ struct DirectoryInfo {
 };
 
 // Errors: kCannotOpen (not a directory, no permission, a STREAMVIEW file that cannot be read or of
-// a format that this version does not know).
+// a format that this version does not know, a log directory with anything but plain files in it).
 Result<DirectoryInfo> InspectDirectory(const std::string& directory);
 
-// Makes a missing or empty directory into one of a log without entries, unclaimed. On error it is
-// as it was.
-Status MakeLogDirectory(const std::string& directory, const std::string& log_id);
+// Makes a missing or empty directory into one of a log without entries, unclaimed. One that it makes
+// is no more open to group and others than the file `database` (empty: as the umask says). On error
+// all is as it was.
+Status MakeLogDirectory(const std::string& directory, const std::string& log_id,
+                        const std::string& database);
 
 // A directory that is being filled with the copy of a log. It is a log directory, and claimed, once
 // Finish() has succeeded; otherwise all that was put into it goes with the object.
 class UnfinishedCopy {
  public:
-  // Takes a directory that is missing or empty; `directory` ends in its name. Errors: kCannotOpen
-  // (it is neither, or cannot be written).
+  // Takes a directory that is missing or empty; `directory` ends in its name. One that it makes is no
+  // more open to group and others than the directory `original`. Errors: kCannotOpen (it is neither,
+  // or cannot be written).
   static Result<std::unique_ptr<UnfinishedCopy>> Begin(const std::string& directory,
-                                                       const std::string& log_id);
+                                                       const std::string& log_id,
+                                                       const std::string& original);
   ~UnfinishedCopy();
   UnfinishedCopy(const UnfinishedCopy&) = delete;
   UnfinishedCopy& operator=(const UnfinishedCopy&) = delete;

@@ -2,15 +2,13 @@
 
 #include <sys/stat.h>
 
-#include "core/storage/rocks.h"
+#include "core/storage/small_file.h"
 
 namespace streamview {
 
 namespace {
 
-// In the metadata, a line each: the directory and the database by device and inode, then the
-// database's path.
-constexpr char kOwnerKey[] = "owner";
+std::string PathOf(const std::string& directory) { return directory + "/" + kOwnerName; }
 
 // Empty where there is no such file.
 std::string FileIdentity(const std::string& path) {
@@ -19,24 +17,15 @@ std::string FileIdentity(const std::string& path) {
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
-// What stands under kOwnerKey for them.
+// A line each: the directory and the database by device and inode, then the database's path.
 std::string Owner(const std::string& directory, const std::string& database) {
   return FileIdentity(directory) + "\n" + FileIdentity(database) + "\n" + database;
 }
 
-// Empty where there is none yet.
-Result<std::string> ReadOwner(const Store& store) {
-  std::string owner;
-  const rocksdb::Status read =
-      store.db()->Get(rocksdb::ReadOptions(), store.meta(), kOwnerKey, &owner);
-  if (!read.IsNotFound()) SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's owner"));
-  return owner;
-}
-
 }  // namespace
 
-Status CheckOwner(const Store& store, const std::string& directory, const std::string& database) {
-  SV_ASSIGN_OR_RETURN(const std::string known, ReadOwner(store));
+Status CheckOwner(const std::string& directory, const std::string& database) {
+  const std::string known = ReadSmallFile(PathOf(directory));
   const size_t first = known.find('\n');
   const size_t second = first == std::string::npos ? first : known.find('\n', first + 1);
   if (second == std::string::npos) return Status::Ok();
@@ -52,23 +41,12 @@ Status CheckOwner(const Store& store, const std::string& directory, const std::s
                             "it over with sv_adopt");
 }
 
-Status NoteOwner(Store* store, const std::string& directory, const std::string& database) {
+Status NoteOwner(const std::string& directory, const std::string& database) {
   const std::string owner = Owner(directory, database);
-  SV_ASSIGN_OR_RETURN(const std::string known, ReadOwner(*store));
-  if (known == owner) return Status::Ok();
-  rocksdb::WriteBatch batch;
-  SV_RETURN_IF_ERROR(
-      FromRocks(batch.Put(store->meta(), kOwnerKey, owner), "writing the log's owner"));
-  SV_RETURN_IF_ERROR(store->WriteLogged(&batch));
-  return store->FlushWal(/*sync=*/true);
-}
-
-Status ForgetOwner(Store* store) {
-  rocksdb::WriteBatch batch;
-  SV_RETURN_IF_ERROR(
-      FromRocks(batch.Delete(store->meta(), kOwnerKey), "forgetting the log's owner"));
-  SV_RETURN_IF_ERROR(store->WriteLogged(&batch));
-  return store->FlushWal(/*sync=*/true);
+  if (ReadSmallFile(PathOf(directory)) == owner) return Status::Ok();
+  Status written = ReplaceFile(PathOf(directory), owner);
+  if (written.ok()) written = SyncDirectory(directory);
+  return written.WithContext("noting the owner of log directory " + directory);
 }
 
 }  // namespace streamview

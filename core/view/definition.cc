@@ -194,7 +194,9 @@ Result<ViewDefinition> ViewDefinition::Decode(std::string_view bytes) {
   if (!in.Read(&d.name) || !ReadFields(&in, &d) || !in.input.empty()) {
     return Status::Corruption("view definition: bad bytes");
   }
-  if (d.key_columns < 1 || d.key_columns > d.columns.size()) {
+  const bool fit = d.kind == MapKind::kSql || d.columns.size() == kJsonPathColumns;
+  if (!fit || d.key_columns < 1 || d.key_columns > d.columns.size() ||
+      d.key_columns > kMaxKeyColumns) {
     return Status::Corruption("view definition: " + std::to_string(d.key_columns) +
                               " key columns among " + std::to_string(d.columns.size()));
   }

@@ -12,6 +12,9 @@
 namespace streamview {
 
 enum class MapKind : uint8_t { kSql = 0, kJsonPath = 1 };
+// How many columns a view by JSON path has: key and value.
+constexpr size_t kJsonPathColumns = 2;
+
 enum class OnError : uint8_t { kSkip = 0, kStop = 1 };
 
 // What a view keeps for each key: its rows, or what they add up to.

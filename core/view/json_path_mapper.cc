@@ -340,7 +340,7 @@ class JsonPathMapper : public Mapper {
 }  // namespace
 
 Result<std::unique_ptr<Mapper>> NewJsonPathMapper(const ViewDefinition& definition) {
-  assert(definition.kind == MapKind::kJsonPath && definition.columns.size() == 2);
+  assert(definition.kind == MapKind::kJsonPath && definition.columns.size() == kJsonPathColumns);
   SV_ASSIGN_OR_RETURN(JsonPath emit_path, JsonPath::Parse(definition.emit_path));
   std::optional<JsonPath> value_path;
   if (!definition.value_path.empty()) {

@@ -39,6 +39,15 @@ std::string ErrorKey(Seq seq) {
   return key;
 }
 
+// Errors: kCorruption.
+Status ReadErrorKey(const rocksdb::Slice& key, Seq* seq) {
+  if (key.size() != 1 + sizeof(Seq)) {
+    return Status::Corruption("an error record of the view has a malformed key");
+  }
+  *seq = DecodeBigEndian64(key.data() + 1);
+  return Status::Ok();
+}
+
 std::string VarintBytes(uint64_t v) {
   std::string bytes;
   AppendVarint(&bytes, v);
@@ -167,7 +176,10 @@ Status ViewIndex::RecoverErrors(State* state) const {
   std::unique_ptr<rocksdb::Iterator> it(
       db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));
   for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    errors.push_back(DecodeBigEndian64(it->key().data() + 1));
+    Seq seq;
+    SV_RETURN_IF_ERROR(ReadErrorKey(it->key(), &seq));
+    if (seq > log_->head()) return Status::Corruption("the view has an error past the log's end");
+    errors.push_back(seq);
     if (!state->failure.ok()) continue;
     std::string_view stored = ToView(it->value());
     ValueView doc_id;
@@ -504,7 +516,7 @@ Result<std::vector<MapError>> ViewIndex::ListErrors(Seq after, size_t limit) con
   for (it->Seek(ErrorKey(after + 1));
        it->Valid() && it->key().starts_with(prefix) && errors.size() < limit; it->Next()) {
     MapError error;
-    error.seq = DecodeBigEndian64(it->key().data() + 1);
+    SV_RETURN_IF_ERROR(ReadErrorKey(it->key(), &error.seq));
     std::string_view stored = ToView(it->value());
     ValueView doc_id;
     if (!ReadTypedValue(&stored, &doc_id)) {

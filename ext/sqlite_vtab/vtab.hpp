@@ -181,6 +181,7 @@ class IndexInfo {
   }
   std::vector<OrderTerm> order_by() const {
     std::vector<OrderTerm> result;
+    result.reserve(static_cast<size_t>(info_->nOrderBy));
     for (int i = 0; i < info_->nOrderBy; i++) {
       result.push_back({info_->aOrderBy[i].iColumn, info_->aOrderBy[i].desc != 0});
     }

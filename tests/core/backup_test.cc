@@ -81,10 +81,8 @@ TEST_F(BackupTest, TheCopyIsClaimedAndHasNoOwner) {
   EXPECT_EQ(info.kind, DirectoryKind::kLog);
   EXPECT_EQ(info.log_id, options_.log_id);
   EXPECT_TRUE(info.claimed);
-  const auto store = Must(Store::Open({target()}));
-  std::string owner;
-  EXPECT_TRUE(
-      store->db()->Get(rocksdb::ReadOptions(), store->meta(), "owner", &owner).IsNotFound());
+  EXPECT_TRUE(std::filesystem::exists(directory() + "/OWNER"));
+  EXPECT_FALSE(std::filesystem::exists(target() + "/OWNER"));
 }
 
 TEST_F(BackupTest, WhereverItIsInterruptedNothingIsLeft) {
@@ -118,9 +116,10 @@ TEST_F(BackupTest, ALogInMemoryHasNone) {
 TEST_F(BackupTest, ADirectoryThatWasLeftUnfinishedIsNoLog) {
   const std::string other = root() / "other";
   {
-    const auto unfinished = Must(UnfinishedCopy::Begin(target(), "1234"));
+    const auto unfinished = Must(UnfinishedCopy::Begin(target(), "1234", directory()));
     EXPECT_EQ(Must(InspectDirectory(target())).kind, DirectoryKind::kForeign);
-    EXPECT_EQ(UnfinishedCopy::Begin(target(), "1234").status().code(), StatusCode::kCannotOpen);
+    EXPECT_EQ(UnfinishedCopy::Begin(target(), "1234", directory()).status().code(),
+              StatusCode::kCannotOpen);
     std::filesystem::copy(target(), other);
   }
   EXPECT_FALSE(std::filesystem::exists(target()));

@@ -173,6 +173,14 @@ TEST(IndexEntryTest, MaskOfMoreColumnsThanThereAreIsCorruption) {
             "index entry: mask of REAL columns names too many");
 }
 
+TEST(IndexEntryTest, MaskThatNamesATextIsCorruption) {
+  const std::string key = DocumentRow().Key();
+  IndexEntryDecoder decoder(1, 1);
+  EXPECT_TRUE(decoder.Reset(key, Bytes("07 00 00")).ok());
+  EXPECT_EQ(decoder.Reset(key, Bytes("07 00 01")).message(),
+            "index entry: mask of REAL columns names another");
+}
+
 TEST(IndexEntryTest, UnknownOriginIsCorruption) {
   std::string key = DocumentRow().Key();
   key[key.size() - 2] = '\x02';

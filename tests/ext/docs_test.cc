@@ -168,6 +168,8 @@ TEST_F(DocsTest, AsOfGivesTheDocumentsAsTheyWere) {
   EXPECT_THAT(at(4), ElementsAre("'a'|'3'"));
   EXPECT_THAT(at(5), ElementsAre("'a'|'3'", "'b'|'5'"));
   EXPECT_THAT(at(kNull), ElementsAre("'a'|'3'", "'b'|'5'"));
+  EXPECT_THAT(at(1.0), ElementsAre("'a'|'1'"));
+  EXPECT_THAT(at("1"), ElementsAre("'a'|'1'"));
   EXPECT_THAT(db_->Query("SELECT as_of, value FROM assets WHERE key = 'b' AND as_of = 3"),
               ElementsAre("3|'2'"));
   EXPECT_THAT(db_->Query("SELECT as_of FROM assets"), ElementsAre("NULL", "NULL"));

@@ -288,6 +288,19 @@ TEST_F(FreshnessTest, WaitOfNoSequenceNumberIsAnError) {
   EXPECT_THAT(db_->Try("SELECT sv_wait(-1)"), Fails(_, HasSubstr("-1")));
 }
 
+// Some clients bind all numbers as REAL, others as TEXT.
+TEST_F(FreshnessTest, WaitTakesRealsAndTextsThatAreIntegers) {
+  AppendCat(*db_, "a");
+  EXPECT_EQ(db_->Integer("SELECT sv_wait(1.0)"), 1);
+  EXPECT_EQ(db_->Integer("SELECT sv_wait('1')"), 1);
+  EXPECT_EQ(db_->Integer("SELECT sv_wait('1.0', 'view_tags', '60000')"), 1);
+  for (const char* wrong : {"1.5", "'1.5'", "1e300", "9223372036854775808.0", "'1 a'", "x'31'"}) {
+    EXPECT_THAT(db_->Try(std::string("SELECT sv_wait(") + wrong + ")"),
+                Fails(SQLITE_ERROR, HasSubstr("seq must be an integer from 0 up")))
+        << wrong;
+  }
+}
+
 TEST_F(FreshnessTest, WaitForAnUnknownTableIsAnError) {
   EXPECT_THAT(db_->Try("SELECT sv_wait(0, 'view_nonesuch')"), Fails(_, HasSubstr("view_nonesuch")));
 }

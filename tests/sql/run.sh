@@ -7,6 +7,7 @@
 # in error messages are left out, so that a test can grow without all of its expectations changing;
 # the directory is printed as <directory>.
 # STREAMVIEW_PRELOAD: a sanitizer's run-time libraries, which have to be in the process before all others.
+# STREAMVIEW_RUNNER: a command that runs the shell, valgrind say.
 set -euo pipefail
 
 usage() {
@@ -32,8 +33,9 @@ ln -s "$(realpath "$(dirname "$script")/../../sql/data")" data
 # The exit status of the shell is that of its last statement, which may well be a bad one by intent;
 # a crash is seen by its status of 128 and more.
 status=0
+# shellcheck disable=SC2086  # the runner is a command with its arguments
 LD_PRELOAD=${STREAMVIEW_PRELOAD:-} stdbuf -oL \
-  sqlite3 -batch -cmd '.load ./streamview' test.db < "$script" > output 2>&1 || status=$?
+  ${STREAMVIEW_RUNNER:-} sqlite3 -batch -cmd '.load ./streamview' test.db < "$script" > output 2>&1 || status=$?
 sed -E -e 's/^((Parse|Runtime) error) near line [0-9]+:/\1:/' -e "s|$directory|<directory>|g" \
   output > actual
 ((status < 128)) || echo "sqlite3 ended with status $status" >> actual

@@ -1,0 +1,62 @@
+#include "core/storage/small_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+namespace streamview {
+
+namespace {
+
+constexpr size_t kMaxBytes = 16 * 1024;
+
+Status LastError() {
+  return Status::IOError(std::error_code(errno, std::generic_category()).message());
+}
+
+}  // namespace
+
+std::string ReadSmallFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return "";
+  std::string bytes(kMaxBytes, '\0');
+  const ssize_t size = ::read(fd, bytes.data(), bytes.size());
+  ::close(fd);
+  bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  return bytes;
+}
+
+Status WriteNewFile(const std::string& path, std::string_view bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0) return LastError();
+  const bool written =
+      ::write(fd, bytes.data(), bytes.size()) == ssize_t(bytes.size()) && ::fsync(fd) == 0;
+  const Status status = written ? Status::Ok() : LastError();
+  ::close(fd);
+  if (!written) ::unlink(path.c_str());
+  return status;
+}
+
+Status ReplaceFile(const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".new";
+  ::unlink(temporary.c_str());  // left by one that was cut short
+  SV_RETURN_IF_ERROR(WriteNewFile(temporary, bytes));
+  if (::rename(temporary.c_str(), path.c_str()) == 0) return Status::Ok();
+  const Status status = LastError();
+  ::unlink(temporary.c_str());
+  return status;
+}
+
+Status SyncDirectory(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const Status status =
+      synced ? Status::Ok() : LastError().WithContext("syncing directory " + directory);
+  if (fd >= 0) ::close(fd);
+  return status;
+}
+
+}  // namespace streamview
