@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -310,6 +311,8 @@ class Engine {
                                                    const std::string& view_id = "") = 0;
   // kNotFound where no view has this id.
   virtual Result<std::shared_ptr<View>> FindView(const std::string& view_id) = 0;
+  // All views by id, those that cannot be opened included.
+  virtual Result<std::map<std::string, ViewDefinition>> ListViews() const = 0;
   // Gives the view another name: for messages and status.
   virtual Status RenameView(const std::string& view_id, const std::string& name) = 0;
   // Removes the view and its data. Readers that hold a snapshot keep it. kNotFound: no such view.

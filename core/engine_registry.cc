@@ -70,10 +70,12 @@ std::string DirectoryKey(const std::string& directory) {
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
-// Also where one of them is not known.
+// Also where it cannot be found out. No file is the same as none only.
 bool IsSameFile(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  if (a.empty() || b.empty()) return false;
   std::error_code error;
-  return a.empty() || b.empty() || a == b || std::filesystem::equivalent(a, b, error) || error;
+  return std::filesystem::equivalent(a, b, error) || error;
 }
 
 std::string Registry::KeyOf(const EngineOptions& options) {
@@ -94,12 +96,24 @@ void Registry::Erase(const std::string& key) {
   closed_.NotifyAll();
 }
 
+// Why a log that is open for `database` cannot be opened for another one, or for none.
+Status UsedOtherwise(const std::string& directory, const std::string& database) {
+  if (database.empty()) {
+    return Status::CannotOpen("log directory " + directory +
+                              " is open in this process without a database");
+  }
+  return Status::CannotOpen("log directory " + directory + " belongs to " + database +
+                            ", and this database is a copy of it");
+}
+
 // JSON-path views are the engine's own; the caller's factory makes the others.
 MapperFactory WithJsonPaths(MapperFactory others) {
   return [others = std::move(others)](
              const ViewDefinition& definition) -> Result<std::unique_ptr<Mapper>> {
     if (definition.kind == MapKind::kJsonPath) return NewJsonPathMapper(definition);
-    if (!others) return Status::InvalidArgument("this client cannot run maps written in SQL");
+    if (!others) {
+      return Status::InvalidArgument("this program has no mapper for view " + definition.name);
+    }
     return others(definition);
   };
 }
@@ -164,8 +178,7 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     if (!engine) return Status::Busy("the log is just being closed");
     if (engine->id() == options.log_id) {
       if (IsSameFile(it->second.database, options.database)) return engine;
-      return Status::CannotOpen("log directory " + options.directory + " belongs to " +
-                                it->second.database + ", and this database is a copy of it");
+      return UsedOtherwise(options.directory, it->second.database);
     }
     return Status::CannotOpen("log directory " + options.directory + " is in use by log " +
                               engine->id() + ", and the database expects log " + options.log_id);
@@ -180,7 +193,9 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
                               ", and the database expects log " + options.log_id +
                               "; put the right one there, or take this one over with sv_adopt");
   }
-  SV_ASSIGN_OR_RETURN(engine, Start(options, /*create=*/false));
+  // Without a database nobody else knows of a log whose making was cut short: it goes on here.
+  const bool create = !info.claimed && options.database.empty();
+  SV_ASSIGN_OR_RETURN(engine, Start(options, create));
   if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
   return engine;
 }

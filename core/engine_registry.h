@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,13 @@ struct EngineOptions {
   // What the database calls its log: hexadecimal digits, from NewLogId().
   std::string log_id;
   // The database's file, absolute: only it may use the directory (core/storage/log_owner.h). Empty:
-  // it is not looked at.
+  // there is none, and a directory that belongs to one is refused.
   std::string database;
   // Used in messages, e.g. "events".
   std::string name;
   // The views that the database knows. Others in the directory were left by a crash and are
-  // removed.
-  std::vector<std::string> view_ids;
+  // removed. Absent: the directory itself says which views there are.
+  std::optional<std::vector<std::string>> view_ids;
   MapperFactory mapper_factory;
   // Tells whether the log and the database are of the same time, and whether the log's last
   // transaction has committed where a process died around the COMMIT. It must see what is committed
@@ -45,8 +46,8 @@ std::string NewLogId();
 Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 
 // Opens an existing log, or returns the engine that this process has already open (then log_id must
-// be its id; the other options are not looked at). Errors: kCannotOpen (missing, foreign, another
-// id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
+// be its id, and `database` its database; the other options are not looked at). Errors: kCannotOpen
+// (missing, foreign, another id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
 // child). A log in memory that no one holds any more is kCannotOpen.
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options);
 

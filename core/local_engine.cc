@@ -60,8 +60,8 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   StoreOptions store_options;
   store_options.directory = options.directory;
   store_options.create = create;
-  const bool owned = !options.directory.empty() && !options.database.empty();
-  if (owned && !options.adopt) {
+  const bool on_disk = !options.directory.empty();
+  if (on_disk && !options.adopt) {
     SV_RETURN_IF_ERROR(CheckOwner(options.directory, options.database));
   }
   SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
@@ -70,7 +70,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
       Log::Open(engine->store_.get(), options.committed_token, options.adopt);
   if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
   engine->log_ = *std::move(log);
-  if (owned) {
+  if (on_disk && !options.database.empty()) {
     SV_RETURN_IF_ERROR(NoteOwner(options.directory, options.database));
   }
   SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
@@ -144,7 +144,7 @@ Status LocalEngine::CheckIdentity(bool create) {
                             ", and the database expects log " + id_);
 }
 
-Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
+Status LocalEngine::RestoreViews(const std::optional<std::vector<std::string>>& known_ids) {
   std::map<std::string, std::shared_ptr<ColumnFamily>> families;
   for (std::shared_ptr<ColumnFamily>& family : store_->TakeViewFamilies()) {
     std::string name = family->name();
@@ -163,7 +163,9 @@ Status LocalEngine::RestoreViews(const std::vector<std::string>& known_ids) {
   };
   SV_ASSIGN_OR_RETURN(const std::vector<CatalogEntry> entries, catalog_->Load());
   for (const CatalogEntry& entry : entries) {
-    if (std::find(known_ids.begin(), known_ids.end(), entry.view_id) == known_ids.end()) {
+    const bool known = !known_ids || std::find(known_ids->begin(), known_ids->end(),
+                                               entry.view_id) != known_ids->end();
+    if (!known) {
       // Its CREATE never committed, or its DROP did: the families are left over, and go below.
       SV_RETURN_IF_ERROR(catalog_->Remove(entry.view_id));
       continue;
@@ -345,6 +347,16 @@ Result<std::shared_ptr<View>> LocalEngine::FindView(const std::string& view_id) 
   }
   if (auto it = broken_views_.find(view_id); it != broken_views_.end()) return it->second;
   return Status::NotFound("the log has no view with id " + view_id);
+}
+
+Result<std::map<std::string, ViewDefinition>> LocalEngine::ListViews() const {
+  SV_RETURN_IF_ERROR(process_.Check());
+  SV_ASSIGN_OR_RETURN(std::vector<CatalogEntry> entries, catalog_->Load());
+  std::map<std::string, ViewDefinition> definitions;
+  for (CatalogEntry& entry : entries) {
+    definitions.emplace(std::move(entry.view_id), std::move(entry.definition));
+  }
+  return definitions;
 }
 
 std::vector<std::shared_ptr<LocalView>> LocalEngine::LocalViews() const {

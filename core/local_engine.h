@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ class LocalEngine final : public Engine {
   Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,
                                            const std::string& view_id) override;
   Result<std::shared_ptr<View>> FindView(const std::string& view_id) override;
+  Result<std::map<std::string, ViewDefinition>> ListViews() const override;
   Status RenameView(const std::string& view_id, const std::string& name) override;
   Status DropView(const std::string& view_id) override;
 
@@ -59,7 +61,7 @@ class LocalEngine final : public Engine {
   explicit LocalEngine(const EngineOptions& options);
   Status CheckIdentity(bool create);
   void WriteIndexes() EXCLUDES(mutex_);
-  Status RestoreViews(const std::vector<std::string>& known_ids) EXCLUDES(mutex_);
+  Status RestoreViews(const std::optional<std::vector<std::string>>& known_ids) EXCLUDES(mutex_);
   Result<bool> CheckFamily(const ColumnFamily& family);
   Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
                      std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);

@@ -4,6 +4,8 @@
 
 namespace streamview {
 
+std::string Version() { return STREAMVIEW_VERSION; }
+
 std::string StorageVersion() { return rocksdb::GetRocksVersionAsString(); }
 
 }  // namespace streamview

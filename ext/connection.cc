@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "core/view/json_path_mapper.h"
 #include "ext/committed_token.h"
 #include "ext/removed_logs.h"
 #include "ext/sql_mapper.h"
@@ -16,9 +15,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kProgressInterval{100};
 
+// The engine makes the mappers of JSON paths itself.
 Result<std::unique_ptr<Mapper>> NewMapper(const ViewDefinition& definition) {
-  return definition.kind == MapKind::kSql ? NewSqlMapper(definition)
-                                          : NewJsonPathMapper(definition);
+  if (definition.kind == MapKind::kSql) return NewSqlMapper(definition);
+  return Status::InvalidArgument("view " + definition.name +
+                                 " has a mapper of the program that made it");
 }
 
 bool SameName(const std::string& a, const std::string& b) {
@@ -169,11 +170,10 @@ Result<EngineOptions> Connection::OptionsToOpen(const TableName& log,
                                                 const LogIdentity& identity) const {
   EngineOptions options = MakeEngineOptions(log, identity);
   SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, LogConfig(db_, log).ListViews());
-  for (const ViewEntry& view : views) options.view_ids.push_back(view.view_id);
+  std::vector<std::string>& known = options.view_ids.emplace();
+  for (const ViewEntry& view : views) known.push_back(view.view_id);
   // A rollback would bring these back.
-  for (std::string& id : schema_changes_.DroppedViews(identity)) {
-    options.view_ids.push_back(std::move(id));
-  }
+  for (std::string& id : schema_changes_.DroppedViews(identity)) known.push_back(std::move(id));
   return options;
 }
 

@@ -266,7 +266,7 @@ Result<Value> SetConsistency(Connection& connection, Arguments arguments) {
 }
 
 Result<Value> Versions(Connection&, Arguments) {
-  return Value::Text(std::string("{\"streamview\":\"") + STREAMVIEW_VERSION + "\",\"rocksdb\":\"" +
+  return Value::Text(std::string("{\"streamview\":\"") + Version() + "\",\"rocksdb\":\"" +
                      StorageVersion() + "\",\"sqlite\":\"" + sqlite3_libversion() + "\"}");
 }
 

@@ -4,10 +4,10 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install-deps.sh [build | demo | test | clients | check | bench]...
+usage: scripts/install-deps.sh [build | package | demo | test | clients | check | bench]...
 
 Installs what is missing of the Debian (12 or later) packages for a task: `build` (the extension),
-`demo` (the default), `test`, `clients` (all clients to test with; `test` leaves out the large ones),
+`package`, `demo` (the default), `test`, `clients` (all clients to test with; `test` leaves out the large ones),
 `check` or `bench`. Uses sudo where it is not run by root, and touches neither the network nor apt where nothing
 is missing. Where npm is installed, it builds the clients for Node, in tests/clients/node/node_modules/.
 USAGE
@@ -15,12 +15,13 @@ USAGE
 
 build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev libboost-dev)
+package=("${build[@]}" dpkg-dev file)
 demo=("${build[@]}" sqlite3)
-test=("${demo[@]}" clang libgtest-dev libgmock-dev
+test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev make
       python3 libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
       golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java)
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
-if command -v npm > /dev/null; then test+=(make); else test+=(nodejs node-sqlite3); fi
+command -v npm > /dev/null || test+=(npm node-sqlite3)
 clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
 check=("${test[@]}" clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck valgrind)
 bench=("${demo[@]}" libbenchmark-dev python3)
@@ -32,6 +33,7 @@ wanted=()
 for task in "${@:-demo}"; do
   case $task in
     build) wanted+=("${build[@]}") ;;
+    package) wanted+=("${package[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
     test) wanted+=("${test[@]}"); npm_clients+=(sqlite3) ;;
     clients) wanted+=("${clients[@]}"); npm_clients+=(sqlite3 better-sqlite3) ;;

@@ -22,7 +22,6 @@ USAGE
 
 cd "$(dirname "$0")/.."
 presets=()
-clients=
 for part in "${@:-default}"; do
   case $part in
     default)
@@ -32,62 +31,43 @@ for part in "${@:-default}"; do
       ;;
     asan) presets+=(asan-ubsan) ;;
     clang) presets+=(debug) ;;
-    clients) clients=1 ;;
-    release | sqlite | tsan) presets+=("$part") ;;
+    release | sqlite | tsan | clients) presets+=("$part") ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
 done
 
-total=0
-
-# count <log>: adds what ctest says in it.
-count() {
-  local passed
-  while read -r passed; do total=$((total + passed)); done \
-    < <(sed -nE 's/^100% tests passed, 0 tests failed out of ([0-9]+)$/\1/p' "$1")
-  rm "$1"
-}
+scripts/install-deps.sh test
 
 # build <preset> <clients to test with>
 build() {
-  cmake --preset "$1" -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_CLIENT_TESTS="$2" > /dev/null
-  cmake --build --preset "$1" --parallel "$(nproc)"
+  cmake --preset "$1" -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_CLIENT_TESTS="$2" > /dev/null &&
+    cmake --build --preset "$1" --parallel "$(nproc)"
 }
-
-# run <preset> <clients to test with> <option of ctest>...
 run() {
-  local log
-  build "$1" "$2"
-  log=$(mktemp)
-  ctest --preset "$1" --parallel "$(nproc)" "${@:3}" | tee "$log"
-  count "$log"
+  case $1 in
+    sqlite) build release ON && tests/sqlite/run.sh build ;;
+    clients)
+      scripts/install-deps.sh clients && build release ALL &&
+        ctest --preset release --parallel "$(nproc)" --label-regex clients
+      ;;
+    *)
+      build "$1" "$([[ $1 == release ]] && echo ON || echo OFF)" &&
+        ctest --preset "$1" --parallel "$(nproc)"
+      ;;
+  esac
 }
 
-run_in_other_versions() {
-  local log
-  build release ON
-  log=$(mktemp)
-  tests/sqlite/run.sh build | tee "$log"
-  count "$log"
-}
-
-((${#presets[@]} == 0)) || scripts/install-deps.sh test
+total=0
 for preset in "${presets[@]}"; do
   echo "== $preset"
-  case $preset in
-    release) run "$preset" ON ;;
-    sqlite) run_in_other_versions ;;
-    *) run "$preset" OFF ;;
-  esac
+  log=$(mktemp)
+  run "$preset" | tee "$log"
+  while read -r count; do total=$((total + count)); done \
+    < <(sed -nE 's/^100% tests passed, 0 tests failed out of ([0-9]+)$/\1/p' "$log")
+  rm "$log"
 done
-if [[ $clients ]]; then
-  echo "== clients"
-  scripts/install-deps.sh clients
-  run release ALL --label-regex clients
-fi
 
 # All parts together, in the words of ctest.
-parts=("${presets[@]}" ${clients:+clients})
-echo "== ${parts[*]}"
+echo "== ${presets[*]}"
 echo "100% tests passed, 0 tests failed out of $total"

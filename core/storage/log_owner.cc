@@ -36,6 +36,11 @@ Status CheckOwner(const std::string& directory, const std::string& database) {
   if (!same_directory || !owner_is_there || known_identity == FileIdentity(database)) {
     return Status::Ok();
   }
+  if (database.empty()) {
+    return Status::CannotOpen("log directory " + directory + " belongs to the database " +
+                              known_database +
+                              "; open it through SQLite, or make a copy by sv_backup");
+  }
   return Status::CannotOpen("log directory " + directory + " belongs to " + known_database +
                             ", and this database is a copy of it; copy the directory, too, or take "
                             "it over with sv_adopt");

@@ -15,8 +15,8 @@ inline constexpr char kOwnerName[] = "OWNER";
 
 // Whether the file `database` may use the log in `directory`. kCannotOpen where the database that it
 // was last used with is still there, and is another file, and the directory is still the same: then
-// `database` is a copy without a log of its own. A database or directory that was moved, copied
-// together, or put back from a backup may.
+// `database` is a copy without a log of its own, or none (empty). A database or directory that was
+// moved, copied together, or put back from a backup may.
 Status CheckOwner(const std::string& directory, const std::string& database);
 
 // Notes, durably, that the log belongs to the file `database` from now on. REQUIRES: the caller has

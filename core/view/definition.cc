@@ -84,9 +84,9 @@ bool ReadReduce(FieldReader* in, Reduce* reduce) {
 }
 
 bool ReadFields(FieldReader* in, ViewDefinition* d) {
-  return in->Read(&d->log_name) && in->ReadEnum(&d->kind, MapKind::kJsonPath) &&
-         in->Read(&d->map) && in->Read(&d->emit_path) && in->Read(&d->value_path) &&
-         in->Read(&d->columns) && in->Read(&d->key_columns) && in->Read(&d->version) &&
+  return in->Read(&d->log_name) && in->ReadEnum(&d->kind, MapKind::kCustom) && in->Read(&d->map) &&
+         in->Read(&d->emit_path) && in->Read(&d->value_path) && in->Read(&d->columns) &&
+         in->Read(&d->key_columns) && in->Read(&d->version) &&
          in->ReadEnum(&d->on_error, OnError::kStop) && ReadReduce(in, &d->reduce);
 }
 
@@ -165,6 +165,8 @@ std::string ViewDefinition::ToDisplay() const {
   std::string out = "log=" + Identifier(log_name);
   if (kind == MapKind::kSql) {
     out += ", map=(" + map + ")";
+  } else if (kind == MapKind::kCustom) {
+    out += ", mapper=" + Identifier(map);
   } else {
     out += ", emit=" + Quoted(emit_path, '\'');
     if (!value_path.empty()) out += ", value=" + Quoted(value_path, '\'');

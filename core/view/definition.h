@@ -11,7 +11,7 @@
 
 namespace streamview {
 
-enum class MapKind : uint8_t { kSql = 0, kJsonPath = 1 };
+enum class MapKind : uint8_t { kSql = 0, kJsonPath = 1, kCustom = 2 };
 // How many columns a view by JSON path has: key and value.
 constexpr size_t kJsonPathColumns = 2;
 
@@ -26,7 +26,7 @@ struct ViewDefinition {
   std::string log_name;  // what a SQL map calls the log's row
 
   MapKind kind = MapKind::kJsonPath;
-  std::string map;         // kSql: the SELECT, without its parentheses
+  std::string map;         // kSql: the SELECT, without its parentheses; kCustom: the mapper's name
   std::string emit_path;   // kJsonPath
   std::string value_path;  // kJsonPath; empty: the value is NULL
 

@@ -35,6 +35,15 @@ ViewDefinition BySql() {
   return d;
 }
 
+ViewDefinition ByProgram() {
+  ViewDefinition d = ByPath();
+  d.kind = MapKind::kCustom;
+  d.map = "tags";
+  d.emit_path = "";
+  d.value_path = "";
+  return d;
+}
+
 ViewDefinition Sums() {
   ViewDefinition d = ByPath();
   d.reduce = Reduce::kSum;
@@ -55,7 +64,7 @@ TEST(ViewDefinitionTest, FingerprintIsThatOfTheFormat) {
 }
 
 TEST(ViewDefinitionTest, EveryFieldSurvives) {
-  for (const ViewDefinition& d : {ByPath(), BySql(), Sums()}) {
+  for (const ViewDefinition& d : {ByPath(), BySql(), ByProgram(), Sums()}) {
     const Result<ViewDefinition> decoded = ViewDefinition::Decode(d.Encode());
     ASSERT_TRUE(decoded.ok()) << decoded.status().message();
     EXPECT_EQ(decoded->name, d.name);
@@ -86,6 +95,7 @@ TEST(ViewDefinitionTest, FingerprintCoversEveryFieldButTheName) {
       ByPath().Fingerprint(),
       changed([](ViewDefinition& d) { d.log_name = "event"; }),
       changed([](ViewDefinition& d) { d.kind = MapKind::kSql; }),
+      changed([](ViewDefinition& d) { d.kind = MapKind::kCustom; }),
       changed([](ViewDefinition& d) { d.map = "SELECT 1"; }),
       changed([](ViewDefinition& d) { d.emit_path = "$.tags"; }),
       changed([](ViewDefinition& d) { d.value_path = ""; }),
@@ -99,7 +109,7 @@ TEST(ViewDefinitionTest, FingerprintCoversEveryFieldButTheName) {
       changed([](ViewDefinition& d) { d.reduce = Reduce::kSum; }),
       changed([](ViewDefinition& d) { d.reduce = Reduce::kStats; }),
   };
-  EXPECT_EQ(fingerprints.size(), 13u);
+  EXPECT_EQ(fingerprints.size(), 14u);
 }
 
 TEST(ViewDefinitionTest, DisplayIsTheStatementsOptions) {
@@ -107,6 +117,7 @@ TEST(ViewDefinitionTest, DisplayIsTheStatementsOptions) {
   EXPECT_EQ(Sums().ToDisplay(), "log=events, emit='$.tags[*]', value='$.location', reduce='sum'");
   EXPECT_EQ(BySql().ToDisplay(),
             "log=events, map=(SELECT 1 AS a, 2 AS b, 3 AS c), keys=2, version=-3, on_error='stop'");
+  EXPECT_EQ(ByProgram().ToDisplay(), "log=events, mapper=tags");
 }
 
 TEST(ViewDefinitionTest, RowColumnsAreTheMapsOrWhatIsReduced) {

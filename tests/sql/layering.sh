@@ -31,6 +31,6 @@ refuse 'core/log/, docs/ and view/ must not know who drives them' \
   'core/(indexer/|local_engine|engine_registry)' core/log core/docs core/view
 refuse 'ext/ knows the engine by its interface only' \
   'core/(codec|storage|log|docs|indexer)/|core/local_engine' ext
-refuse 'ext/sqlite_vtab/ is a library of its own' '(core|ext)/' ext/sqlite_vtab
+refuse 'ext/sqlite_vtab/ is a library of its own' 'core/|ext/[^/]*[.]' ext/sqlite_vtab
 
 [[ -z $failed ]]

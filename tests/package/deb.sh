@@ -1,0 +1,56 @@
+#!/bin/bash
+# Makes the Debian packages of a build directory, unpacks that of the extension into a directory, and
+# loads it by its bare name. The dynamic linker is told by LD_LIBRARY_PATH to look into the libdir of
+# the unpacked package; into that of an installed one it looks by itself.
+set -euo pipefail
+
+[[ $# -eq 2 ]] || { echo "usage: tests/package/deb.sh <build directory> <version>" >&2; exit 2; }
+build=$(realpath "$1")
+version=$2
+
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory"
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# field <package> <field> <extended regular expression that it must match>
+field() {
+  local value
+  value=$(dpkg-deb --field "$1" "$2")
+  [[ $value =~ $3 ]] || fail "$1: $2 is '$value', and should match $3"
+}
+
+(cd "$build" && cpack -G DEB -B "$directory/packages") > cpack.log 2>&1 || { cat cpack.log >&2; exit 1; }
+extension=$(ls packages/libsqlite3-mod-streamview_"$version"_*.deb)
+development=$(ls packages/libstreamview-dev_"$version"_*.deb)
+
+field "$extension" Depends 'librocksdb.*libsimdjson|libsimdjson.*librocksdb'
+field "$extension" Section '^libs$'
+field "$extension" Maintainer '^[^<]+ <[^@>]+@[^>]+>$'
+field "$extension" Description '^append-only logs'
+field "$development" Depends 'librocksdb-dev'
+
+dpkg-deb -x "$extension" root
+[[ -f root/usr/share/doc/libsqlite3-mod-streamview/copyright ]] || fail "no copyright"
+library=$(find root -name '*.so')
+libdir=$(realpath "$(dirname "$library")")
+# Debian's dynamic linker looks into /usr/lib/<architecture>.
+[[ $libdir == "$directory/root/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)" ]] ||
+  fail "the extension is in $libdir"
+
+LD_LIBRARY_PATH=$libdir sqlite3 -batch test.db > answer <<'SQL'
+.load streamview
+SELECT sv_version() ->> '$.streamview';
+CREATE VIRTUAL TABLE events USING sv_log;
+INSERT INTO events(key, value) VALUES ('a', '{"n":7}');
+CREATE VIRTUAL TABLE v USING sv_view(log = events, emit = '$.n');
+SELECT key, doc_id FROM v;
+SQL
+diff --unified - answer <<EXPECTED
+$version
+7|a
+EXPECTED
