@@ -10,7 +10,8 @@ Installs what is missing, then builds and runs all tests in each of these ways, 
 first four; stops at the first that fails:
 
   release  optimised, in build/
-  sqlite   the same in other versions of SQLite (tests/sqlite/versions): what goes through its API
+  sqlite   the same in other versions of SQLite, from npm: what goes through its API (left out by default
+           where npm is missing)
   asan     with the address and undefined-behaviour sanitizers, in build-asan/
   clang    by clang, which checks the lock annotations, in build-debug/
   tsan     with the thread sanitizer, in build-tsan/
@@ -23,7 +24,11 @@ cd "$(dirname "$0")/.."
 presets=()
 for part in "${@:-default}"; do
   case $part in
-    default) presets+=(release sqlite asan-ubsan debug) ;;
+    default)
+      presets+=(release)
+      ! command -v npm > /dev/null || presets+=(sqlite)
+      presets+=(asan-ubsan debug)
+      ;;
     asan) presets+=(asan-ubsan) ;;
     clang) presets+=(debug) ;;
     release | sqlite | tsan | clients) presets+=("$part") ;;
