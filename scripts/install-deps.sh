@@ -21,7 +21,7 @@ test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev make
       python3 libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
       golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java)
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
-command -v npm > /dev/null || test+=(npm node-sqlite3)
+command -v npm > /dev/null || test+=(nodejs node-sqlite3)
 clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
 check=("${test[@]}" clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck valgrind)
 bench=("${demo[@]}" libbenchmark-dev python3)
