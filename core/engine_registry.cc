@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 
@@ -125,10 +126,14 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   const std::string key = KeyOf(options);
   OpenLog& entry = engines_[key];
   entry.database = options.database;
-  std::shared_ptr<Engine> engine(opened.release(), [this, key](Engine* closing) {
+  // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase: this
+  // has the mutex.
+  const auto registered = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<Engine> engine(opened.release(), [this, key, registered](Engine* closing) {
     delete closing;
-    Erase(key);
+    if (*registered) Erase(key);
   });
+  *registered = true;
   entry.engine = engine;
   return engine;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 
 #include "core/base/random_id.h"
 #include "core/docs/docs_reader.h"
@@ -102,7 +103,9 @@ LocalEngine::~LocalEngine() {
     (void)log_.release();
     (void)store_.release();
     MutexLock lock(mutex_);
-    for (auto& [id, view] : views_) new std::shared_ptr<LocalView>(std::move(view));
+    for (auto& [id, view] : views_) {
+      new (std::nothrow) std::shared_ptr<LocalView>(std::move(view));  // never deleted
+    }
     return;
   }
   indexer_.reset();

@@ -11,6 +11,15 @@ namespace streamview {
 
 namespace {
 
+// A copy of a database's log may have views by SQL maps, which nobody here can evaluate.
+MapperFactory CustomOnly(MapperFactory factory) {
+  return [factory = std::move(factory)](
+             const ViewDefinition& definition) -> Result<std::unique_ptr<Mapper>> {
+    if (definition.kind == MapKind::kCustom && factory) return factory(definition);
+    return Status::InvalidArgument("this program has no mapper for view " + definition.name);
+  };
+}
+
 Result<std::shared_ptr<Engine>> MakeLog(EngineOptions options) {
   options.log_id = NewLogId();
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, CreateEngine(options));
@@ -22,7 +31,7 @@ Result<std::shared_ptr<Engine>> MakeLog(EngineOptions options) {
 
 Result<std::shared_ptr<Engine>> OpenStandalone(const StandaloneOptions& standalone) {
   EngineOptions options;
-  options.mapper_factory = standalone.mapper_factory;
+  options.mapper_factory = CustomOnly(standalone.mapper_factory);
   options.background = standalone.background;
   if (standalone.directory.empty()) return MakeLog(std::move(options));
 

@@ -298,6 +298,13 @@ Status Connection::JoinTransaction() {
   return Status::Misuse("the name sv_transaction is reserved: rename the table of that name");
 }
 
+Status Connection::RefuseDrop(Status why) {
+  sqlite3_log(SqliteCode(why.code()), "%s", why.message().c_str());
+  if (sqlite3_get_autocommit(db_) == 0) return why;
+  refused_ = std::move(why);
+  return JoinTransaction();
+}
+
 Result<bool> Connection::IsConditional() {
   int logs = 0;
   for (const auto& [identity, session] : sessions_) logs += session->open_transaction() != nullptr;

@@ -102,8 +102,10 @@ class Connection {
   // Called by the hidden table.
   void TransactionJoined() { joined_ = true; }
   SchemaChanges& schema_changes() { return schema_changes_; }
-  // Lets the present transaction fail at its end, with this error.
-  void RefuseCommit(Status why) { refused_ = std::move(why); }
+  // For xDestroy, of which SQLite shows no message. Where the DROP is a transaction of its own, lets
+  // its COMMIT fail instead, with this error; otherwise, since that would take the user's transaction
+  // along, returns it.
+  Status RefuseDrop(Status why);
 
   // What the transaction writes besides log entries.
   WriteWatch& write_watch() { return write_watch_; }

@@ -110,9 +110,19 @@ std::optional<DocsTable::Plan> DocsTable::Plan::Decode(int number, std::string_v
 //   costs    those of PlanView; one row where the key is given
 VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
   for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
-    const bool is_equality = constraint.op() == SQLITE_INDEX_CONSTRAINT_EQ ||
-                             constraint.op() == SQLITE_INDEX_CONSTRAINT_IS;
-    if (!is_equality || constraint.column() != kAsOf) continue;
+    if (constraint.column() != kAsOf) continue;
+    switch (constraint.op()) {
+      case SQLITE_INDEX_CONSTRAINT_EQ:
+      case SQLITE_INDEX_CONSTRAINT_IS:
+        break;
+      case SQLITE_INDEX_CONSTRAINT_LT:
+      case SQLITE_INDEX_CONSTRAINT_LE:
+      case SQLITE_INDEX_CONSTRAINT_GT:
+      case SQLITE_INDEX_CONSTRAINT_GE:
+        return {SQLITE_ERROR, "as_of is a parameter, which takes = only"};
+      default:
+        continue;
+    }
     if (!constraint.usable()) return {SQLITE_CONSTRAINT, ""};
     if (plan.as_of) continue;
     info.Use(constraint, sqlite_vtab::Omit::kYes);

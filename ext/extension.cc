@@ -71,6 +71,7 @@ int RegisterAll(sqlite3* db) {
     LoadedConnections::Instance().Remove(last);
     delete last;
   });
+  LoadedConnections::Instance().Add(connection.get());
   int rc = sqlite_vtab::Register<TransactionTable>(db, "sv_transaction", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<LogTable>(db, "sv_log", connection);
   if (rc == SQLITE_OK) rc = sqlite_vtab::Register<ViewTable>(db, "sv_view", connection);
@@ -80,7 +81,8 @@ int RegisterAll(sqlite3* db) {
   if (rc == SQLITE_OK) rc = RegisterStatusTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterErrorsTable(db, connection);
   if (rc == SQLITE_OK) rc = RegisterFunctions(db, connection);
-  if (rc == SQLITE_OK) LoadedConnections::Instance().Add(connection.get());
+  // What was registered of a part keeps the connection, but is not all.
+  if (rc != SQLITE_OK) LoadedConnections::Instance().Remove(connection.get());
   return rc;
 }
 

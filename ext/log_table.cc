@@ -129,21 +129,15 @@ VtabStatus LogTable::Destroy() {
   if (known.IsCutShort()) return ToVtab(known);
 
   const Status views = CheckNoViews("drop");
-  if (!views.ok() && views.code() != StatusCode::kConstraint) return ToVtab(views);
-  if (!views.ok()) {
-    // SQLite shows no message of xDestroy. Where the DROP is a transaction of its own, its commit
-    // can fail instead, with a message; otherwise that would take the user's transaction along.
-    sqlite3_log(SqliteCode(views.code()), "%s", views.message().c_str());
-    if (sqlite3_get_autocommit(db) == 0) return ToVtab(views);
-    connection().RefuseCommit(views);
-    return ToVtab(connection().JoinTransaction());
-  }
+  if (views.code() == StatusCode::kConstraint) return ToVtab(connection().RefuseDrop(views));
+  if (!views.ok()) return ToVtab(views);
   // A directory that cannot be opened is not ours to delete.
   const Result<std::shared_ptr<LogSession>> session = Session();
   // Nor is one that another process uses.
-  const bool unknown =
-      session.status().code() == StatusCode::kBusy || session.status().IsCutShort();
-  if (unknown) return ToVtab(session.status());
+  if (session.status().code() == StatusCode::kBusy) {
+    return ToVtab(connection().RefuseDrop(session.status()));
+  }
+  if (session.status().IsCutShort()) return ToVtab(session.status());
   if (Status status = connection().JoinTransaction(); !status.ok()) return ToVtab(status);
   if (Status status = config.Drop(); !status.ok()) return ToVtab(status);
   if (session.ok()) connection().schema_changes().LogDropped((*session)->identity());

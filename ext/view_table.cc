@@ -172,7 +172,8 @@ Status ViewTable::DropView() {
   // Where the log can be opened, so that the commit removes the index there; not under the feet of
   // another process.
   const Status open = Session().status();
-  if (open.code() == StatusCode::kBusy || open.IsCutShort()) return open;
+  if (open.code() == StatusCode::kBusy) return connection().RefuseDrop(open);
+  if (open.IsCutShort()) return open;
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RemoveView(name().table));
   connection().schema_changes().ViewDropped(settings->identity, *id,
@@ -224,7 +225,7 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   // A fingerprint is no proof; the cursor relies on the columns.
   const ViewDefinition known = view->definition();
   if (known.Fingerprint() != definition_.Fingerprint() || known.columns != definition_.columns ||
-      known.key_columns != definition_.key_columns) {
+      known.key_columns != definition_.key_columns || known.reduce != definition_.reduce) {
     return Status::Corruption("the log " + log().table + " has another definition of the view " +
                               name().table + ": drop and create it");
   }

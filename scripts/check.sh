@@ -22,7 +22,7 @@ and tells at the end:
 
 FUZZ_SECONDS is the time for each fuzzer (60). FUZZERS and FILES, lists of names, limit fuzz, and tidy and
 cppcheck, to these. What a fuzzer finds is in build-fuzz/findings, what it came by in build-fuzz/corpus;
-build-fuzz/fuzz_<name> <file> runs it again.
+build-fuzz/tests/fuzz/fuzz_<name> <file> runs it again.
 USAGE
 }
 

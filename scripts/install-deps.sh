@@ -23,7 +23,7 @@ test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev make
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
 command -v npm > /dev/null || test+=(nodejs node-sqlite3)
 clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
-check=("${test[@]}" clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck valgrind)
+check=("${test[@]}" clang-format clang-tidy libclang-rt-dev cppcheck shellcheck valgrind)
 bench=("${demo[@]}" libbenchmark-dev python3)
 
 # The clients from npm: not tried where npm is missing.

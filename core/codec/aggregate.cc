@@ -8,19 +8,28 @@
 
 namespace streamview {
 
+namespace {
+
+// Counts of a damaged index may be anything: adding them up must not be undefined.
+int64_t AddCounts(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
+}  // namespace
+
 void Aggregate::AddReals(uint32_t column, int64_t n) {
   const auto at = std::lower_bound(reals.begin(), reals.end(), column,
                                    [](const RealCount& r, uint32_t c) { return r.column < c; });
   if (at == reals.end() || at->column != column) {
     reals.insert(at, {column, n});
-  } else if ((at->count += n) == 0) {
+  } else if ((at->count = AddCounts(at->count, n)) == 0) {
     reals.erase(at);
   }
 }
 
 void Aggregate::AddRow(uint64_t real_columns, const ValueView& value, size_t kept, bool subtract) {
   const int64_t n = subtract ? -1 : 1;
-  count += n;
+  count = AddCounts(count, n);
   for (uint64_t rest = real_columns; rest != 0; rest &= rest - 1) {
     AddReals(static_cast<uint32_t>(std::countr_zero(rest)), n);
   }
@@ -29,7 +38,7 @@ void Aggregate::AddRow(uint64_t real_columns, const ValueView& value, size_t kep
 }
 
 void Aggregate::Add(const Aggregate& other) {
-  count += other.count;
+  count = AddCounts(count, other.count);
   for (const RealCount& r : other.reals) AddReals(r.column, r.count);
   if (sums.size() < other.sums.size()) sums.resize(other.sums.size());
   for (size_t i = 0; i < other.sums.size(); i++) sums[i].Add(other.sums[i]);

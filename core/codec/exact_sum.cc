@@ -172,7 +172,8 @@ bool ExactSum::ReadFrom(std::string_view* input) {
   constexpr int kLimbBytes = kLimbBits / 8;
   const int from = static_cast<int>(first), end = from + static_cast<int>(size);
   low_ = FloorDiv(from, kLimbBytes);
-  limbs_.resize(static_cast<size_t>(FloorDiv(end - 1, kLimbBytes) - low_ + 1));
+  const int limbs = FloorDiv(end - 1, kLimbBytes) - low_ + 1;
+  limbs_.resize(static_cast<size_t>(limbs));
   for (int i = from; i < end; i++) {
     const auto byte = static_cast<uint8_t>((*input)[static_cast<size_t>(end - 1 - i)]);
     const int at = i - low_ * kLimbBytes;

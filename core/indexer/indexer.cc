@@ -30,6 +30,15 @@ void LowerPriority() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
 }
 
+// What is thrown is most likely for want of memory: it is tried again.
+Status TryApply(ViewIndex& index, const EntryBatch& batch) {
+  try {
+    return index.Apply(batch);
+  } catch (...) {
+    return Status::NoMemory();
+  }
+}
+
 // A reader that is at it lets go after its slice; one that is slow must not hold up the other
 // views.
 WaitOptions ShortWait() {
@@ -169,7 +178,7 @@ size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first,
     ViewIndex& index = *followers[i].index;
     if (!index.turn().Take(ShortWait()).ok()) continue;
     TurnHolder holder(index.turn());
-    Note(&index, index.Apply(batch), ok);  // one view's trouble is not the others'
+    Note(&index, TryApply(index, batch), ok);  // one view's trouble is not the others'
   }
   if (!status.ok()) {
     for (size_t i = first; i < end; i++) Note(followers[i].index.get(), status, ok);

@@ -34,11 +34,15 @@ void BackgroundError::Unpause() {
   if (paused_.exchange(false)) db_.load()->ContinueBackgroundWork().PermitUncheckedError();
 }
 
-Status BackgroundError::AwaitFlush(rocksdb::ColumnFamilyHandle* family) {
-  uint64_t left = 0;
-  while (
-      db_.load()->GetIntProperty(family, rocksdb::DB::Properties::kNumImmutableMemTable, &left) &&
-      left > 0) {
+Status BackgroundError::AwaitFlush(rocksdb::ColumnFamilyHandle* family,
+                                   const std::function<bool()>& need_not) {
+  const auto is_left = [&] {
+    uint64_t left = 0;
+    return db_.load()->GetIntProperty(family, rocksdb::DB::Properties::kNumImmutableMemTable,
+                                      &left) &&
+           left > 0;
+  };
+  while (is_left() && !need_not()) {
     MutexLock lock(mutex_);
     if (!status_.ok()) return status_;
     changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kPoll);

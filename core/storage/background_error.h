@@ -13,6 +13,7 @@
 #include <rocksdb/listener.h>
 
 #include <atomic>
+#include <functional>
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
@@ -34,8 +35,10 @@ class BackgroundError final : public rocksdb::EventListener {
   // Whether an error of the write-ahead log stops RocksDB. By default it does not: whoever writes
   // is told, and the indexes, which do not use the log, go on.
   void set_wal_errors_stop(bool stop) { wal_errors_stop_.store(stop); }
-  // Returns when the family has been flushed, as far as it was to be, or with the error.
-  Status AwaitFlush(rocksdb::ColumnFamilyHandle* family) EXCLUDES(mutex_);
+  // Returns when the family has been flushed, as far as it was to be, or need not be any more, or with
+  // the error. `need_not` is called with no lock held.
+  Status AwaitFlush(rocksdb::ColumnFamilyHandle* family, const std::function<bool()>& need_not)
+      EXCLUDES(mutex_);
 
   // --- for RocksDB
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;

@@ -42,7 +42,8 @@ Status CannotWrite(const std::string& directory, const Status& why) {
 
 // Reads "title, format=N, id=HEX", a line each.
 Status ParseMarker(const std::string& directory, std::string* log_id) {
-  std::istringstream file(ReadSmallFile(MarkerPath(directory)));
+  const Result<std::string> marker = ReadSmallFile(MarkerPath(directory));
+  std::istringstream file(marker.ok() ? *marker : "");
   std::string title, format, id;
   if (!std::getline(file, title) || !std::getline(file, format) || !std::getline(file, id) ||
       title != kMarkerTitle || format.rfind("format=", 0) != 0 || id.rfind("id=", 0) != 0) {

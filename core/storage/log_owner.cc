@@ -25,7 +25,9 @@ std::string Owner(const std::string& directory, const std::string& database) {
 }  // namespace
 
 Status CheckOwner(const std::string& directory, const std::string& database) {
-  const std::string known = ReadSmallFile(PathOf(directory));
+  const Result<std::string> read = ReadSmallFile(PathOf(directory));
+  if (!read.ok()) return Status::CannotOpen(PathOf(directory) + ": " + read.status().message());
+  const std::string& known = *read;
   const size_t first = known.find('\n');
   const size_t second = first == std::string::npos ? first : known.find('\n', first + 1);
   if (second == std::string::npos) return Status::Ok();
@@ -48,7 +50,8 @@ Status CheckOwner(const std::string& directory, const std::string& database) {
 
 Status NoteOwner(const std::string& directory, const std::string& database) {
   const std::string owner = Owner(directory, database);
-  if (ReadSmallFile(PathOf(directory)) == owner) return Status::Ok();
+  const Result<std::string> known = ReadSmallFile(PathOf(directory));
+  if (known.ok() && *known == owner) return Status::Ok();
   Status written = ReplaceFile(PathOf(directory), owner);
   if (written.ok()) written = SyncDirectory(directory);
   return written.WithContext("noting the owner of log directory " + directory);

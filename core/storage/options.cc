@@ -15,6 +15,7 @@ namespace streamview {
 
 namespace {
 
+constexpr size_t kKiB = 1 << 10;
 constexpr size_t kMiB = 1u << 20;
 constexpr size_t kBlockCacheBytes = 64 * kMiB;
 constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families together
@@ -91,7 +92,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
   options.compression = rocksdb::kLZ4Compression;
   if (name == "log") {
     // Read in order or by known sequence numbers, and large: big blocks, and zstd once it is cold.
-    table.block_size = 16 * 1024;
+    table.block_size = 16 * kKiB;
     table.filter_policy.reset();
     options.write_buffer_size = 16 * kMiB;
     // Appends wait for the flush of the one before the last: what comes faster than the disk takes

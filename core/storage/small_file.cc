@@ -11,7 +11,7 @@ namespace streamview {
 
 namespace {
 
-constexpr size_t kMaxBytes = 16 * 1024;
+constexpr size_t kMaxBytes = size_t{16} << 10;
 
 Status LastError() {
   return Status::IOError(std::error_code(errno, std::generic_category()).message());
@@ -19,13 +19,15 @@ Status LastError() {
 
 }  // namespace
 
-std::string ReadSmallFile(const std::string& path) {
+Result<std::string> ReadSmallFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return "";
+  if (fd < 0) return errno == ENOENT ? Result<std::string>(std::string()) : LastError();
   std::string bytes(kMaxBytes, '\0');
   const ssize_t size = ::read(fd, bytes.data(), bytes.size());
+  const Status read = size < 0 ? LastError() : Status::Ok();
   ::close(fd);
-  bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  SV_RETURN_IF_ERROR(read);
+  bytes.resize(static_cast<size_t>(size));
   return bytes;
 }
 

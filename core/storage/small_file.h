@@ -1,6 +1,6 @@
 // The small text files that a log directory holds beside RocksDB's. None is read or written through a
-// link, or through another name that the file may have: whoever has had a hand in the directory cannot
-// make us write elsewhere.
+// symbolic link, or written through another name that the file may have: whoever has had a hand in the
+// directory cannot make us write elsewhere.
 
 #pragma once
 
@@ -11,8 +11,8 @@
 
 namespace streamview {
 
-// The first 16 KiB of a file; empty where it cannot be read.
-std::string ReadSmallFile(const std::string& path);
+// The first 16 KiB of a file; empty where there is none. Errors: kIOError.
+Result<std::string> ReadSmallFile(const std::string& path);
 
 // Makes a file, synced. On error there is none. Errors: kIOError, also where there is one already.
 Status WriteNewFile(const std::string& path, std::string_view bytes);

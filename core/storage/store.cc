@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -45,7 +46,8 @@ void RemoveBuildingFiles(rocksdb::DB* db, const std::string& directory) {
   db->GetEnv()->GetChildren(directory, &files).PermitUncheckedError();
   for (const std::string& file : files) {
     if (file.rfind(kBuildingPrefix, 0) != 0) continue;
-    db->GetEnv()->DeleteFile(directory + "/" + file).PermitUncheckedError();
+    const std::string path = std::filesystem::path(directory) / file;
+    db->GetEnv()->DeleteFile(path).PermitUncheckedError();
   }
 }
 
@@ -135,6 +137,7 @@ Status Store::OpenDatabase(const StoreOptions& options) {
     if (std::find(names.begin(), names.end(), own) == names.end()) names.emplace_back(own);
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
   std::map<std::string, std::shared_ptr<DropSlot>> drop_slots;
   for (const std::string& name : names) {
     descriptors.emplace_back(name, OptionsOf(name, &drop_slots[name]));
@@ -157,9 +160,9 @@ Status Store::OpenDatabase(const StoreOptions& options) {
   RemoveBuildingFiles(db, directory);
 
   MutexLock lock(mutex_);
-  names_.insert(names.begin(), names.end());
   for (rocksdb::ColumnFamilyHandle* handle : handles) {
     const std::string name = handle->GetName();
+    names_[name] = handle->GetID();
     auto family = std::make_unique<ColumnFamily>(db, handle, drop_slots[name]);
     if (name == "default") {
       meta_ = std::move(family);
@@ -220,7 +223,7 @@ Result<std::shared_ptr<ColumnFamily>> Store::CreateViewFamily(const std::string&
   rocksdb::ColumnFamilyHandle* handle = nullptr;
   SV_RETURN_IF_ERROR(
       FromRocks(db_->CreateColumnFamily(options, name, &handle), "creating column family " + name));
-  names_.insert(name);
+  names_[name] = handle->GetID();
   return std::make_shared<ColumnFamily>(db_.get(), handle, std::move(drop_slot));
 }
 
@@ -361,7 +364,14 @@ Status Store::Flush(rocksdb::ColumnFamilyHandle* family) {
   SV_RETURN_IF_ERROR(
       Written(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName()));
   // Once resumed, RocksDB 7.8 takes itself for stopped in this, and returns before it has flushed.
-  return background_error_->AwaitFlush(family);
+  // It never flushes one that is dropped meanwhile.
+  return background_error_->AwaitFlush(family, [this, family] { return IsDropped(family); });
+}
+
+bool Store::IsDropped(rocksdb::ColumnFamilyHandle* family) const {
+  MutexLock lock(mutex_);
+  const auto found = names_.find(family->GetName());
+  return found == names_.end() || found->second != family->GetID();
 }
 
 Status Store::Compact(rocksdb::ColumnFamilyHandle* family) {

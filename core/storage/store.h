@@ -13,8 +13,8 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
-#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -119,6 +119,7 @@ class Store {
   uint64_t BytesOnDisk(rocksdb::ColumnFamilyHandle* family) const;
 
  private:
+  bool IsDropped(rocksdb::ColumnFamilyHandle* family) const EXCLUDES(mutex_);
   Store() = default;
   Status OpenDatabase(const StoreOptions& options);
   bool HasRoom() const;
@@ -146,8 +147,9 @@ class Store {
   // Held while the write-ahead log is written, if only to memory: RocksDB asserts that nobody
   // appends to a file that has failed.
   Mutex wal_mutex_;
-  Mutex mutex_;
-  std::set<std::string> names_ GUARDED_BY(mutex_);  // of all column families
+  mutable Mutex mutex_;
+  // Of all column families, with RocksDB's number, which is never used again.
+  std::map<std::string, uint32_t> names_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<ColumnFamily>> found_views_ GUARDED_BY(mutex_);
 };
 

@@ -6,6 +6,12 @@
 
 namespace streamview {
 
+Status CheckColumns(size_t emitted, size_t expected) {
+  if (emitted == expected) return Status::Ok();
+  return Status::InvalidArgument("the map emits a row of " + std::to_string(emitted) +
+                                 " columns, and the view has " + std::to_string(expected));
+}
+
 Status CheckEmission(size_t emitted, std::span<const ValueView> key_columns) {
   if (emitted >= kMaxEmissionsPerEntry) {
     return Status::Constraint("the map emits more than " + std::to_string(kMaxEmissionsPerEntry) +

@@ -10,6 +10,8 @@
 
 namespace streamview {
 
+// A mapper of the program's own may be of another view than it says. Errors: kInvalidArgument.
+Status CheckColumns(size_t emitted, size_t expected);
 // Of a row with these key columns, where the entry has emitted `emitted` before.
 Status CheckEmission(size_t emitted, std::span<const ValueView> key_columns);
 // Of an entry that has emitted so many bytes.

@@ -31,7 +31,7 @@ class Mapper {
   virtual ~Mapper() = default;
   // An error means that this entry cannot be mapped; its message is kept for the user. Rows emitted
   // before the error are dropped. kNoMemory and kInterrupted are not blamed on the entry: the
-  // engine tries again later.
+  // engine tries again later. Must not throw, but for std::bad_alloc.
   virtual Status Map(const Entry& entry, Emitter& emitter) = 0;
 };
 

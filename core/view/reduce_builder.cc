@@ -39,6 +39,7 @@ void ReduceBuilder::Clear() {
 }
 
 Status ReduceBuilder::Emit(std::span<const ValueView> row) {
+  SV_RETURN_IF_ERROR(CheckColumns(row.size(), columns_));
   const auto key_columns = row.first(key_columns_);
   SV_RETURN_IF_ERROR(CheckEmission(emissions_.size() - first_emission_, key_columns));
   Emission e{arena_.size(), 0, 0, ValueView(), subtract_};

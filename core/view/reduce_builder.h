@@ -25,7 +25,9 @@ inline constexpr std::string_view kFirstReduceRow = "\3";
 class ReduceBuilder final : public Emitter {
  public:
   explicit ReduceBuilder(const ViewDefinition& definition)
-      : reduce_(definition.reduce), key_columns_(definition.key_columns) {}
+      : reduce_(definition.reduce),
+        columns_(definition.columns.size()),
+        key_columns_(definition.key_columns) {}
 
   // Adds the rows that `mapper` emits for an entry, or takes them out; none for a tombstone, and
   // none where it fails: then false, with *why saying so. Errors: those that say nothing about the
@@ -53,6 +55,7 @@ class ReduceBuilder final : public Emitter {
   Status CheckValue(const ValueView& value) const;
 
   const Reduce reduce_;
+  const size_t columns_;
   const size_t key_columns_;
   std::string arena_;
   std::vector<Emission> emissions_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/sort/spreadsort/string_sort.hpp>
-#include <cassert>
 #include <numeric>
 
 #include "core/codec/index_entry.h"
@@ -41,7 +40,7 @@ void RowBuilder::BeginEntry(const Entry& entry) {
 }
 
 Status RowBuilder::Emit(std::span<const ValueView> row) {
-  assert(row.size() == columns_);
+  SV_RETURN_IF_ERROR(CheckColumns(row.size(), columns_));
   const auto key_columns = row.first(key_columns_);
   SV_RETURN_IF_ERROR(CheckEmission(emissions_.size(), key_columns));
   Emission e{};

@@ -224,7 +224,10 @@ void ViewIndex::NoteProgress(Seq upto) {
 
 void ViewIndex::PublishAgain() {
   // In the middle of a transaction a new snapshot would show a part of it.
-  if (working_->seq == state()->seq) Publish(std::make_shared<State>(*state()));
+  if (working_->seq != state()->seq) return;
+  // The old one must go: its snapshot holds on to all that was deleted since.
+  working_ = std::make_shared<State>(*state());
+  Publish(working_);
 }
 
 DropEntry ViewIndex::ForCompaction(uint64_t flushed) {

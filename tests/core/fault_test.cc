@@ -470,6 +470,21 @@ TEST_F(FullDiskTest, ALogHealsWhereTheSyncOfAnEmptyWriteAheadLogFailed) {
   CheckAll(/*crashed=*/false, /*lost_power=*/false);
 }
 
+// RocksDB does not flush the index that the rebuild drops, and does not say so any more either.
+TEST_F(FullDiskTest, AfterHealingAFlushIsNotAwaitedOfAnIndexThatIsDroppedMeanwhile) {
+  options_.background = true;
+  BeginRun();
+  ASSERT_OK(OpenAll());
+  ASSERT_OK(Commit({R"(a={"tags":["x"]})"}, SyncMode::kNormal));
+  disk_->FailAt(FaultOp::kAppend, 1, Repeat::kOnce);
+  EXPECT_EQ(Commit({"b=2"}, SyncMode::kNormal).code(), StatusCode::kIOError);
+  for (int i = 0; i < 60; i++) {
+    ASSERT_OK(Commit({R"(c={"tags":["x"]})"}, SyncMode::kNormal));
+    ASSERT_OK(view_->Rebuild({}));
+    ASSERT_OK(view_->Optimize({}));
+  }
+}
+
 // The flush of one column family may be done then, and that of another not.
 TEST_F(FullDiskTest, AProcessMayDieInTheMiddleOfHealing) {
   bool healed = false;

@@ -132,6 +132,22 @@ TEST_F(StandaloneTest, AMapperOfTheProgramMakesTheRows) {
   EXPECT_EQ(view->definition().ToDisplay(), "log=\"\", mapper=value");
 }
 
+TEST_F(StandaloneTest, ARowOfAnotherViewsColumnsIsAMapError) {
+  OpenAgain();
+  for (const Reduce reduce : {Reduce::kNone, Reduce::kCount}) {
+    ViewDefinition definition = ByValue();
+    definition.name = "wide" + std::string(ReduceName(reduce));
+    definition.columns = {"value", "source", "more"};
+    definition.reduce = reduce;
+    const auto view = Must(DefineView(engine_.get(), definition));
+    Put("a", "x");
+    ASSERT_OK(view->AdvanceTo(engine_->Head(), WaitOptions()).status());
+    const std::vector<MapError> errors = Must(view->ListErrors(0, 1));
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_THAT(errors.front().message, HasSubstr("a row of 2 columns, and the view has 3"));
+  }
+}
+
 TEST_F(StandaloneTest, AViewIsFoundAgainWithItsRows) {
   OpenAgain();
   const std::string id = Must(DefineView(engine_.get(), ByValue()))->id();

@@ -180,6 +180,13 @@ TEST_F(DocsTest, AsOfGivesTheDocumentsAsTheyWere) {
               ElementsAre("'a'", "'b'"));
 }
 
+TEST_F(DocsTest, AsOfIsNoColumnToCompareWith) {
+  for (const char* where : {"as_of < 2", "as_of BETWEEN 1 AND 2", "1 <= as_of"}) {
+    EXPECT_THAT(db_->Try(std::string("SELECT * FROM assets WHERE ") + where),
+                Fails(SQLITE_ERROR, HasSubstr("takes = only")));
+  }
+}
+
 TEST_F(DocsTest, AsOfMustBeACommittedEntry) {
   Put("a", "1");
   EXPECT_THAT(db_->Try("SELECT * FROM assets WHERE as_of = 2"),

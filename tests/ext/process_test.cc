@@ -74,7 +74,8 @@ TEST_F(ProcessTest, ASecondProcessCannotDropWhatTheHolderUses) {
   ChildProcess holder("hold", {path_});
   ASSERT_EQ(holder.ReadLine(), "holding");
   db_ = Connect();
-  EXPECT_THAT(db_->Try("DROP TABLE view_tags"), Fails(SQLITE_BUSY, _));
+  EXPECT_THAT(db_->Try("DROP TABLE view_tags"),
+              Fails(SQLITE_BUSY, HasSubstr("is held by process")));
   holder.CloseInput();
   ASSERT_EQ(holder.Wait(), 0);
   EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'from the holder'"));

@@ -1,8 +1,9 @@
 // sv_tail: what comes, as it comes.
 
-#include <atomic>
 #include <chrono>
+#include <future>
 #include <map>
+#include <memory>
 #include <thread>
 
 #include "tests/ext/testing/fixture.h"
@@ -50,12 +51,12 @@ class TailTest : public DatabaseTest {
   // A tail on another connection that has given one row, and waits for the next, or is about to.
   // `sql` begins with what is there. Returns how it ends.
   void RunWaiting(const std::string& sql, Outcome* outcome) {
-    std::atomic<bool> began = false;
-    InThread([&began, sql, outcome](Database& db) {
+    auto began = std::make_shared<std::promise<void>>();  // also kept where nothing begins
+    std::future<void> begun = began->get_future();
+    InThread([began = std::move(began), sql, outcome](Database& db) {
       Statement tail(db, sql);
       EXPECT_TRUE(tail.Step());
-      began = true;
-      began.notify_all();
+      began->set_value();
       try {
         while (tail.Step()) outcome->rows.push_back(tail.row());
       } catch (const SqlError& e) {
@@ -63,7 +64,7 @@ class TailTest : public DatabaseTest {
         outcome->message = e.what();
       }
     });
-    began.wait(false);
+    begun.wait();
   }
 
  private:
@@ -334,7 +335,7 @@ TEST_F(TailTest, ADocumentThatTheMapFailsOnHasNoRows) {
               ElementsAre("1|'emit'|'x'|NULL", "2|'withdraw'|'x'|NULL", "3|'emit'|'x'|NULL"));
 }
 
-TEST_F(TailTest, OfAViewThatStopsGivesWhatItHasAndThenTheError) {
+TEST_F(TailTest, OfAViewThatHasStoppedSaysWhy) {
   db_->Run(
       "CREATE VIRTUAL TABLE strict USING sv_view(log = events, emit = '$.tags[*]', "
       "on_error = stop)");
