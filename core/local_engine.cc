@@ -89,6 +89,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   context.mapper_factory = options.mapper_factory;
   context.background = options.background;
   context.wake = [indexer] { indexer->Wake(); };
+  context.views = [self] { return self->LocalViews(); };
   engine->log_->set_on_publish(context.wake);
   SV_RETURN_IF_ERROR(engine->RestoreViews(options.view_ids));
   if (options.background) engine->indexer_->Start();

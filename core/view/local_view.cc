@@ -293,8 +293,19 @@ Status LocalView::Optimize(const WaitOptions& wait) {
     Status status = index->AdvanceTo(head, wait);
     if (status.ok()) status = index->Sweep(wait);
     if (status.ok()) status = index->Flush();
+    // RocksDB keeps what is deleted for the snapshots of other column families, too.
+    if (status.ok()) status = RefreshAll(wait);
     if (status.ok()) status = index->Compact();
     if (!status.ok() && !index->retired()) return status;
+  }
+  return Status::Ok();
+}
+
+Status LocalView::RefreshAll(const WaitOptions& wait) const {
+  for (const std::shared_ptr<LocalView>& view : context_->views()) {
+    for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) {
+      SV_RETURN_IF_ERROR(index->Refresh(wait));
+    }
   }
   return Status::Ok();
 }

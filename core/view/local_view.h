@@ -21,6 +21,8 @@
 namespace streamview {
 
 // What views share with their engine. Outlives them.
+class LocalView;
+
 struct ViewContext {
   Store* store = nullptr;
   Log* log = nullptr;
@@ -30,6 +32,7 @@ struct ViewContext {
   ProcessMark process;
   bool background = true;      // somebody calls SettleRebuild
   std::function<void()> wake;  // there is work for whoever advances views
+  std::function<std::vector<std::shared_ptr<LocalView>>()> views;  // all of the log
 };
 
 class LocalView final : public View {
@@ -79,6 +82,7 @@ class LocalView final : public View {
   Status SaveEntry() REQUIRES(admin_mutex_);
   Status DiscardBuilding() REQUIRES(admin_mutex_);
   Status ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) REQUIRES(admin_mutex_);
+  Status RefreshAll(const WaitOptions& wait) const;
   Status RetireAndDrop(const std::shared_ptr<ViewIndex>& index);
   // The index that answers, advanced to `seq`; follows replacements on the way.
   Result<std::shared_ptr<ViewIndex>> Advance(Seq seq, const WaitOptions& wait);

@@ -298,6 +298,13 @@ Status ViewIndex::DeleteDead(const std::vector<std::string>& keys) {
   return Status::Ok();
 }
 
+Status ViewIndex::Refresh(const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(turn_.Take(wait));
+  TurnHolder holder(turn_);
+  if (!retired()) PublishAgain();
+  return Status::Ok();
+}
+
 Status ViewIndex::Sweep(const WaitOptions& wait) {
   const std::shared_ptr<const State> now = state();
   const DropEntry dead = Dead(now->superseded);

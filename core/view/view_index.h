@@ -114,6 +114,8 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   // Deletes those that are still dead: a document may have emitted the same key again. REQUIRES:
   // the caller has the turn.
   Status Repair();
+  // Publishes the present state anew, with a snapshot that holds on to nothing that was deleted before.
+  Status Refresh(const WaitOptions& wait);
   // Deletes all dead entries, a slice at a time, so that others get the turn in between.
   Status Sweep(const WaitOptions& wait);
   // DropPolicy: what a compaction may leave out.
