@@ -48,7 +48,10 @@ void NeverStall(rocksdb::ColumnFamilyOptions* options) {
 
 SharedBuffers NewSharedBuffers() {
   SharedBuffers shared;
-  shared.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  // Few shards: a block that is larger than its shard is not kept at all, and the filter of a file with a
+  // million documents is of more than a megabyte.
+  constexpr int kShardBits = 2;
+  shared.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes, kShardBits);
   shared.write_buffers = std::make_shared<rocksdb::WriteBufferManager>(kWriteBufferBytes);
   return shared;
 }
@@ -88,12 +91,10 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.format_version = 5;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   options.compression = rocksdb::kLZ4Compression;
   if (name == "log") {
     // Read in order or by known sequence numbers, and large: big blocks, and zstd once it is cold.
     table.block_size = 16 * kKiB;
-    table.filter_policy.reset();
     options.write_buffer_size = 16 * kMiB;
     // Appends wait for the flush of the one before the last: what comes faster than the disk takes
     // it must not pile up in memory.
@@ -110,6 +111,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const Shared
       // Most documents are new: that the memtable does not have them is told without a search.
       options.memtable_prefix_bloom_size_ratio = 0.05;
       options.memtable_whole_key_filtering = true;
+      table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     } else {
       options.merge_operator = NewAggregateMerge();
       options.max_successive_merges = kMaxSuccessiveMerges;
