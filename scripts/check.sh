@@ -49,7 +49,7 @@ scripts/install-deps.sh check
 
 # Those of the repository, also where it is not under git.
 sources() {
-  find core ext tests bench -type f \( "$@" \) -print | sort
+  find core ext tests bench -name node_modules -prune -o -type f \( "$@" \) -print | sort
 }
 
 # The sources of the product, or FILES.
@@ -81,7 +81,7 @@ check_includes() {
 }
 
 check_shellcheck() {
-  find scripts tests bench -name '*.sh' -print0 | xargs -0 shellcheck .ci/run
+  find scripts tests bench -name node_modules -prune -o -name '*.sh' -print0 | xargs -0 shellcheck .ci/run
 }
 
 check_cppcheck() {
