@@ -146,6 +146,17 @@ class StatementMaker {
   Random& random_;
 };
 
+// The statement as the ordinary table gets it: its index is for unique keys only. With it, SQLite
+// forgets the blobs of `key GLOB 'a*' OR key GLOB 'a*'`, up to 3.54 at least, where it is built with
+// patterns that match blobs.
+std::string WithoutIndex(std::string sql) {
+  for (const std::string table : {" FROM docs", " docs SET"}) {
+    const size_t at = sql.find(table);
+    if (at != std::string::npos) sql.insert(sql.find("docs", at) + 4, " NOT INDEXED");
+  }
+  return sql;
+}
+
 class DocsRandomTest : public DatabaseTest {
  protected:
   DocsRandomTest() {
@@ -157,14 +168,14 @@ class DocsRandomTest : public DatabaseTest {
   bool InTransaction() { return sqlite3_get_autocommit(db_->handle()) == 0; }
 
   void ExpectSame(const std::string& sql) {
-    EXPECT_EQ(db_->Query(sql), plain_.Query(sql)) << sql << "\n" << db_->Plan(sql);
+    EXPECT_EQ(db_->Query(sql), plain_.Query(WithoutIndex(sql))) << sql << "\n" << db_->Plan(sql);
   }
 
   void RunOnBoth(const RandomStatement& statement) {
     SCOPED_TRACE(statement.sql);
     if (statement.order_matters) NumberRowsByKey();
     const Outcome actual = db_->Try(statement.sql);
-    const Outcome expected = plain_.Try(statement.sql);
+    const Outcome expected = plain_.Try(WithoutIndex(statement.sql));
     EXPECT_EQ(actual.code, expected.code) << actual;
     EXPECT_EQ(actual.message.substr(0, expected.message.size()), expected.message);
     EXPECT_EQ(InTransaction(), sqlite3_get_autocommit(plain_.handle()) == 0);
