@@ -155,7 +155,11 @@ StatusCode CodeFromSqlite(int code) {
 }
 
 Status StatusFromSqlite(sqlite3* db, int code) {
-  return Status(CodeFromSqlite(code), sqlite3_errmsg(db));
+  const std::string message = sqlite3_errmsg(db);
+  // An interrupt that SQLite meets while it declares the columns of a virtual table, one of its own
+  // among them, comes as SQLITE_ERROR.
+  if (code == SQLITE_ERROR && message == sqlite3_errstr(SQLITE_INTERRUPT)) code = SQLITE_INTERRUPT;
+  return Status(CodeFromSqlite(code), message);
 }
 
 char* CopyMessage(const Status& status) {

@@ -15,7 +15,7 @@ inline sqlite_vtab::Status ToVtab(const Status& status) {
 
 // What a call of SQLite's API has returned, with the connection's message for it.
 inline sqlite_vtab::Status VtabError(sqlite3* db, int code) {
-  return {code, code == SQLITE_OK ? "" : sqlite3_errmsg(db)};
+  return code == SQLITE_OK ? sqlite_vtab::Status{} : ToVtab(StatusFromSqlite(db, code));
 }
 
 }  // namespace streamview
