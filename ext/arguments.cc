@@ -28,6 +28,20 @@ Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* arg
   return std::optional<std::string>(std::string(value.bytes()));
 }
 
+ArgumentUse UseArgument(sqlite_vtab::IndexInfo& info, int column) {
+  std::optional<sqlite_vtab::Constraint> argument;
+  bool is_given = false;
+  for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
+    if (constraint.op() != SQLITE_INDEX_CONSTRAINT_EQ || constraint.column() != column) continue;
+    is_given = true;
+    if (constraint.usable()) argument = constraint;
+  }
+  if (!is_given) return ArgumentUse::kAbsent;
+  if (!argument) return ArgumentUse::kUnusable;
+  info.Use(*argument, sqlite_vtab::Omit::kYes);
+  return ArgumentUse::kUsed;
+}
+
 WaitOptions::Clock::time_point DeadlineAfter(int64_t timeout_ms) {
   // A century is as good as any longer time, and does not overflow the clock.
   constexpr int64_t kCentury = int64_t{100} * 365 * 24 * 3600 * 1000;

@@ -9,6 +9,7 @@
 #include "core/base/status.h"
 #include "core/base/wait.h"
 #include "ext/sqlite_api.h"
+#include "ext/sqlite_vtab/vtab.hpp"
 
 namespace streamview {
 
@@ -18,6 +19,14 @@ Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argu
 
 // The name of a table; NULL: nothing. Errors: the same.
 Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* argument);
+
+// How a query gives an argument of a table-valued function, as an equality with its hidden column.
+enum class ArgumentUse {
+  kAbsent,
+  kUnusable,  // not in the plan that is asked about: SQLite must find another one
+  kUsed,      // it is the next argument of Filter
+};
+ArgumentUse UseArgument(sqlite_vtab::IndexInfo& info, int column);
 
 // The end of a wait of so many milliseconds that begins now.
 WaitOptions::Clock::time_point DeadlineAfter(int64_t timeout_ms);

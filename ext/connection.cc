@@ -22,10 +22,6 @@ Result<std::unique_ptr<Mapper>> NewMapper(const ViewDefinition& definition) {
                                  " has a mapper of the program that made it");
 }
 
-bool SameName(const std::string& a, const std::string& b) {
-  return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
-}
-
 // Whether SQLite's mutexes are real: they are not in a library built without threads, nor where the
 // host asked for SQLITE_CONFIG_SINGLETHREAD, which sqlite3_threadsafe() does not tell. Dynamic
 // mutexes that do nothing are all the same one.

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "ext/arguments.h"
 #include "ext/sqlite_vtab/vtab.hpp"
 #include "ext/values.h"
 #include "ext/vtab_status.h"
@@ -78,21 +79,13 @@ class HistoryTable : public sqlite_vtab::Table {
 //
 //   costs   a document has few versions
 VtabStatus HistoryTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
-  const std::vector<sqlite_vtab::Constraint> constraints = info.constraints();
   for (const int column : {kLog, kDocument}) {
-    std::optional<sqlite_vtab::Constraint> argument;
-    bool is_given = false;
-    for (const sqlite_vtab::Constraint& constraint : constraints) {
-      if (constraint.op() != SQLITE_INDEX_CONSTRAINT_EQ || constraint.column() != column) continue;
-      is_given = true;
-      if (constraint.usable()) argument = constraint;
-    }
-    if (!is_given) {
+    const ArgumentUse use = UseArgument(info, column);
+    if (use == ArgumentUse::kAbsent) {
       return {SQLITE_ERROR,
               "sv_history needs the name of a log and a key: sv_history('events', 'asset/1')"};
     }
-    if (!argument) return {SQLITE_CONSTRAINT, ""};
-    info.Use(*argument, sqlite_vtab::Omit::kYes);
+    if (use == ArgumentUse::kUnusable) return {SQLITE_CONSTRAINT, ""};
   }
   info.SetEstimates(/*cost=*/100, /*rows=*/10);
   const std::vector<sqlite_vtab::OrderTerm> order = info.order_by();

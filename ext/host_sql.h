@@ -23,6 +23,8 @@ struct TableName {
   std::string table;
 };
 
+// Whether SQLite takes the names for the same.
+bool SameName(const std::string& a, const std::string& b);
 // "a""b", for use in SQL.
 std::string QuoteIdentifier(std::string_view name);
 // "main"."events", for use in SQL.

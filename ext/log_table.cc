@@ -73,7 +73,7 @@ VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args) {
 
 Status CheckName(const std::string& name) {
   for (const char* column : kColumnNames) {
-    if (sqlite3_stricmp(column, name.c_str()) == 0) {
+    if (SameName(column, name)) {
       return Status::InvalidArgument("a log cannot be called \"" + name +
                                      "\": that is the name of one of its columns");
     }

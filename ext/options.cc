@@ -10,9 +10,6 @@ namespace streamview {
 
 namespace {
 
-// The most key columns that the format of an index has room for (docs/format.md).
-constexpr int64_t kMaxKeys = 62;
-
 // Character classes as SQLite's tokenizer has them: ASCII, whatever the locale.
 bool IsSpace(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
@@ -291,7 +288,7 @@ Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments) {
   SV_ASSIGN_OR_RETURN(definition.log_name, RequireLog(given, "sv_view"));
   SV_RETURN_IF_ERROR(ParseMap(given, definition));
   if (const std::string* keys = given.Find("keys")) {
-    SV_ASSIGN_OR_RETURN(const int64_t n, ParseInteger("keys", *keys, 1, kMaxKeys));
+    SV_ASSIGN_OR_RETURN(const int64_t n, ParseInteger("keys", *keys, 1, int64_t{kMaxKeyColumns}));
     definition.key_columns = static_cast<uint32_t>(n);
   }
   if (const std::string* reduce = given.Find("reduce")) {

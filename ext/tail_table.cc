@@ -124,23 +124,15 @@ class TailTable : public sqlite_vtab::Table {
 //   costs   so high that in a join SQLite looks the rest up for each of its rows: the other way round
 //           would be a tail for each row of the rest
 VtabStatus TailTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
-  const std::vector<sqlite_vtab::Constraint> constraints = info.constraints();
   for (const int column : {kSource, kAfterSeq, kTimeout}) {
-    std::optional<sqlite_vtab::Constraint> argument;
-    bool is_given = false;
-    for (const sqlite_vtab::Constraint& constraint : constraints) {
-      if (constraint.op() != SQLITE_INDEX_CONSTRAINT_EQ || constraint.column() != column) continue;
-      is_given = true;
-      if (constraint.usable()) argument = constraint;
-    }
-    if (!is_given && column == kTimeout) break;
-    if (!is_given) {
+    const ArgumentUse use = UseArgument(info, column);
+    if (use == ArgumentUse::kAbsent && column == kTimeout) break;
+    if (use == ArgumentUse::kAbsent) {
       return {SQLITE_ERROR,
               "sv_tail needs the name of a log or a view, and the seq to go on from: "
               "sv_tail('events', 0)"};
     }
-    if (!argument) return {SQLITE_CONSTRAINT, ""};
-    info.Use(*argument, sqlite_vtab::Omit::kYes);
+    if (use == ArgumentUse::kUnusable) return {SQLITE_CONSTRAINT, ""};
   }
   info.SetEstimates(/*cost=*/1e12, /*rows=*/1'000'000);
   const std::vector<sqlite_vtab::OrderTerm> order = info.order_by();

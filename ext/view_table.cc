@@ -20,10 +20,6 @@ size_t CountExtraColumns(const ViewDefinition& definition) {
   return definition.reduce == Reduce::kNone ? std::size(kExtraColumns) : 0;
 }
 
-bool SameName(const std::string& a, const std::string& b) {
-  return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
-}
-
 IndexColumns MakeIndexColumns(const ViewDefinition& definition) {
   IndexColumns index;
   for (uint32_t i = 0; i < definition.key_columns; i++) index.push_back(static_cast<int>(i));

@@ -14,9 +14,6 @@ namespace {
 constexpr char kOriginDocument = '\x00';  // the key of a document
 constexpr char kOriginEvent = '\x01';     // the sequence number of an event without key
 
-// In the order of the key encoding, which makes a NaN a NULL.
-bool IsReal(const ValueView& v) { return v.type() == ValueType::kReal && !std::isnan(v.real()); }
-
 }  // namespace
 
 void AppendIndexKey(std::string* dst, std::span<const ValueView> key_columns,
@@ -38,8 +35,8 @@ void AppendIndexValue(std::string* dst, Seq seq, uint64_t row,
   assert(!key_columns.empty() && key_columns.size() <= kMaxKeyColumns);
   uint64_t real_mask = 0;
   for (size_t i = 0; i < key_columns.size(); ++i)
-    real_mask |= uint64_t{IsReal(key_columns[i])} << i;
-  real_mask |= uint64_t{IsReal(doc_id)} << key_columns.size();
+    real_mask |= uint64_t{IsRealColumn(key_columns[i])} << i;
+  real_mask |= uint64_t{IsRealColumn(doc_id)} << key_columns.size();
   AppendVarint(dst, seq);
   AppendVarint(dst, row);
   AppendVarint(dst, real_mask);

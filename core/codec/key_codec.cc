@@ -131,6 +131,10 @@ void Unescape(std::string_view raw, std::string* out) {
 
 }  // namespace
 
+bool IsRealColumn(const ValueView& v) {
+  return v.type() == ValueType::kReal && !std::isnan(v.real());
+}
+
 void AppendKeyColumn(std::string* dst, const ValueView& v) {
   switch (v.type()) {
     case ValueType::kNull:

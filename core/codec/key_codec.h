@@ -28,6 +28,9 @@ constexpr char kTagBlob = 0x30;
 
 void AppendKeyColumn(std::string* dst, const ValueView& v);
 
+// Whether the number that stands in the key is REAL: what ReadKeyColumn has to be told.
+bool IsRealColumn(const ValueView& v);
+
 // Removes a column from the front of *input. False where *input does not begin with one; then
 // *input is unspecified.
 [[nodiscard]] bool SkipKeyColumn(std::string_view* input);

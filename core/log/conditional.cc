@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "core/codec/sized_string.h"
 #include "core/codec/varint.h"
 #include "core/storage/rocks.h"
 
@@ -10,14 +11,6 @@ namespace streamview {
 namespace {
 
 constexpr char kConditionalKey[] = "conditional";  // in the metadata
-
-bool ReadText(std::string_view* bytes, std::string* text) {
-  uint64_t size;
-  if (!ReadVarint(bytes, &size) || size > bytes->size()) return false;
-  text->assign(bytes->substr(0, size));
-  bytes->remove_prefix(size);
-  return true;
-}
 
 // Whether `count` entries from `first` on can be those of a transaction; 0 and 0: none.
 bool IsRun(Seq first, uint64_t count) {
@@ -46,7 +39,7 @@ Result<Conditional> LoadConditional(const Store& store) {
   SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's last transaction"));
   std::string_view rest = bytes;
   if (!ReadVarint(&rest, &result.first) || !ReadVarint(&rest, &result.count) ||
-      !ReadText(&rest, &result.token) || !ReadText(&rest, &result.previous) || !rest.empty() ||
+      !ReadString(&rest, &result.token) || !ReadString(&rest, &result.previous) || !rest.empty() ||
       !IsRun(result.first, result.count)) {
     return Status::Corruption("what the log says of its last transaction is malformed");
   }

@@ -1,6 +1,6 @@
 #include "core/view/catalog.h"
 
-#include "core/codec/varint.h"
+#include "core/codec/sized_string.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -9,19 +9,6 @@ namespace {
 
 constexpr char kViewPrefix[] = "view/";
 constexpr char kEntryVersion = 1;
-
-void AppendString(std::string* dst, std::string_view s) {
-  AppendVarint(dst, s.size());
-  dst->append(s);
-}
-
-bool ReadString(std::string_view* input, std::string* s) {
-  uint64_t size;
-  if (!ReadVarint(input, &size) || size > input->size()) return false;
-  s->assign(input->substr(0, size));
-  input->remove_prefix(size);
-  return true;
-}
 
 Status DecodeEntry(std::string_view bytes, CatalogEntry* entry) {
   std::string definition;

@@ -4,18 +4,13 @@
 #include <limits>
 
 #include "core/codec/aggregate.h"
-#include "core/codec/index_entry.h"
+#include "core/codec/sized_string.h"
 #include "core/codec/varint.h"
 
 namespace streamview {
 namespace {
 
 constexpr uint8_t kDefinitionVersion = 1;
-
-void AppendString(std::string* dst, std::string_view s) {
-  AppendVarint(dst, s.size());
-  dst->append(s);
-}
 
 // All fields but the name. The fingerprint is made of these bytes: a field that is added later must
 // add nothing to them where it has the value that older definitions imply.
@@ -38,13 +33,7 @@ void AppendFields(std::string* dst, const ViewDefinition& d) {
 struct FieldReader {
   std::string_view input;
 
-  bool Read(std::string* s) {
-    uint64_t length;
-    if (!ReadVarint(&input, &length) || length > input.size()) return false;
-    s->assign(input.substr(0, length));
-    input.remove_prefix(length);
-    return true;
-  }
+  bool Read(std::string* s) { return ReadString(&input, s); }
 
   bool Read(std::vector<std::string>* list) {
     uint64_t count;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/codec/index_entry.h"
 
 namespace streamview {
 
@@ -31,7 +32,7 @@ struct ViewDefinition {
   std::string value_path;  // kJsonPath; empty: the value is NULL
 
   std::vector<std::string> columns;  // what a map gives, in order; the key columns come first
-  uint32_t key_columns = 1;          // 1 <= key_columns <= columns.size()
+  uint32_t key_columns = 1;          // 1 <= key_columns <= columns.size(), and <= kMaxKeyColumns
   int64_t version = 0;               // the user's own number
   OnError on_error = OnError::kSkip;
   Reduce reduce = Reduce::kNone;  // but for kNone and kCount, of the column after the key columns

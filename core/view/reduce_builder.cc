@@ -6,13 +6,6 @@
 
 namespace streamview {
 
-namespace {
-
-// Of key columns, in the order of the key encoding, which makes a NaN a NULL.
-bool IsReal(const ValueView& v) { return v.type() == ValueType::kReal && !std::isnan(v.real()); }
-
-}  // namespace
-
 std::string ValuesKey(std::string_view row_key) {
   std::string key(1, kValuesPrefix);
   return key.append(row_key);
@@ -46,11 +39,11 @@ Status ReduceBuilder::Emit(std::span<const ValueView> row) {
   if (sums() > 0) {
     e.value = row[key_columns_];
     SV_RETURN_IF_ERROR(CheckValue(e.value));
-    if (IsReal(e.value)) e.reals |= ValueBit();
+    if (IsRealColumn(e.value)) e.reals |= ValueBit();
   }
   for (size_t i = 0; i < key_columns_; i++) {
     AppendKeyColumn(&arena_, key_columns[i]);
-    e.reals |= uint64_t{IsReal(key_columns[i])} << i;
+    e.reals |= uint64_t{IsRealColumn(key_columns[i])} << i;
   }
   e.key_size = arena_.size() - e.key;
   SV_RETURN_IF_ERROR(CheckEmittedBytes(arena_.size() - entry_begin_));

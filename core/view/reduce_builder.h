@@ -19,6 +19,8 @@
 namespace streamview {
 
 inline constexpr char kValuesPrefix = '\2';
+// What an aggregate takes in memory, about, beside its key.
+inline constexpr size_t kBytesOfAnAggregate = 256;
 // Where the keys of rows begin: after those of values.
 inline constexpr std::string_view kFirstReduceRow = "\3";
 
@@ -71,7 +73,6 @@ std::string ValuesKey(std::string_view row_key);
 
 template <typename Map>
 size_t ReduceBuilder::MoveTo(Map* aggregates) {
-  constexpr size_t kBytesOfAnAggregate = 256;  // about, beside the key
   size_t bytes = 0;
   const auto at = [&](std::string_view key) -> Aggregate& {
     const auto [found, is_new] = aggregates->try_emplace(std::string(key));

@@ -55,7 +55,6 @@ class ReduceCheck final : private IndexCheck {
   }
 
   void Expect(const std::string& key, const Aggregate& aggregate) {
-    constexpr size_t kBytesOfAnAggregate = 256;  // about
     const auto [found, is_new] = expected_.try_emplace(key);
     found->second.Add(aggregate);
     if (is_new) bytes_ += key.size() + kBytesOfAnAggregate;
