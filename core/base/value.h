@@ -5,12 +5,16 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace streamview {
+
+// The most key columns of a view: an index entry has a bit mask of them (docs/format.md).
+constexpr size_t kMaxKeyColumns = 62;
 
 // The numbers are part of the on-disk format (docs/format.md); never change one.
 enum class ValueType : uint8_t { kNull = 0, kInteger = 1, kReal = 2, kText = 3, kBlob = 4 };

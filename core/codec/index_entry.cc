@@ -10,6 +10,8 @@
 namespace streamview {
 namespace {
 
+static_assert(kMaxKeyColumns + 1 < 64, "the bit mask has one bit for each, and one for doc_id");
+
 // The origin byte: what doc_id is.
 constexpr char kOriginDocument = '\x00';  // the key of a document
 constexpr char kOriginEvent = '\x01';     // the sequence number of an event without key

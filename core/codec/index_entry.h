@@ -26,9 +26,6 @@ namespace streamview {
 // Part of a view's fingerprint: with another version, views are built anew.
 constexpr uint8_t kIndexEntryVersion = 1;
 
-// The bit mask has one bit more, for doc_id.
-constexpr size_t kMaxKeyColumns = 62;
-
 // REQUIRES: 1 <= key_columns.size() <= kMaxKeyColumns. `is_event`: doc_id is the sequence number of
 // an event without key, so that event 5 and the document with key 5 are different entries.
 void AppendIndexKey(std::string* dst, std::span<const ValueView> key_columns,

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/codec/aggregate.h"
+#include "core/codec/index_entry.h"
 #include "core/codec/sized_string.h"
 #include "core/codec/varint.h"
 

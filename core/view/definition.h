@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/status.h"
-#include "core/codec/index_entry.h"
+#include "core/base/value.h"
 
 namespace streamview {
 

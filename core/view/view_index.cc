@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "core/codec/record.h"
 #include "core/codec/varint.h"
 #include "core/log/log_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
+#include "core/view/map_errors.h"
 #include "core/view/reduce_index.h"
 #include "core/view/row_builder.h"
 #include "core/view/row_index.h"
@@ -22,7 +22,6 @@ constexpr char kReadableFromKey[] = "\0readable_from";
 const rocksdb::Slice kCheckpoint(kCheckpointKey, sizeof(kCheckpointKey) - 1);
 const rocksdb::Slice kReadableFrom(kReadableFromKey, sizeof(kReadableFromKey) - 1);
 const rocksdb::Slice kFailure(kFailureKey, sizeof(kFailureKey) - 1);
-constexpr char kErrorPrefix = '\1';
 
 // How long one Apply may take before others get the turn; one slow entry may exceed it.
 constexpr std::chrono::milliseconds kSlice{20};
@@ -30,23 +29,6 @@ constexpr std::chrono::milliseconds kSlice{20};
 constexpr uint64_t kMaxCounted = 100'000;
 constexpr std::chrono::seconds kIdle{1};
 constexpr size_t kMaxRepairs = 4096;
-// Above this, states that no reader holds any more are looked for.
-constexpr size_t kManyStates = 64;
-
-std::string ErrorKey(Seq seq) {
-  std::string key(1, kErrorPrefix);
-  AppendBigEndian64(&key, seq);
-  return key;
-}
-
-// Errors: kCorruption.
-Status ReadErrorKey(const rocksdb::Slice& key, Seq* seq) {
-  if (key.size() != 1 + sizeof(Seq)) {
-    return Status::Corruption("an error record of the view has a malformed key");
-  }
-  *seq = DecodeBigEndian64(key.data() + 1);
-  return Status::Ok();
-}
 
 std::string VarintBytes(uint64_t v) {
   std::string bytes;
@@ -63,9 +45,7 @@ struct ViewIndex::Pending {
 
   // Notes that the map failed on an entry. Returns false where the index halts there.
   bool AddError(const Entry& entry, const std::string& why, OnError on_error) {
-    std::string stored;
-    AppendTypedValue(&stored, DocId(entry));
-    errors.emplace_back(entry.seq, stored + why);
+    errors.emplace_back(entry.seq, MapErrorValue(DocId(entry), why));
     error_bytes += errors.back().second.size() + sizeof(errors.back());
     last_error = AtEntry(entry, why);
     if (on_error == OnError::kStop) failure = last_error;
@@ -172,21 +152,18 @@ Status ViewIndex::RecoverErrors(State* state) const {
     return FromRocks(read, "reading " + family_->name());
   }
   std::vector<Seq> errors;
-  const std::string prefix(1, kErrorPrefix);
-  std::unique_ptr<rocksdb::Iterator> it(
-      db()->NewIterator(rocksdb::ReadOptions(), family_->handle()));
-  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    Seq seq;
-    SV_RETURN_IF_ERROR(ReadErrorKey(it->key(), &seq));
-    if (seq > log_->head()) return Status::Corruption("the view has an error past the log's end");
-    errors.push_back(seq);
-    if (!state->failure.ok()) continue;
-    std::string_view stored = ToView(it->value());
-    ValueView doc_id;
-    if (ReadTypedValue(&stored, &doc_id)) state->last_error = stored;
+  MapErrorReader reader(db(), *family_, /*snapshot=*/nullptr, /*after=*/0);
+  for (MapError error;;) {
+    SV_ASSIGN_OR_RETURN(const bool found, reader.Next(&error));
+    if (!found) break;
+    if (error.seq > log_->head()) {
+      return Status::Corruption("the view has an error past the log's end");
+    }
+    errors.push_back(error.seq);
+    if (state->failure.ok()) state->last_error = error.message;
   }
   state->errors = SeqSet().With(errors);
-  return FromRocks(it->status(), "reading " + family_->name());
+  return Status::Ok();
 }
 
 std::shared_ptr<const ViewIndex::State> ViewIndex::state() const {
@@ -198,16 +175,8 @@ void ViewIndex::Publish(std::shared_ptr<State> state) {
   state->snapshot = TakeSnapshot(db());
   state->version = next_version_++;
   std::shared_ptr<const State> old;  // released after the lock: it may be the last of its snapshot
+  horizon_.Add(state, state->seq, state->superseded, state->snapshot->GetSequenceNumber());
   MutexLock lock(mutex_);
-  while (!held_.empty() && held_.front().expired()) held_.pop_front();
-  if (held_.size() > kManyStates) {
-    std::erase_if(held_, [](const std::weak_ptr<const State>& held) { return held.expired(); });
-  }
-  held_.push_back(state);
-  if (!candidate_) {
-    candidate_ = std::make_shared<DropPoint>(
-        DropPoint{state->seq, state->superseded, state->snapshot->GetSequenceNumber()});
-  }
   old = std::exchange(state_, std::move(state));
 }
 
@@ -231,24 +200,9 @@ void ViewIndex::PublishAgain() {
 }
 
 DropEntry ViewIndex::ForCompaction(uint64_t flushed) {
-  std::shared_ptr<const DropPoint> point;
-  // Let go after the lock: one may be the last reference to its snapshot.
-  std::vector<std::shared_ptr<const State>> held_states;
-  {
-    MutexLock lock(mutex_);
-    if (candidate_ && candidate_->written <= flushed) {
-      on_disk_ = std::move(candidate_);
-      candidate_ = nullptr;  // the next state to be published
-    }
-    if (!on_disk_) return DropEntry();
-    for (const std::weak_ptr<const State>& weak : held_) {
-      held_states.push_back(weak.lock());
-      const State* const held = held_states.back().get();
-      if (held != nullptr && held->seq < on_disk_->seq) return DropEntry();
-    }
-    point = on_disk_;
-  }
-  DropEntry dead = Dead(point->superseded);
+  const std::shared_ptr<const SeqSet> superseded = horizon_.Droppable(flushed);
+  if (superseded == nullptr) return DropEntry();
+  DropEntry dead = Dead(*superseded);
   if (!dead) return dead;
   return [dead = std::move(dead)](std::string_view key, std::string_view value) {
     return key >= kFirstIndexKey && dead(key, value);
@@ -505,11 +459,11 @@ void ViewIndex::WriteErrors(const State& old, State* state, FamilyWrite* write) 
     if (old.errors.Contains(seq)) gone.push_back(seq);
   }
   std::sort(gone.begin(), gone.end());
-  for (Seq seq : gone) write->Delete(ErrorKey(seq));  // all are before those that follow
+  for (Seq seq : gone) write->Delete(MapErrorKey(seq));  // all are before those that follow
   for (const auto& [seq, stored] : pending_->errors) {
     if (state->superseded.Contains(seq)) continue;
     added.push_back(seq);
-    write->Put(ErrorKey(seq), stored);
+    write->Put(MapErrorKey(seq), stored);
   }
   state->errors = old.errors;
   if (!added.empty()) state->errors = state->errors.With(added);
@@ -517,26 +471,15 @@ void ViewIndex::WriteErrors(const State& old, State* state, FamilyWrite* write) 
 }
 
 Result<std::vector<MapError>> ViewIndex::ListErrors(Seq after, size_t limit) const {
-  std::vector<MapError> errors;
   const std::shared_ptr<const State> now = state();
-  rocksdb::ReadOptions options;
-  options.snapshot = now->snapshot.get();
-  std::unique_ptr<rocksdb::Iterator> it(db()->NewIterator(options, family_->handle()));
-  const std::string prefix(1, kErrorPrefix);
-  for (it->Seek(ErrorKey(after + 1));
-       it->Valid() && it->key().starts_with(prefix) && errors.size() < limit; it->Next()) {
+  MapErrorReader reader(db(), *family_, now->snapshot.get(), after);
+  std::vector<MapError> errors;
+  while (errors.size() < limit) {
     MapError error;
-    SV_RETURN_IF_ERROR(ReadErrorKey(it->key(), &error.seq));
-    std::string_view stored = ToView(it->value());
-    ValueView doc_id;
-    if (!ReadTypedValue(&stored, &doc_id)) {
-      return Status::Corruption("an error record of " + family_->name() + " is malformed");
-    }
-    error.doc_id = Value(doc_id);
-    error.message = stored;
+    SV_ASSIGN_OR_RETURN(const bool found, reader.Next(&error));
+    if (!found) break;
     errors.push_back(std::move(error));
   }
-  SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading " + family_->name()));
   return errors;
 }
 

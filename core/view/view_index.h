@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +24,7 @@
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
 #include "core/storage/store.h"
+#include "core/view/drop_horizon.h"
 
 namespace streamview {
 
@@ -119,7 +119,7 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   // Deletes all dead entries, a slice at a time, so that others get the turn in between.
   Status Sweep(const WaitOptions& wait);
   // DropPolicy: what a compaction may leave out.
-  DropEntry ForCompaction(uint64_t flushed) override EXCLUDES(mutex_);
+  DropEntry ForCompaction(uint64_t flushed) override;
   Status Compact() { return store_->Compact(family_->handle()); }
 
   // Writes what is in memory to the column family. Waits for the turn.
@@ -174,11 +174,6 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
 
  private:
   struct Pending;
-  struct DropPoint {
-    Seq seq;
-    SeqSet superseded;
-    uint64_t written;  // RocksDB's sequence number
-  };
 
   Status Recover();
   Status RecoverErrors(State* state) const;
@@ -217,17 +212,12 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   std::atomic<Seq> progress_{0};
   std::atomic<bool> retired_{false};
   std::atomic<uint64_t> dead_met_{0};
+  DropHorizon horizon_;
 
   mutable Mutex mutex_;
   std::shared_ptr<const State> state_ GUARDED_BY(mutex_);
   Status background_status_ GUARDED_BY(mutex_);
   std::vector<std::string> repairs_ GUARDED_BY(mutex_);
-  // For compactions: states that readers may still hold, oldest first; the latest state that is
-  // known to be on disk; and the next one to become that. What a state supersedes may be dropped
-  // from disk only when the state itself is there, and no reader holds an older one.
-  std::deque<std::weak_ptr<const State>> held_ GUARDED_BY(mutex_);
-  std::shared_ptr<const DropPoint> on_disk_ GUARDED_BY(mutex_);
-  std::shared_ptr<const DropPoint> candidate_ GUARDED_BY(mutex_);
   // The present run of advances, for Rate().
   WaitOptions::Clock::time_point run_start_ GUARDED_BY(mutex_), last_advance_ GUARDED_BY(mutex_);
   Seq run_start_seq_ GUARDED_BY(mutex_) = 0;
