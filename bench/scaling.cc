@@ -3,10 +3,10 @@
 //   scaling <streamview.so> <documents.jsonl> [<count>]
 //
 // Appends `count` documents (default: 1,000,000; those of the file, again and again under other
-// keys, in an order that jumps about) in transactions of 1,000 to a log with two views by JSON path,
-// with synchronous=NORMAL. Prints the rate of each tenth; then the time from opening the database to
-// the first answer of a view, after a clean close, and after a kill -9 in the midst of appending,
-// there until every view has caught up.
+// keys, in an order that jumps about) in transactions of 1,000 to a log with two views by JSON
+// path, with synchronous=NORMAL. Prints the rate of each tenth; then the time from opening the
+// database to the first answer of a view, after a clean close, and after a kill -9 in the midst of
+// appending, there until every view has caught up.
 
 #include <signal.h>
 #include <sys/wait.h>

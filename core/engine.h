@@ -44,9 +44,10 @@ struct LogRange {
   bool reverse = false;
 };
 
-// The rows of a view whose index columns (the key columns, then doc_id unless it reduces) begin with
-// `equal` and whose next index column lies between the bounds. Values compare as SQLite compares them under
-// BINARY: NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent bound is no bound.
+// The rows of a view whose index columns (the key columns, then doc_id unless it reduces) begin
+// with `equal` and whose next index column lies between the bounds. Values compare as SQLite
+// compares them under BINARY: NULL < numbers (INTEGER and REAL together) < TEXT < BLOB; an absent
+// bound is no bound.
 struct ViewRange {
   std::vector<Value> equal;
   std::optional<KeyBound> lower;
@@ -176,9 +177,9 @@ struct ViewChange {
 class ViewChanges {
  public:
   virtual ~ViewChanges() = default;
-  // Sets *changes to what `entry` changes: first the rows of the version that it supersedes, then its
-  // own, each in the order of the view. A row that both have is no change. REQUIRES: the entry is
-  // one of the log's, and not past View::checkpoint().
+  // Sets *changes to what `entry` changes: first the rows of the version that it supersedes, then
+  // its own, each in the order of the view. A row that both have is no change. REQUIRES: the entry
+  // is one of the log's, and not past View::checkpoint().
   virtual Status Read(const Entry& entry, std::vector<ViewChange>* changes) = 0;
 };
 
@@ -281,8 +282,8 @@ class Engine {
   // is on disk when the call returns. Appends go on meanwhile, but for a moment in which this waits
   // for the writer's turn; REQUIRES: no transaction of the caller has it. On error nothing is left
   // of the copy. Errors: kCannotOpen (the directory is neither missing nor empty, or cannot be
-  // written), kBusy, kInterrupted, kInvalidArgument (the log is in memory, or the directory within its
-  // own), kFull, kIOError.
+  // written), kBusy, kInterrupted, kInvalidArgument (the log is in memory, or the directory within
+  // its own), kFull, kIOError.
   virtual Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) = 0;
 
   // --- documents

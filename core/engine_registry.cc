@@ -126,8 +126,8 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   const std::string key = KeyOf(options);
   OpenLog& entry = engines_[key];
   entry.database = options.database;
-  // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase: this
-  // has the mutex.
+  // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase:
+  // this has the mutex.
   const auto registered = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<Engine> engine(opened.release(), [this, key, registered](Engine* closing) {
     delete closing;

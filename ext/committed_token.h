@@ -8,9 +8,9 @@
 
 namespace streamview {
 
-// Where `db` does not show the expected token, it is read on a connection of its own: `db` may be in
-// the middle of a read transaction, which shows the database as it was. The function must be called
-// while `db` is open.
+// Where `db` does not show the expected token, it is read on a connection of its own: `db` may be
+// in the middle of a read transaction, which shows the database as it was. The function must be
+// called while `db` is open.
 CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log);
 
 }  // namespace streamview

@@ -81,8 +81,8 @@ class Connection {
 
   // Whether the statement that calls us is the only one of the connection that is running.
   bool RunsOneStatement() const;
-  // Whether one of those that are running may write. Its CHECK constraints may be who calls us: SQLite
-  // does not count a function that is not deterministic as used by the schema there.
+  // Whether one of those that are running may write. Its CHECK constraints may be who calls us:
+  // SQLite does not count a function that is not deterministic as used by the schema there.
   bool RunsWriter() const;
 
   // --- waiting
@@ -102,9 +102,9 @@ class Connection {
   // Called by the hidden table.
   void TransactionJoined() { joined_ = true; }
   SchemaChanges& schema_changes() { return schema_changes_; }
-  // For xDestroy, of which SQLite shows no message. Where the DROP is a transaction of its own, lets
-  // its COMMIT fail instead, with this error; otherwise, since that would take the user's transaction
-  // along, returns it.
+  // For xDestroy, of which SQLite shows no message. Where the DROP is a transaction of its own,
+  // lets its COMMIT fail instead, with this error; otherwise, since that would take the user's
+  // transaction along, returns it.
   Status RefuseDrop(Status why);
 
   // What the transaction writes besides log entries.

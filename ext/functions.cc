@@ -40,8 +40,8 @@ Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const c
   return connection.OpenLog(log);
 }
 
-// A CHECK constraint of a schema from elsewhere must not make use of what waits, writes, or changes the
-// connection; and DIRECTONLY does not see to that (Connection::RunsWriter).
+// A CHECK constraint of a schema from elsewhere must not make use of what waits, writes, or changes
+// the connection; and DIRECTONLY does not see to that (Connection::RunsWriter).
 Status CheckNotInWriter(const Connection& connection, const char* function) {
   if (!connection.RunsWriter()) return Status::Ok();
   return Status::Misuse(
@@ -298,8 +298,8 @@ void Call(sqlite3_context* context, int argc, sqlite3_value** argv) {
   }
 }
 
-// They open logs, write files, wait, or change the connection: a schema from elsewhere must not make use of
-// them.
+// They open logs, write files, wait, or change the connection: a schema from elsewhere must not
+// make use of them.
 constexpr int kDirect = SQLITE_UTF8 | SQLITE_DIRECTONLY;
 
 constexpr Registration kFunctions[] = {

@@ -97,9 +97,9 @@ Status LogConfig::Rename(const std::string& new_log) {
   return ExecuteSql(db_, "ALTER TABLE " + table_ + " RENAME TO " + renamed);
 }
 
-// A schema from elsewhere may have a virtual table of this name. One of ours would ask for its log's
-// configuration as it is read, and so for ever. Ours declare no PRIMARY KEY; a SQL view is refused as
-// well.
+// A schema from elsewhere may have a virtual table of this name. One of ours would ask for its
+// log's configuration as it is read, and so for ever. Ours declare no PRIMARY KEY; a SQL view is
+// refused as well.
 Result<bool> LogConfig::IsOrdinaryTable() const {
   int is_primary_key = 0;
   const std::string name = log_.table + "_config";

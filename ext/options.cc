@@ -318,8 +318,8 @@ std::string ListColumns(const std::vector<std::string>& columns) {
   return std::to_string(columns.size()) + (columns.size() == 1 ? " column: " : " columns: ") + list;
 }
 
-// What is not a key column must be what is reduced, and nothing else: a key column that `keys` forgets
-// would make larger groups than were meant.
+// What is not a key column must be what is reduced, and nothing else: a key column that `keys`
+// forgets would make larger groups than were meant.
 Status CheckReduce(const ViewDefinition& definition) {
   if (definition.reduce == Reduce::kNone) return Status::Ok();
   const size_t others = definition.columns.size() - definition.key_columns;

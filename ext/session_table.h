@@ -61,8 +61,8 @@ class SessionTable : public sqlite_vtab::Table {
     return status;
   }
 
-  // What a check of the table's data has found, for PRAGMA integrity_check: it goes on with the other
-  // tables, unless the check itself was cut short.
+  // What a check of the table's data has found, for PRAGMA integrity_check: it goes on with the
+  // other tables, unless the check itself was cut short.
   static sqlite_vtab::Status ToFinding(const Status& checked, std::string* finding) {
     if (checked.IsCutShort()) return ToVtab(checked);
     if (!checked.ok()) *finding = checked.message();

@@ -16,8 +16,8 @@ namespace streamview {
 
 namespace {
 
-// The trial runs look for impurity only and need not go far. They are made whenever a view's table is
-// connected, which a schema from elsewhere must not make long or large.
+// The trial runs look for impurity only and need not go far. They are made whenever a view's table
+// is connected, which a schema from elsewhere must not make long or large.
 constexpr int kMaxStepsPerTrial = 10'000;
 constexpr int kMaxLengthInTrial = 10'000;
 

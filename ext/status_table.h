@@ -2,9 +2,9 @@
 //
 //   name        TEXT     of the table
 //   kind        TEXT     'log' or 'view'
-//   state       TEXT     'building' (it has not caught up yet since it was made, or opened), 'live',
-//                        or 'failed': it cannot be opened, written or advanced, and last_error
-//                        says why
+//   state       TEXT     'building' (it has not caught up yet since it was made, or opened),
+//                        'live', or 'failed': it cannot be opened, written or advanced, and
+//                        last_error says why
 //   seq         INTEGER  a view's checkpoint; of a log, its head
 //   head        INTEGER  the last committed entry of the log
 //   lag         INTEGER  head - seq

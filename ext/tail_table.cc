@@ -121,8 +121,8 @@ class TailTable : public sqlite_vtab::Table {
 
 // The arguments are needed, but for the timeout. ORDER BY seq alone is the order that there is.
 //
-//   costs   so high that in a join SQLite looks the rest up for each of its rows: the other way round
-//           would be a tail for each row of the rest
+//   costs   so high that in a join SQLite looks the rest up for each of its rows: the other way
+//           round would be a tail for each row of the rest
 VtabStatus TailTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
   for (const int column : {kSource, kAfterSeq, kTimeout}) {
     const ArgumentUse use = UseArgument(info, column);

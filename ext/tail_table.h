@@ -1,5 +1,5 @@
-// sv_tail(source, after_seq [, timeout_ms]): a table-valued function: what is committed to a log, or
-// changes in a view, past an entry, and then what comes, as it comes.
+// sv_tail(source, after_seq [, timeout_ms]): a table-valued function: what is committed to a log,
+// or changes in a view, past an entry, and then what comes, as it comes.
 //
 //   seq        INTEGER, the entry         key, value  of the entry; of a view's row the first key
 //   time       INTEGER                                column, and the first one after the keys

@@ -139,8 +139,9 @@ std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
   return ViewPlan{std::string(text), number == 1};
 }
 
-// The index is ordered by the key columns 1..keys, then doc_id unless the view reduces. What can be used of a WHERE clause
-// are equalities on the first index columns, as many as there are, then ranges on the next one:
+// The index is ordered by the key columns 1..keys, then doc_id unless the view reduces. What can be
+// used of a WHERE clause are equalities on the first index columns, as many as there are, then
+// ranges on the next one:
 //
 //   key = ?, key IS ?, key IS NULL     on a leading run of the index columns
 //   key IN (...)                       the same; see below

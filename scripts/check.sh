@@ -69,7 +69,10 @@ configure_tidy() {
 
 check_format() {
   sources -name '*.cc' -o -name '*.h' -o -name '*.hpp' |
-    xargs clang-format --dry-run --Werror
+    xargs clang-format --dry-run --Werror || return 1
+  # Which leaves comments as they are.
+  ! sources -name '*.cc' -o -name '*.h' -o -name '*.hpp' | xargs grep -nP '^(?=.{101}) *//' ||
+    { echo "comments of more than 100 columns" >&2; return 1; }
 }
 
 check_includes() {

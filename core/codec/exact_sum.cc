@@ -15,8 +15,8 @@ __extension__ typedef unsigned __int128 Uint128;
 constexpr int kLimbBits = 64;
 constexpr int kMantissaBits = 53;
 constexpr int kLowestExponent = -1074;  // of the bits of a double
-// The stored bytes: squares of doubles lie between 2^-2148 and 2^2048, and 2^63 of them may be added
-// up.
+// The stored bytes: squares of doubles lie between 2^-2148 and 2^2048, and 2^63 of them may be
+// added up.
 constexpr int kFirstByte = -272;
 constexpr int kEndByte = 264;
 

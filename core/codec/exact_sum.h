@@ -1,8 +1,8 @@
 // ExactSum: a sum of numbers, or of their squares, without any rounding.
 //
-// It is a fixed-point number with as many digits as the sum of any finite doubles needs, kept sparse:
-// a Kulisch accumulator (U. Kulisch, "Very fast and exact accumulation of products", Computing 91,
-// 2011; R. M. Neal, "Fast exact summation using small and large superaccumulators",
+// It is a fixed-point number with as many digits as the sum of any finite doubles needs, kept
+// sparse: a Kulisch accumulator (U. Kulisch, "Very fast and exact accumulation of products",
+// Computing 91, 2011; R. M. Neal, "Fast exact summation using small and large superaccumulators",
 // arXiv:1505.05571). So the order of additions does not matter, what was added can be taken out
 // again, and nothing overflows on the way: only ToReal() rounds, once. An expansion of doubles
 // (Shewchuk's, as in Python's math.fsum) has not that: it overflows, and has no room for squares of

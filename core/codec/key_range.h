@@ -18,8 +18,8 @@ struct KeyRange {
   bool empty() const { return !upper.empty() && upper <= lower; }
 };
 
-// The keys that begin with the columns `equal` and of which the next column lies between the bounds,
-// where there are any. `first`: where keys begin in their column family.
+// The keys that begin with the columns `equal` and of which the next column lies between the
+// bounds, where there are any. `first`: where keys begin in their column family.
 KeyRange EncodeKeyRange(std::span<const Value> equal, const std::optional<KeyBound>& lower,
                         const std::optional<KeyBound>& upper, std::string_view first);
 

@@ -64,8 +64,8 @@ class DocIndex {
   // One batch of that, at most. For the indexer, which has other things to do as well.
   Status AdvanceBatch(Seq seq) EXCLUDES(mutex_, pending_mutex_);
 
-  // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`; once there are
-  // `limit` in it, it may end there. REQUIRES: upto <= checkpoint(). Errors: kCorruption.
+  // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`; once there
+  // are `limit` in it, it may end there. REQUIRES: upto <= checkpoint(). Errors: kCorruption.
   Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out,
                            size_t limit = SIZE_MAX) const EXCLUDES(pending_mutex_);
 

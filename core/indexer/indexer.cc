@@ -23,8 +23,9 @@ constexpr std::chrono::milliseconds kPatience{20};
 // those behind catch up and all share one pass, and yet none waits for a slow one.
 constexpr uint64_t kRoundsOfTheHindmost = 4;
 
-// Where there are fewer cores than work, appends come first. (Readers that need a view at once advance
-// it themselves.) In Linux the priority is one of the thread; a failure changes nothing else.
+// Where there are fewer cores than work, appends come first. (Readers that need a view at once
+// advance it themselves.) In Linux the priority is one of the thread; a failure changes nothing
+// else.
 void LowerPriority() {
   constexpr int kNice = 10;
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);

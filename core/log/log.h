@@ -34,12 +34,12 @@ Status CheckNumber(Seq seq);
 class Log {
  public:
   // `store` must outlive the log. The token of the log's last conditional transaction
-  // (Transaction::Prepare) is compared with the one that `committed_token` gives; a null function is
-  // not asked. Where the database has the token before it, a transaction that ends the log, and of
-  // which it is not known whether it was committed, is taken back. Where they do not fit otherwise,
-  // one of them is older than the other: kCannotOpen, and nothing is changed. With `adopt`, the log
-  // is kept as it is in any case, and they fit from now on. Other errors: kCorruption, and those of
-  // the function.
+  // (Transaction::Prepare) is compared with the one that `committed_token` gives; a null function
+  // is not asked. Where the database has the token before it, a transaction that ends the log, and
+  // of which it is not known whether it was committed, is taken back. Where they do not fit
+  // otherwise, one of them is older than the other: kCannotOpen, and nothing is changed. With
+  // `adopt`, the log is kept as it is in any case, and they fit from now on. Other errors:
+  // kCorruption, and those of the function.
   static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token,
                                            bool adopt = false);
 
@@ -135,8 +135,8 @@ class Log {
   // under its number.
   std::atomic<bool> broken_{false};
   Turn writer_turn_;
-  // Guarded by writer_turn_. (A failed AppendNow reads the token without it: no transaction is under
-  // way then.)
+  // Guarded by writer_turn_. (A failed AppendNow reads the token without it: no transaction is
+  // under way then.)
   int64_t last_time_ms_ = 0;
   std::string committed_token_;  // of the last conditional transaction that has committed
   bool settled_ = true;          // the metadata do not say that it may be undecided

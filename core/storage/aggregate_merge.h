@@ -1,5 +1,5 @@
-// The merge operator of views' column families: adds up aggregates (core/codec/aggregate.h), so that
-// a reduce view writes only what changes, without a look at what there is.
+// The merge operator of views' column families: adds up aggregates (core/codec/aggregate.h), so
+// that a reduce view writes only what changes, without a look at what there is.
 
 #pragma once
 

@@ -1,9 +1,9 @@
 // BackgroundError: why a store takes no more writes, and what RocksDB makes of errors of the disk.
 //
-// By itself, RocksDB takes most errors of the disk for final, also a damaged block that a compaction
-// has met, and recovers from a full one by threads of its own. Here the store decides (Store::Resume), and RocksDB is to be stopped only
-// where it must: in 7.8, a flush that is about to begin when RocksDB stops is forgotten, and the
-// recovery then waits for it forever.
+// By itself, RocksDB takes most errors of the disk for final, also a damaged block that a
+// compaction has met, and recovers from a full one by threads of its own. Here the store decides
+// (Store::Resume), and RocksDB is to be stopped only where it must: in 7.8, a flush that is about
+// to begin when RocksDB stops is forgotten, and the recovery then waits for it forever.
 //
 // Thread-safe.
 
@@ -35,8 +35,8 @@ class BackgroundError final : public rocksdb::EventListener {
   // Whether an error of the write-ahead log stops RocksDB. By default it does not: whoever writes
   // is told, and the indexes, which do not use the log, go on.
   void set_wal_errors_stop(bool stop) { wal_errors_stop_.store(stop); }
-  // Returns when the family has been flushed, as far as it was to be, or need not be any more, or with
-  // the error. `need_not` is called with no lock held.
+  // Returns when the family has been flushed, as far as it was to be, or need not be any more, or
+  // with the error. `need_not` is called with no lock held.
   Status AwaitFlush(rocksdb::ColumnFamilyHandle* family, const std::function<bool()>& need_not)
       EXCLUDES(mutex_);
 

@@ -63,8 +63,8 @@ std::string MarkerText(const std::string& log_id) {
          "\n";
 }
 
-// Calls visit(entry) for what is in a directory, until it returns false. (The iterator of a range-for
-// throws.)
+// Calls visit(entry) for what is in a directory, until it returns false. (The iterator of a
+// range-for throws.)
 template <typename Visit>
 std::error_code ForEachEntry(const std::string& directory, Visit visit) {
   std::error_code error;
@@ -73,8 +73,9 @@ std::error_code ForEachEntry(const std::string& directory, Visit visit) {
   return error;
 }
 
-// RocksDB follows links as it reads, creates and deletes, and waits for pipes: one in a log directory
-// would make it touch what is not the log's. There is none in a directory that it has made.
+// RocksDB follows links as it reads, creates and deletes, and waits for pipes: one in a log
+// directory would make it touch what is not the log's. There is none in a directory that it has
+// made.
 Status CheckHoldsFilesOnly(const std::string& directory) {
   std::string other;
   const std::error_code error = ForEachEntry(directory, [&](const fs::directory_entry& entry) {
@@ -105,7 +106,8 @@ Result<bool> HoldsOnly(const std::string& directory,
   return only;
 }
 
-// Makes a directory that is there no more open to others than `model` is, be it a file or a directory.
+// Makes a directory that is there no more open to others than `model` is, be it a file or a
+// directory.
 // Where there is no model, it is as open as the umask has it.
 Status CopyPrivacy(const std::string& model, const std::string& directory) {
   std::error_code error;

@@ -27,9 +27,9 @@ struct DirectoryInfo {
 // a format that this version does not know, a log directory with anything but plain files in it).
 Result<DirectoryInfo> InspectDirectory(const std::string& directory);
 
-// Makes a missing or empty directory into one of a log without entries, unclaimed. One that it makes
-// is no more open to group and others than the file `database` (empty: as the umask says). On error
-// all is as it was.
+// Makes a missing or empty directory into one of a log without entries, unclaimed. One that it
+// makes is no more open to group and others than the file `database` (empty: as the umask says). On
+// error all is as it was.
 Status MakeLogDirectory(const std::string& directory, const std::string& log_id,
                         const std::string& database);
 
@@ -37,9 +37,9 @@ Status MakeLogDirectory(const std::string& directory, const std::string& log_id,
 // Finish() has succeeded; otherwise all that was put into it goes with the object.
 class UnfinishedCopy {
  public:
-  // Takes a directory that is missing or empty; `directory` ends in its name. One that it makes is no
-  // more open to group and others than the directory `original`. Errors: kCannotOpen (it is neither,
-  // or cannot be written).
+  // Takes a directory that is missing or empty; `directory` ends in its name. One that it makes is
+  // no more open to group and others than the directory `original`. Errors: kCannotOpen (it is
+  // neither, or cannot be written).
   static Result<std::unique_ptr<UnfinishedCopy>> Begin(const std::string& directory,
                                                        const std::string& log_id,
                                                        const std::string& original);

@@ -23,8 +23,8 @@ constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families toget
 // the replay after a crash.
 constexpr size_t kMaxWalBytes = 128 * kMiB;
 
-// Of a key that changes all the time, each look-up adds up what the memtable has of it. After so many
-// changes RocksDB puts their sum there.
+// Of a key that changes all the time, each look-up adds up what the memtable has of it. After so
+// many changes RocksDB puts their sum there.
 constexpr size_t kMaxSuccessiveMerges = 32;
 
 class NoLogger final : public rocksdb::Logger {
@@ -48,8 +48,8 @@ void NeverStall(rocksdb::ColumnFamilyOptions* options) {
 
 SharedBuffers NewSharedBuffers() {
   SharedBuffers shared;
-  // Few shards: a block that is larger than its shard is not kept at all, and the filter of a file with a
-  // million documents is of more than a megabyte.
+  // Few shards: a block that is larger than its shard is not kept at all, and the filter of a file
+  // with a million documents is of more than a megabyte.
   constexpr int kShardBits = 2;
   shared.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes, kShardBits);
   shared.write_buffers = std::make_shared<rocksdb::WriteBufferManager>(kWriteBufferBytes);

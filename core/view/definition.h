@@ -37,8 +37,8 @@ struct ViewDefinition {
   OnError on_error = OnError::kSkip;
   Reduce reduce = Reduce::kNone;  // but for kNone and kCount, of the column after the key columns
 
-  // The columns of the view's rows: those of the map; with reduce the key columns, and then `count`,
-  // or `sum`, or `count`, `sum`, `min`, `max`, `sumsqr`.
+  // The columns of the view's rows: those of the map; with reduce the key columns, and then
+  // `count`, or `sum`, or `count`, `sum`, `min`, `max`, `sumsqr`.
   std::vector<std::string> RowColumns() const;
 
   // Two definitions with the same fingerprint make the same index from the same log: it covers all

@@ -1,7 +1,7 @@
 // DropHorizon: which entries of an index a compaction may leave out.
 //
-// What a state of the index supersedes may be dropped from disk only when the state itself is there,
-// since a crash goes back to what is on disk, and when no reader holds an older one.
+// What a state of the index supersedes may be dropped from disk only when the state itself is
+// there, since a crash goes back to what is on disk, and when no reader holds an older one.
 //
 // Thread-safe.
 
@@ -18,8 +18,8 @@ namespace streamview {
 
 class DropHorizon {
  public:
-  // Takes in a state of the index, before any reader can have it. `state` is only watched. `written`:
-  // RocksDB's sequence number of it. REQUIRES: seq is no less than before.
+  // Takes in a state of the index, before any reader can have it. `state` is only watched.
+  // `written`: RocksDB's sequence number of it. REQUIRES: seq is no less than before.
   void Add(std::shared_ptr<const void> state, Seq seq, const SeqSet& superseded, uint64_t written)
       EXCLUDES(mutex_);
 

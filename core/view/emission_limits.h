@@ -1,4 +1,5 @@
-// The checks of the bounds of mapper.h, for those who take what a Mapper emits. Errors: kConstraint.
+// The checks of the bounds of mapper.h, for those who take what a Mapper emits. Errors:
+// kConstraint.
 
 #pragma once
 

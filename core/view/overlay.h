@@ -31,8 +31,8 @@ class Overlay {
   }
   // Whether that is all of them. REQUIRES: BelongsTo(own)
   bool Covers(const LogTransaction& own) const { return records_.size() == own.size(); }
-  // Maps the entries of `own` that are not covered yet. Takes the index's turn. After an error it is
-  // of no use. REQUIRES: BelongsTo(own)
+  // Maps the entries of `own` that are not covered yet. Takes the index's turn. After an error it
+  // is of no use. REQUIRES: BelongsTo(own)
   Status Extend(const LogTransaction& own, const WaitOptions& wait);
 
  protected:

@@ -1,9 +1,9 @@
 // ReduceBuilder: collects what a Mapper emits as changes of a reduce view's aggregates.
 //
 // In the index a row of the view is an aggregate (core/codec/aggregate.h) under the encoded key
-// columns. A view of stats also counts how often each value occurs under each key, so that the least
-// and the greatest are found after values have gone: an aggregate, without sums, under kValuesPrefix,
-// the key columns, and the value as a further column.
+// columns. A view of stats also counts how often each value occurs under each key, so that the
+// least and the greatest are found after values have gone: an aggregate, without sums, under
+// kValuesPrefix, the key columns, and the value as a further column.
 
 #pragma once
 

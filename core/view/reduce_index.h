@@ -1,10 +1,11 @@
-// ReduceIndex: the index of a view with reduce. For each distinct key it keeps what the rows under it
-// add up to (core/view/reduce_builder.h), not the rows.
+// ReduceIndex: the index of a view with reduce. For each distinct key it keeps what the rows under
+// it add up to (core/view/reduce_builder.h), not the rows.
 //
-// As the index advances it adds what each entry emits, and takes out what the entry that it supersedes
-// has added: that one is mapped again, since a map is a pure function. Both are written as changes
-// that RocksDB adds up (core/storage/aggregate_merge.h), so nothing of what is there is read. A change
-// may be applied only once; that it is, follows from its being written together with the checkpoint.
+// As the index advances it adds what each entry emits, and takes out what the entry that it
+// supersedes has added: that one is mapped again, since a map is a pure function. Both are written
+// as changes that RocksDB adds up (core/storage/aggregate_merge.h), so nothing of what is there is
+// read. A change may be applied only once; that it is, follows from its being written together with
+// the checkpoint.
 //
 // An entry of the index is dead when it counts no rows.
 
@@ -31,8 +32,8 @@ class ReduceIndex final : public ViewIndex {
 
   // Both REQUIRE that the caller has the turn. The first is builder->MapEntry with the index's map.
   Result<bool> Add(const Entry& entry, ReduceBuilder* builder, std::string* why);
-  // Takes out what an entry of which this is the record has added. Errors: kCorruption where the map
-  // fails on it now; those that say nothing about the entry.
+  // Takes out what an entry of which this is the record has added. Errors: kCorruption where the
+  // map fails on it now; those that say nothing about the entry.
   Status Withdraw(Seq seq, std::string_view record, ReduceBuilder* builder);
 
  private:

@@ -19,8 +19,8 @@ int64_t RowId(Seq seq, uint64_t row) {
   return static_cast<int64_t>(seq << kRowBits | row);
 }
 
-// Collects the rows that a cursor finds from the beginning of a range, for the index's cache. What it
-// has goes there once it is enough, or when it goes.
+// Collects the rows that a cursor finds from the beginning of a range, for the index's cache. What
+// it has goes there once it is enough, or when it goes.
 class RunRecorder {
  public:
   // `on`: false: it does nothing.

@@ -1,5 +1,5 @@
-// What a reader of an index walks: the stored entries of a range, and those of an overlay, in either
-// direction; and the dead ones that it meets on the way.
+// What a reader of an index walks: the stored entries of a range, and those of an overlay, in
+// either direction; and the dead ones that it meets on the way.
 
 #pragma once
 

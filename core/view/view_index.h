@@ -33,8 +33,8 @@ class LogTransaction;
 
 class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewIndex> {
  public:
-  // What the index is after the log entries up to seq, which ends a transaction (but where the index
-  // has failed). Immutable.
+  // What the index is after the log entries up to seq, which ends a transaction (but where the
+  // index has failed). Immutable.
   struct State {
     Seq seq = 0;
     uint64_t version = 0;  // counts the published states
@@ -46,7 +46,8 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   };
 
   // Opens what `family` holds, or begins an empty index in it, of the kind that the definition asks
-  // for. `log` and `docs` must outlive the index. REQUIRES: its coverage is not past docs->checkpoint().
+  // for. `log` and `docs` must outlive the index. REQUIRES: its coverage is not past
+  // docs->checkpoint().
   // Errors: kCorruption, kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
@@ -80,7 +81,8 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   const DocIndex& docs() const { return *docs_; }
 
   // What a reader of `state` sees, together with the entries of its open transaction `own` (may be
-  // null), which are mapped with the turn taken. `wake` is called when there is something to repair.
+  // null), which are mapped with the turn taken. `wake` is called when there is something to
+  // repair.
   // Errors: those of the map, where it says nothing about one entry or may not skip it;
   // kInterrupted, kTimedOut.
   virtual Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<const State> state,
@@ -114,7 +116,8 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   // Deletes those that are still dead: a document may have emitted the same key again. REQUIRES:
   // the caller has the turn.
   Status Repair();
-  // Publishes the present state anew, with a snapshot that holds on to nothing that was deleted before.
+  // Publishes the present state anew, with a snapshot that holds on to nothing that was deleted
+  // before.
   Status Refresh(const WaitOptions& wait);
   // Deletes all dead entries, a slice at a time, so that others get the turn in between.
   Status Sweep(const WaitOptions& wait);

@@ -33,8 +33,8 @@ constexpr int kQuickCheck = 1;
 #ifndef SQLITE_CORE  // there is no table of functions where the library itself is linked
 
 // sqlite3_is_interrupted(): whether sqlite3_interrupt() was called and statements are still ending
-// because of it. Nothing where the host is older than 3.41, or these headers older than 3.40, behind
-// which it comes.
+// because of it. Nothing where the host is older than 3.41, or these headers older than 3.40,
+// behind which it comes.
 inline std::optional<bool> IsInterrupted(sqlite3* db) {
 #if SQLITE_VERSION_NUMBER >= 3041000
   if (sqlite3_libversion_number() >= 3041000) return sqlite3_is_interrupted(db) != 0;

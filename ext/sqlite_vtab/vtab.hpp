@@ -33,19 +33,19 @@
 //
 //   CREATE VIRTUAL TABLE  static Status Create(args, table); Status Destroy();
 //                         Without them the table is eponymous: it is there under the module's name.
-//   writes                Status Insert(sqlite3_value* rowid, Values columns, sqlite3_int64* new_rowid);
-//                         Status Update(sqlite3_value* old_key, sqlite3_value* new_key, Values columns);
+//   writes                Status Insert(sqlite3_value* rowid, Values columns, sqlite3_int64* id);
+//                         Status Update(sqlite3_value* old, sqlite3_value* new, Values columns);
 //                         Status Delete(sqlite3_value* key);
 //                         A key is the rowid, or the primary key of a WITHOUT ROWID table.
 //   transactions          Status Begin(); Status Sync(); void Commit(); Status Rollback();
 //                         Sync may fail and so stop the commit; Commit may not.
 //   savepoints            Status Savepoint(int n); Status Release(int n); Status RollbackTo(int n);
 //   ALTER TABLE RENAME    Status Rename(const char* new_name);
-//   function overloading  int FindFunction(int argc, const char* name, SqlFunction** fn, void** arg);
+//   function overloading  int FindFunction(int argc, const char* name, SqlFunction**, void** arg);
 //   shadow tables         static bool IsShadowName(std::string_view suffix);
 //   integrity checks      Status CheckIntegrity(bool quick, std::string* finding);
-//                         For PRAGMA integrity_check and quick_check, of SQLite 3.44 or later. What is
-//                         wrong with the table is said in *finding; an error ends the PRAGMA.
+//                         For PRAGMA integrity_check and quick_check, of SQLite 3.44 or later. What
+//                         is wrong with the table is said in *finding; an error ends the PRAGMA.
 //
 // HOW IT WORKS
 //

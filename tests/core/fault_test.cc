@@ -13,8 +13,8 @@
 #include "tests/core/engine_test_util.h"
 #include "tests/core/testing/fault_file_system.h"
 
-// RocksDB 7.8 does not free the memtable that it has made when it cannot make the write-ahead log for
-// it. With the leak sanitizer, that is none of ours.
+// RocksDB 7.8 does not free the memtable that it has made when it cannot make the write-ahead log
+// for it. With the leak sanitizer, that is none of ours.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions() {
   return "leak:rocksdb::DBImpl::SwitchMemtable\n";
 }

@@ -251,7 +251,8 @@ TEST_F(ConditionalTest, AdoptionKeepsTheLogAndFitsFromThenOn) {
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3"));
 }
 
-// The database was lost, and a new one gets the directory: it has no token, as before the first one.
+// The database was lost, and a new one gets the directory: it has no token, as before the first
+// one.
 TEST_F(ConditionalTest, AdoptionNeverTakesATransactionBack) {
   Open();
   PrepareAndDie("a-2");

@@ -1,5 +1,5 @@
-// Logs whose directory holds what no log would write: refused, or an error of who reads it; never a loop
-// without end, or memory without bound. (tests/fuzz/stored_log.cc looks for more of them.)
+// Logs whose directory holds what no log would write: refused, or an error of who reads it; never a
+// loop without end, or memory without bound. (tests/fuzz/stored_log.cc looks for more of them.)
 
 #include "core/codec/key_codec.h"
 #include "core/codec/record.h"

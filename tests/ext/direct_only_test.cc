@@ -1,5 +1,6 @@
-// What opens logs, writes or waits can be used in statements, and not by what is stored in a database:
-// triggers, views, generated columns, CHECK, indexes, defaults. Whether the schema is trusted or not.
+// What opens logs, writes or waits can be used in statements, and not by what is stored in a
+// database: triggers, views, generated columns, CHECK, indexes, defaults. Whether the schema is
+// trusted or not.
 
 #include <filesystem>
 
@@ -86,8 +87,8 @@ TEST_P(DirectOnlyTest, NoFunctionIsCalledByTheSchema) {
   }
 }
 
-// SQLite 3.40 lets a CHECK constraint call functions that are not deterministic. A newer one takes a
-// schema with such a call for malformed, as a whole.
+// SQLite 3.40 lets a CHECK constraint call functions that are not deterministic. A newer one takes
+// a schema with such a call for malformed, as a whole.
 TEST_P(DirectOnlyTest, NoCheckConstraintWritesWaitsOrChangesTheConnection) {
   constexpr const char* kCallsThatAct[] = {"sv_wait(0)",
                                            "sv_wait(0, 'events')",

@@ -147,8 +147,8 @@ class StatementMaker {
 };
 
 // The statement as the ordinary table gets it: its index is for unique keys only. With it, SQLite
-// forgets the blobs of `key GLOB 'a*' OR key GLOB 'a*'`, up to 3.54 at least, where it is built with
-// patterns that match blobs.
+// forgets the blobs of `key GLOB 'a*' OR key GLOB 'a*'`, up to 3.54 at least, where it is built
+// with patterns that match blobs.
 std::string WithoutIndex(std::string sql) {
   for (const std::string table : {" FROM docs", " docs SET"}) {
     const size_t at = sql.find(table);

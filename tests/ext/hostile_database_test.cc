@@ -1,6 +1,6 @@
 // A database file from a stranger, opened by somebody who expects nothing of the kind. Whatever its
-// schema and its tables say: nothing crashes, nothing is written outside of its own directory, and no
-// log of another database is touched.
+// schema and its tables say: nothing crashes, nothing is written outside of its own directory, and
+// no log of another database is touched.
 
 #include <filesystem>
 #include <fstream>

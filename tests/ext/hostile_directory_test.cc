@@ -1,5 +1,5 @@
-// A log directory that somebody else has had in hand: each use of the log is a clear error, and nothing
-// outside of the directory is written, made or deleted.
+// A log directory that somebody else has had in hand: each use of the log is a clear error, and
+// nothing outside of the directory is written, made or deleted.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,7 +65,8 @@ class HostileDirectoryTest : public DatabaseTest {
   const std::string outside_ = dir_ / "outside";
 };
 
-// A link in place of each of the files that are written, made or read as a log is opened or dropped.
+// A link in place of each of the files that are written, made or read as a log is opened or
+// dropped.
 class LinkTest : public HostileDirectoryTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(LinkTest, IsRefusedAndNotFollowed) {

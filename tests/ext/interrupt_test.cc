@@ -47,7 +47,8 @@ class InterruptTest : public DatabaseTest {
         sqlite3_progress_handler(db_->handle(), 1, Countdown::Tick, &countdown);
         *outcome = db_->Try(sql);
         sqlite3_progress_handler(db_->handle(), 0, nullptr, nullptr);
-        // SQLite makes SQLITE_ERROR of an interrupt that it meets while ALTER TABLE checks the schema.
+        // SQLite makes SQLITE_ERROR of an interrupt that it meets while ALTER TABLE checks the
+        // schema.
         const std::string& message = outcome->message;
         if (message.starts_with("error in table ") && message.ends_with(": interrupted")) {
           outcome->code = SQLITE_INTERRUPT;
@@ -61,8 +62,9 @@ class InterruptTest : public DatabaseTest {
     }
   }
 
-  // Whether a swept statement has done its work, where it looks as if it had or had not. SQLite asks
-  // its progress handler once more when a statement has ended, and may then call it interrupted.
+  // Whether a swept statement has done its work, where it looks as if it had or had not. SQLite
+  // asks its progress handler once more when a statement has ended, and may then call it
+  // interrupted.
   bool IsDone(const Outcome& outcome, bool looks_done) const {
     const bool unclear = kind_ == Kind::kProgressHandler && outcome.code == SQLITE_INTERRUPT;
     return unclear ? looks_done : outcome.code == SQLITE_OK;

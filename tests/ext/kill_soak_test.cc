@@ -72,8 +72,8 @@ void DoChore(Database& db, Random& random, const std::string& path, const std::s
 }
 
 // Runs the workload of the seed `args[1]` from transaction `args[2]` on, without end, on the
-// database `args[0]`, with `PRAGMA synchronous` `args[3]` and `journal_mode` `args[4]`; puts backups
-// into the directory `args[5]`. Prints a line for each COMMIT and backup that has returned.
+// database `args[0]`, with `PRAGMA synchronous` `args[3]` and `journal_mode` `args[4]`; puts
+// backups into the directory `args[5]`. Prints a line for each COMMIT and backup that has returned.
 int RunWorkload(const std::vector<std::string>& args) {
   Database db(args[0]);
   db.Run("PRAGMA synchronous = " + args[3] + "; PRAGMA journal_mode = " + args[4]);

@@ -1,5 +1,5 @@
-// The limits of docs/reference.md: what is at one of them works, what is past it is an error that says
-// which, and changes nothing.
+// The limits of docs/reference.md: what is at one of them works, what is past it is an error that
+// says which, and changes nothing.
 
 #include <filesystem>
 

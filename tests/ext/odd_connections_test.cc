@@ -1,6 +1,6 @@
 // Connections as SQLite allows them and few people use them: read-only in several ways, one file
-// attached twice, a shared cache, low limits, a defensive one, and a schema that is edited while it is in
-// use.
+// attached twice, a shared cache, low limits, a defensive one, and a schema that is edited while it
+// is in use.
 
 #include <filesystem>
 

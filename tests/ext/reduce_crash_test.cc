@@ -1,5 +1,5 @@
-// kill -9 of a process that builds views with reduce from large sorted files, while documents change:
-// no change is lost, and none is applied twice.
+// kill -9 of a process that builds views with reduce from large sorted files, while documents
+// change: no change is lost, and none is applied twice.
 
 #include <iostream>
 

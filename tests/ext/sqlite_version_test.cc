@@ -1,5 +1,5 @@
-// What depends on the version of SQLite that the extension is loaded into, whichever it was compiled
-// for (tests/sqlite/run.sh).
+// What depends on the version of SQLite that the extension is loaded into, whichever it was
+// compiled for (tests/sqlite/run.sh).
 
 #include <cstdlib>
 #include <filesystem>

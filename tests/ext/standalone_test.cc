@@ -1,5 +1,5 @@
-// A log of a C++ program (core/standalone.h), and one of a database: each stays its owner's until it
-// is taken over on purpose.
+// A log of a C++ program (core/standalone.h), and one of a database: each stays its owner's until
+// it is taken over on purpose.
 
 #include "core/standalone.h"
 

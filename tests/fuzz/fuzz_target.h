@@ -2,9 +2,9 @@
 //
 //   FUZZ_TARGET(key_codec) { ... `input` is a streamview::fuzz::Input ... }
 //
-// Each stands in a file of its own, <target>.cc. In the preset `fuzz` (clang) that file becomes a program of
-// libFuzzer's, fuzz_<target>; in every other build all of them are linked into fuzz_replay, which
-// runs what is in corpus/<target>/ as a test (replay.cc).
+// Each stands in a file of its own, <target>.cc. In the preset `fuzz` (clang) that file becomes a
+// program of libFuzzer's, fuzz_<target>; in every other build all of them are linked into
+// fuzz_replay, which runs what is in corpus/<target>/ as a test (replay.cc).
 //
 // A target must be deterministic and keep nothing from one input to the next that changes what it
 // does. What it finds wrong it reports by FUZZ_CHECK.

@@ -1,5 +1,5 @@
-// Index entries: any key and value are decoded or refused, and what is decoded has no other encoding;
-// rows come back.
+// Index entries: any key and value are decoded or refused, and what is decoded has no other
+// encoding; rows come back.
 
 #include "core/codec/index_entry.h"
 

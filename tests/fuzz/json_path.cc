@@ -1,5 +1,5 @@
-// JSON paths and the mapper: any text is parsed or refused, and any document is mapped or refused; where
-// SQLite's ->> is asked the same, it says the same.
+// JSON paths and the mapper: any text is parsed or refused, and any document is mapped or refused;
+// where SQLite's ->> is asked the same, it says the same.
 //
 // The input is emit path, value path and document, each with a line feed behind it but the last.
 

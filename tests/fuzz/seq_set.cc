@@ -1,5 +1,5 @@
-// SeqSet against std::set: copies are added to and taken from in turn, and the older ones stay as they
-// were.
+// SeqSet against std::set: copies are added to and taken from in turn, and the older ones stay as
+// they were.
 
 #include "core/base/seq_set.h"
 

@@ -1,10 +1,10 @@
-// SQL through the extension: any statements, in a database of their own. No crash; nothing is written
-// outside of the database's directory; every log and view is sound at the end.
+// SQL through the extension: any statements, in a database of their own. No crash; nothing is
+// written outside of the database's directory; every log and view is sound at the end.
 //
 // The input is a line for each statement, after a first one that begins with 'f' where the database
-// is to be a file. A line that begins with '@' is made of the grammar below: its next byte chooses a
-// template, those that follow what stands in its places, and what is left of it is the place %r. Any other line is SQL
-// as it is. There are no slashes: names of files stay in the directory.
+// is to be a file. A line that begins with '@' is made of the grammar below: its next byte chooses
+// a template, those that follow what stands in its places, and what is left of it is the place %r.
+// Any other line is SQL as it is. There are no slashes: names of files stay in the directory.
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -55,8 +55,8 @@ constexpr std::string_view kColumns[] = {"key", "value", "seq", "time",  "doc_id
 constexpr std::string_view kCommands[] = {"rebuild", "optimize", "integrity-check", "flush", "x"};
 constexpr std::string_view kOperators[] = {"=", "IS", "<", "<=", ">", ">=", "GLOB", "LIKE", "<>"};
 
-// Places: %t table, %v value, %m map, %p path, %c column, %o operator, %x command, %n number 0 to 9,
-// %r what is left of the line.
+// Places: %t table, %v value, %m map, %p path, %c column, %o operator, %x command, %n number 0 to
+// 9, %r what is left of the line.
 constexpr std::string_view kTemplates[] = {
     "CREATE VIRTUAL TABLE events USING sv_log",
     "CREATE VIRTUAL TABLE %t USING sv_log",

@@ -1,5 +1,5 @@
-// Maps in SQL: any text is a map or is refused; a map gives the same rows for the same entry, whichever
-// mapper runs it.
+// Maps in SQL: any text is a map or is refused; a map gives the same rows for the same entry,
+// whichever mapper runs it.
 //
 // The input is the map and a document, with a zero byte between them.
 

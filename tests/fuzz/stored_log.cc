@@ -1,5 +1,5 @@
-// A log whose directory holds anything at all: it opens or is refused, and whatever is asked of it is
-// answered or refused, without a crash and without an end that does not come.
+// A log whose directory holds anything at all: it opens or is refused, and whatever is asked of it
+// is answered or refused, without a crash and without an end that does not come.
 //
 // The input is a list of entries of the column families, some well-formed, some any bytes.
 

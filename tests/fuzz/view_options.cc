@@ -1,6 +1,6 @@
-// The arguments of CREATE VIRTUAL TABLE and the definition of a view: any text is parsed or refused, and
-// what is parsed is stored and read again as it was; any bytes are read as a stored definition or
-// refused.
+// The arguments of CREATE VIRTUAL TABLE and the definition of a view: any text is parsed or
+// refused, and what is parsed is stored and read again as it was; any bytes are read as a stored
+// definition or refused.
 //
 // The input is a letter, the kind, and arguments, with a zero byte between them.
 

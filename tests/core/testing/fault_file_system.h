@@ -1,9 +1,9 @@
 // FaultFileSystem: RocksDB's file system on a disk that fails when a test wants it to.
 //
-// It writes to the real one (and syncs nothing there), and keeps what a loss of power would take: what was appended to a file
-// since its last sync, and the files created and renamed in a directory since that was synced. (A
-// deletion is durable at once.) After RocksDB's FaultInjectionTestFS and LevelDB's
-// FaultInjectionTestEnv.
+// It writes to the real one (and syncs nothing there), and keeps what a loss of power would take:
+// what was appended to a file since its last sync, and the files created and renamed in a directory
+// since that was synced. (A deletion is durable at once.) After RocksDB's FaultInjectionTestFS and
+// LevelDB's FaultInjectionTestEnv.
 //
 //   FaultDisk disk;                                   // all stores of the process, while it lives
 //   disk->FailAt(FaultOp::kSync, 3, Repeat::kOnce);   // or Fill(bytes), or CutPowerAfter(ops)

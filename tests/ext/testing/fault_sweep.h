@@ -1,5 +1,5 @@
-// SweepFaults: the same work again and again, with a fault (memory that runs out, an interrupt) later
-// and later in it, until it goes through.
+// SweepFaults: the same work again and again, with a fault (memory that runs out, an interrupt)
+// later and later in it, until it goes through.
 
 #pragma once
 

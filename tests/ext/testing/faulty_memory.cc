@@ -11,8 +11,8 @@ namespace {
 
 sqlite3_mem_methods real;
 
-// What the present MemoryFault has asked for. Process-wide: a thread may still be on its way through
-// Fails() when the fault ends.
+// What the present MemoryFault has asked for. Process-wide: a thread may still be on its way
+// through Fails() when the fault ends.
 std::atomic<bool> active = false;
 std::atomic<bool> once = false;
 std::atomic<int64_t> fails_at = 0;

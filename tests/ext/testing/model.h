@@ -42,8 +42,8 @@ class Model {
 std::vector<Row> ComputeView(Database& db, const std::string& log, const std::string& map,
                              size_t key_columns = 1);
 
-// The rows of the same view with `reduce`, computed from those without ("": these are they): the key
-// columns, then what is reduced. The values must be such that doubles add up without rounding.
+// The rows of the same view with `reduce`, computed from those without ("": these are they): the
+// key columns, then what is reduced. The values must be such that doubles add up without rounding.
 std::vector<Row> ReduceRows(const std::vector<Row>& rows, size_t key_columns,
                             const std::string& reduce);
 
