@@ -23,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kTables[] = {"events", "tags", "assets", "ordinary", "other", "two"};
+constexpr std::string_view kTables[] = {"events", "tags", "assets", "ordinary",
+                                        "other",  "two",  "sums"};
 constexpr std::string_view kValues[] = {
     "NULL",
     "1",
@@ -50,13 +51,15 @@ constexpr std::string_view kMaps[] = {
     "SELECT abs(value) AS key, typeof(value) AS t FROM events",
 };
 constexpr std::string_view kPaths[] = {"$", "$.t[*]", "$.n", "$.*", "$.t[#-1]", "$.n.m[0]"};
-constexpr std::string_view kColumns[] = {"key", "value", "seq", "time",  "doc_id",
-                                         "doc", "as_of", "k2",  "rowid", "events"};
+constexpr std::string_view kColumns[] = {"key",   "value", "seq", "time",     "doc_id",
+                                         "doc",   "as_of", "k2",  "rowid",    "events",
+                                         "count", "sum",   "max", "operation"};
 constexpr std::string_view kCommands[] = {"rebuild", "optimize", "integrity-check", "flush", "x"};
+constexpr std::string_view kReduces[] = {"sum", "stats", "count", "x"};
 constexpr std::string_view kOperators[] = {"=", "IS", "<", "<=", ">", ">=", "GLOB", "LIKE", "<>"};
 
-// Places: %t table, %v value, %m map, %p path, %c column, %o operator, %x command, %n number 0 to
-// 9, %r what is left of the line.
+// Places: %t table, %v value, %m map, %p path, %c column, %o operator, %x command, %a reduce,
+// %n number 0 to 9, %r what is left of the line.
 constexpr std::string_view kTemplates[] = {
     "CREATE VIRTUAL TABLE events USING sv_log",
     "CREATE VIRTUAL TABLE %t USING sv_log",
@@ -121,6 +124,17 @@ constexpr std::string_view kTemplates[] = {
     "SELECT %r FROM %t",
     "SELECT * FROM %t WHERE %r",
     "WITH x AS (SELECT * FROM %t) %r",
+    "CREATE VIRTUAL TABLE sums USING sv_view(log = events, emit = '%p', reduce = 'count')",
+    "CREATE VIRTUAL TABLE sums USING sv_view(log = events, emit = '%p', value = '$.n', reduce = "
+    "'%a')",
+    "CREATE VIRTUAL TABLE %t USING sv_view(log = %t, map = (%m), keys = %n, reduce = '%a')",
+    "SELECT * FROM sums WHERE key %o %v ORDER BY key DESC",
+    "SELECT key, count, sum, min, max, sumsqr FROM sums GROUP BY key HAVING key %o %v",
+    "SELECT sum(%c), min(%c), max(%c) FROM %t WHERE key %o %v",
+    "INSERT INTO sums(sums) VALUES ('%x')",
+    "SELECT * FROM sv_tail('%t', %v) LIMIT %n",
+    "SELECT * FROM sv_tail('%t', 0, %n) WHERE %c %o %v",
+    "SELECT t.seq, a.value FROM sv_tail('events', %n, 0) t JOIN %t a ON a.key %o t.key",
 };
 
 // The statement that a line of the grammar stands for.
@@ -154,6 +168,9 @@ std::string Generate(Input line) {
         break;
       case 'x':
         sql += pick(kCommands);
+        break;
+      case 'a':
+        sql += pick(kReduces);
         break;
       case 'n':
         sql += static_cast<char>('0' + line.TakeBelow(10));
