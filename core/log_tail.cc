@@ -19,8 +19,14 @@ Status LogTail::Begin(Seq view_at_least, const WaitOptions& wait) {
                                    " to go on from: the head of the log is " +
                                    std::to_string(last_));
   }
-  if (view_ == nullptr) return Status::Ok();
-  SV_ASSIGN_OR_RETURN(last_, view_->AdvanceTo(view_at_least, wait));
+  return view_ == nullptr ? Status::Ok() : AdvanceView(view_at_least, wait);
+}
+
+Status LogTail::AdvanceView(Seq seq, const WaitOptions& wait) {
+  const Result<Seq> advanced = view_->AdvanceTo(seq, wait);
+  if (!advanced.ok() && advanced.status().code() != StatusCode::kFailed) return advanced.status();
+  last_ = advanced.ok() ? *advanced : view_->checkpoint();
+  stopped_ = advanced.status();
   return Status::Ok();
 }
 
@@ -30,6 +36,7 @@ Result<bool> LogTail::Next() {
   } else if (next_ <= last_) {
     cursor_ = engine_->ScanLog({next_, last_}, nullptr);
   } else {
+    SV_RETURN_IF_ERROR(stopped_);
     return false;
   }
   if (cursor_->Valid()) {
@@ -39,6 +46,7 @@ Result<bool> LogTail::Next() {
   const Status ended = cursor_->status();
   cursor_.reset();
   SV_RETURN_IF_ERROR(ended);
+  SV_RETURN_IF_ERROR(stopped_);
   return false;
 }
 
@@ -49,8 +57,7 @@ Status LogTail::Await(const WaitOptions& wait) {
     last_ = head;
     return Status::Ok();
   }
-  SV_ASSIGN_OR_RETURN(last_, view_->AdvanceTo(std::min(head, next_ + kViewStep - 1), wait));
-  return Status::Ok();
+  return AdvanceView(std::min(head, next_ + kViewStep - 1), wait);
 }
 
 }  // namespace streamview

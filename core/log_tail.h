@@ -21,13 +21,14 @@ class LogTail {
       : engine_(std::move(engine)), view_(std::move(view)), next_(after + 1) {}
 
   // Takes stock of what is there now; of a view, at least up to `view_at_least`. Errors:
-  // kInvalidArgument (the log is not that long), and those of View::AdvanceTo. REQUIRES:
+  // kInvalidArgument (the log is not that long), and those of View::AdvanceTo but kFailed. REQUIRES:
   // view_at_least <= Engine::Head()
   Status Begin(Seq view_at_least, const WaitOptions& wait);
-  // Goes to the next entry of those that Begin or Await has found. False: there is none. REQUIRES:
-  // Begin() returned OK
+  // Goes to the next entry of those that Begin or Await has found. False: there is none. Errors:
+  // kFailed after the last entry that the view has processed before it stopped; kCorruption,
+  // kIOError. REQUIRES: Begin() returned OK
   Result<bool> Next();
-  // Returns once there are more. Errors: kTimedOut, and those of View::AdvanceTo. REQUIRES: Next()
+  // Returns once there are more, or the view has stopped. Errors: those of Begin. REQUIRES: Next()
   // returned false
   Status Await(const WaitOptions& wait);
 
@@ -35,10 +36,13 @@ class LogTail {
   const Entry& entry() const { return cursor_->entry(); }
 
  private:
+  Status AdvanceView(Seq seq, const WaitOptions& wait);
+
   const std::shared_ptr<Engine> engine_;  // goes last
   const std::shared_ptr<View> view_;
   Seq next_;
-  Seq last_ = 0;  // the last one that may be given
+  Seq last_ = 0;    // the last one that may be given
+  Status stopped_;  // why there are none after it
   std::unique_ptr<LogCursor> cursor_;
 };
 

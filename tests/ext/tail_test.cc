@@ -335,16 +335,27 @@ TEST_F(TailTest, ADocumentThatTheMapFailsOnHasNoRows) {
               ElementsAre("1|'emit'|'x'|NULL", "2|'withdraw'|'x'|NULL", "3|'emit'|'x'|NULL"));
 }
 
-TEST_F(TailTest, OfAViewThatHasStoppedSaysWhy) {
+TEST_F(TailTest, OfAViewThatHasStoppedGivesWhatCameBeforeAndThenSaysWhy) {
   db_->Run(
       "CREATE VIRTUAL TABLE strict USING sv_view(log = events, emit = '$.tags[*]', "
       "on_error = stop)");
   Append("a", R"({"tags":["x"]})");
+  Append("a", R"({"tags":["y"]})");
   Append("b", "no JSON");
-  db_->Run("SELECT sv_consistency('eventual')");
-  ASSERT_TRUE(db_->Eventually("SELECT state FROM sv_status WHERE name = 'strict'", {"'failed'"}));
-  EXPECT_THAT(db_->Try("SELECT * FROM sv_tail('strict', 0)"),
-              Fails(SQLITE_ERROR, HasSubstr("has stopped")));
+  Append("c", R"({"tags":["z"]})");
+  const std::string columns = "SELECT seq, operation, key, doc_id FROM sv_tail('strict', ";
+  // Whether it stops while it is waited for, or has stopped before.
+  for (const char* state : {"any", "failed"}) {
+    SCOPED_TRACE(state);
+    EXPECT_THAT(db_->Query(columns + "0, 0) LIMIT 3"),
+                ElementsAre("1|'emit'|'x'|'a'", "2|'withdraw'|'x'|'a'", "2|'emit'|'y'|'a'"));
+    for (const char* arguments : {"0)", "0, 0)", "2)", "2, 0)", "3, 0)", "4)"}) {
+      EXPECT_THAT(db_->Try(columns + arguments), Fails(SQLITE_ERROR, HasSubstr("has stopped")))
+          << arguments;
+    }
+    db_->Run("SELECT sv_consistency('eventual')");
+    ASSERT_TRUE(db_->Eventually("SELECT state FROM sv_status WHERE name = 'strict'", {"'failed'"}));
+  }
 }
 
 TEST_F(TailTest, OfAViewThatReducesIsRefused) {
