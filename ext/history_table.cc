@@ -22,10 +22,7 @@ class HistoryTable : public sqlite_vtab::Table {
   using Aux = Connection;
 
   // The arguments of Filter are always the log and the document.
-  struct Plan {
-    sqlite_vtab::EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
    public:

@@ -28,10 +28,7 @@ class ReportTable : public sqlite_vtab::Table {
  public:
   using Aux = Connection;
 
-  struct Plan {
-    sqlite_vtab::EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
    public:

@@ -34,10 +34,7 @@ class RowTable : public sqlite_vtab::Table {
   using Aux = RowSource;
 
   // There is one way to read one row.
-  struct Plan {
-    sqlite_vtab::EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
    public:

@@ -41,10 +41,7 @@ class TailTable : public sqlite_vtab::Table {
   using Aux = Connection;
 
   // The arguments of Filter are source, after_seq and, if it is given, timeout_ms.
-  struct Plan {
-    sqlite_vtab::EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
    public:

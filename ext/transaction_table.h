@@ -9,8 +9,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string_view>
 
 #include "ext/connection.h"
 #include "ext/sqlite_vtab/vtab.hpp"
@@ -22,10 +20,7 @@ class TransactionTable : public sqlite_vtab::Table {
  public:
   using Aux = Connection;
 
-  struct Plan {
-    sqlite_vtab::EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
    public:

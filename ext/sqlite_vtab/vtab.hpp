@@ -128,6 +128,12 @@ struct EncodedPlan {
   std::string text;
 };
 
+// The Plan of a table that is read in one way only.
+struct OnlyPlan {
+  EncodedPlan Encode() const { return {}; }
+  static std::optional<OnlyPlan> Decode(int, std::string_view) { return OnlyPlan(); }
+};
+
 // One term of the WHERE clause.
 class Constraint {
  public:

@@ -20,10 +20,7 @@ class CommitGate : public sqlite_vtab::Table {
   struct Aux {
     std::function<void()> on_commit;
   };
-  struct Plan {
-    sqlite_vtab::EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
   class Cursor : public sqlite_vtab::Cursor {
    public:
     sqlite_vtab::Status Filter(const Plan&, sqlite_vtab::Values) { return {}; }

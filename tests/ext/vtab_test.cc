@@ -390,10 +390,7 @@ class Thrower : public Table {
  public:
   using Aux = Throw;
 
-  struct Plan {
-    EncodedPlan Encode() const { return {}; }
-    static std::optional<Plan> Decode(int, std::string_view) { return Plan(); }
-  };
+  using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
    public:
