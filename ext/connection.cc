@@ -96,8 +96,11 @@ Result<std::vector<TableName>> Connection::ListLogs() const {
   }
 }
 
-Result<TableName> Connection::FindLog(const std::optional<std::string>& name) const {
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+namespace {
+
+// That of the name; without one, the only one.
+Result<TableName> PickLog(const std::vector<TableName>& logs,
+                          const std::optional<std::string>& name) {
   if (!name) {
     if (logs.size() == 1) return logs.front();
     if (logs.empty()) {
@@ -111,11 +114,18 @@ Result<TableName> Connection::FindLog(const std::optional<std::string>& name) co
   return Status::NotFound("no such log: " + *name);
 }
 
-Result<LogOrView> Connection::FindLogOrView(const std::optional<std::string>& name) const {
-  const Result<TableName> log = FindLog(name);
-  if (log.ok()) return LogOrView{*log, std::nullopt};
-  if (!name || log.status().code() != StatusCode::kNotFound) return log.status();
+}  // namespace
+
+Result<TableName> Connection::FindLog(const std::optional<std::string>& name) const {
   SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  return PickLog(logs, name);
+}
+
+Result<LogOrView> Connection::FindLogOrView(const std::optional<std::string>& name) const {
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  const Result<TableName> log = PickLog(logs, name);
+  if (log.ok()) return LogOrView{*log, std::nullopt};
+  if (!name) return log.status();
   for (const TableName& candidate : logs) {
     SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, ListViews(candidate));
     for (const ViewEntry& view : views) {
