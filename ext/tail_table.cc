@@ -56,7 +56,7 @@ class TailTable : public sqlite_vtab::Table {
     }
     bool Eof() const noexcept { return done_; }
     VtabStatus Column(sqlite3_context* context, int column);
-    sqlite3_int64 Rowid() { return rowid_; }
+    sqlite3_int64 Rowid() const { return rowid_; }
 
    private:
     Status Begin(sqlite_vtab::Values arguments);

@@ -46,10 +46,12 @@ Status CheckColumnNames(const ViewDefinition& definition, const std::string& tab
   for (const std::string& column : named) {
     for (const std::string& other : taken) {
       if (!SameName(column, other)) continue;
-      return Status::InvalidArgument(
-          "the column name \"" + column + "\" is taken (each view" +
-          (reduces ? " with reduce = '" + std::string(ReduceName(definition.reduce)) + "'" : "") +
-          " has " + list + " and a column called as itself): rename it with AS");
+      std::string each = "each view";
+      if (reduces)
+        each.append(" with reduce = '").append(ReduceName(definition.reduce)).append("'");
+      return Status::InvalidArgument("the column name \"" + column + "\" is taken (" + each +
+                                     " has " + list +
+                                     " and a column called as itself): rename it with AS");
     }
     taken.push_back(column);
   }

@@ -61,7 +61,7 @@ bool ReadVarint(std::string_view* input, uint64_t* v) {
     *v = kMaxOneByte + 256 * (first - kMinTwoBytes) + Byte(*input, 1);
     if (*v < kMinTwoBytes) return false;
   } else if (length == 3) {
-    *v = kMinThreeBytes + 256U * Byte(*input, 1) + Byte(*input, 2);
+    *v = kMinThreeBytes + uint64_t{256} * Byte(*input, 1) + Byte(*input, 2);
   } else {
     *v = 0;
     for (size_t i = 1; i < length; ++i) *v = *v << 8 | Byte(*input, i);

@@ -11,7 +11,7 @@ constexpr size_t kManyStates = 64;
 
 }  // namespace
 
-void DropHorizon::Add(std::shared_ptr<const void> state, Seq seq, const SeqSet& superseded,
+void DropHorizon::Add(const std::shared_ptr<const void>& state, Seq seq, const SeqSet& superseded,
                       uint64_t written) {
   MutexLock lock(mutex_);
   while (!held_.empty() && held_.front().state.expired()) held_.pop_front();

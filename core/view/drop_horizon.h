@@ -20,8 +20,8 @@ class DropHorizon {
  public:
   // Takes in a state of the index, before any reader can have it. `state` is only watched.
   // `written`: RocksDB's sequence number of it. REQUIRES: seq is no less than before.
-  void Add(std::shared_ptr<const void> state, Seq seq, const SeqSet& superseded, uint64_t written)
-      EXCLUDES(mutex_);
+  void Add(const std::shared_ptr<const void>& state, Seq seq, const SeqSet& superseded,
+           uint64_t written) EXCLUDES(mutex_);
 
   // The log entries whose index entries may be dropped, where all writes up to RocksDB's sequence
   // number `flushed` are on disk. nullptr: none.
