@@ -39,19 +39,20 @@ Status CheckColumnNames(const ViewDefinition& definition, const std::string& tab
     own.assign(named.begin() + definition.key_columns, named.end());
     named.resize(definition.key_columns);
   }
-  std::string list;
-  for (const std::string& column : own) list += (list.empty() ? "" : ", ") + column;
+  std::string each = "each view";
+  if (reduces) each.append(" with reduce = '").append(ReduceName(definition.reduce)).append("'");
+  each += " has ";
+  for (const std::string& column : own) each.append(column).append(", ");
+  each.resize(each.size() - 2);
+  const auto name_taken = [&each](const std::string& name) {
+    return Status::InvalidArgument("the column name \"" + name + "\" is taken (" + each +
+                                   " and a column called as itself): rename it with AS");
+  };
   std::vector<std::string> taken = own;
   taken.push_back(table);
   for (const std::string& column : named) {
     for (const std::string& other : taken) {
-      if (!SameName(column, other)) continue;
-      std::string each = "each view";
-      if (reduces)
-        each.append(" with reduce = '").append(ReduceName(definition.reduce)).append("'");
-      return Status::InvalidArgument("the column name \"" + column + "\" is taken (" + each +
-                                     " has " + list +
-                                     " and a column called as itself): rename it with AS");
+      if (SameName(column, other)) return name_taken(column);
     }
     taken.push_back(column);
   }
