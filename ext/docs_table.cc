@@ -143,22 +143,23 @@ VtabStatus DocsTable::Open(std::unique_ptr<Cursor>& cursor) {
   return {};
 }
 
-Result<DocsTable::Readings::Pointer> DocsTable::Read() {
+Status DocsTable::Read(std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
                       writing_ ? WritingSession() : Session());
   const std::shared_ptr<Engine>& engine = session->engine();
   const Seq at_least = writing_ ? engine->Head() : session->RequiredSeq();
-  if (Readings::Pointer shared = readings_.Find(connection(), *session, at_least)) return shared;
+  if (Readings::HasReading(*session, at_least, group)) return Status::Ok();
   const uint64_t own_version = session->own_version();
   SV_ASSIGN_OR_RETURN(
       std::shared_ptr<const DocsSnapshot> snapshot,
       engine->ReadDocs(at_least, session->open_transaction(), connection().InterruptibleWait()));
   const Seq seq = snapshot->seq();
   session->NoteSeen(seq);
-  return readings_.Share({engine, std::move(snapshot), seq, own_version});
+  (*group)->reading = {engine, std::move(snapshot), seq, own_version};
+  return Status::Ok();
 }
 
-Result<DocsTable::Readings::Pointer> DocsTable::ReadAsOf(sqlite3_value* as_of) {
+Result<DocsTable::DocsReading> DocsTable::ReadAsOf(sqlite3_value* as_of) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const std::shared_ptr<Engine>& engine = session->engine();
   const std::optional<int64_t> integer = IntegerOf(as_of);
@@ -175,9 +176,7 @@ Result<DocsTable::Readings::Pointer> DocsTable::ReadAsOf(sqlite3_value* as_of) {
   SV_ASSIGN_OR_RETURN(std::shared_ptr<const DocsSnapshot> snapshot,
                       engine->ReadDocsAsOf(seq, connection().InterruptibleWait()));
   session->NoteSeen(seq);
-  using AsOfReading = Reading<std::shared_ptr<const DocsSnapshot>>;
-  return Readings::Pointer(std::make_shared<const AsOfReading>(
-      AsOfReading{engine, std::move(snapshot), seq, session->own_version()}));
+  return DocsReading{engine, std::move(snapshot), seq, session->own_version()};
 }
 
 VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
@@ -194,14 +193,15 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
       SV_ASSIGN_OR_RETURN(as_of_, table_.ReadAsOf(as_of));
     }
   }
-  if (as_of_ == nullptr && now_ == nullptr) {
-    SV_ASSIGN_OR_RETURN(now_, table_.Read());
+  if (!as_of_ && now_ == nullptr) {
+    SV_RETURN_IF_ERROR(table_.Read(&group_));
+    now_ = &*group_->reading;
   }
   SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges, plan.keys.MakeRanges(arguments));
   std::vector<DocRange> doc_ranges;
   doc_ranges.reserve(ranges.size());
   for (const ViewRange& range : ranges) doc_ranges.push_back(ToDocRange(range));
-  const auto& reading = as_of_ != nullptr ? *as_of_ : *now_;
+  const DocsReading& reading = as_of_ ? *as_of_ : *now_;
   return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));
 }
 
@@ -209,7 +209,7 @@ VtabStatus DocsTable::Cursor::Next() { return ToVtab(scan_.Next()); }
 
 sqlite3_int64 DocsTable::Cursor::Rowid() {
   const auto seq = static_cast<sqlite3_int64>(scan_->seq());
-  return as_of_ != nullptr ? -seq : seq;
+  return as_of_ ? -seq : seq;
 }
 
 VtabStatus DocsTable::Cursor::Column(sqlite3_context* context, int column) {
@@ -223,7 +223,7 @@ VtabStatus DocsTable::Cursor::Column(sqlite3_context* context, int column) {
       sqlite3_result_int64(context, static_cast<sqlite3_int64>(scan_->seq()));
       return {};
     case kAsOf:
-      if (as_of_ != nullptr) {
+      if (as_of_) {
         sqlite3_result_int64(context, static_cast<sqlite3_int64>(as_of_->snapshot->seq()));
       }
       return {};

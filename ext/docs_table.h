@@ -76,9 +76,11 @@ class DocsTable : public SessionTable {
     Value value;
   };
 
-  // What a cursor that has read nothing yet reads.
-  Result<Readings::Pointer> Read();
-  Result<Readings::Pointer> ReadAsOf(sqlite3_value* as_of);
+  using DocsReading = Reading<std::shared_ptr<const DocsSnapshot>>;
+
+  // Sees to it that the group of a cursor that has read nothing yet has something to read.
+  Status Read(std::shared_ptr<Readings::Group>* group);
+  Result<DocsReading> ReadAsOf(sqlite3_value* as_of);
 
   // The session, with the writer's turn.
   Result<std::shared_ptr<LogSession>> WritingSession();
@@ -103,7 +105,8 @@ class DocsTable : public SessionTable {
 
 class DocsTable::Cursor final : public sqlite_vtab::Cursor {
  public:
-  explicit Cursor(DocsTable& table) : table_(table) {}
+  explicit Cursor(DocsTable& table)
+      : table_(table), group_(table.readings_.Join(table.connection())) {}
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
@@ -116,8 +119,9 @@ class DocsTable::Cursor final : public sqlite_vtab::Cursor {
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
 
   DocsTable& table_;
-  Readings::Pointer now_;    // of the statement, once it has read
-  Readings::Pointer as_of_;  // null: now
+  std::shared_ptr<Readings::Group> group_;
+  const DocsReading* now_ = nullptr;  // the group's, once this cursor has read
+  std::optional<DocsReading> as_of_;  // nothing: now
   RangeScan<DocsSnapshot, DocRange> scan_;
 };
 

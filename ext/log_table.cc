@@ -222,9 +222,8 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   if (!session.ok()) return ToVtab(session.status());
   session_ = *std::move(session);
   if (reading_ == nullptr) {
-    Result<Readings::Pointer> reading = table_.Read();
-    if (!reading.ok()) return ToVtab(reading.status());
-    reading_ = *std::move(reading);
+    if (const Status read = table_.Read(&group_); !read.ok()) return ToVtab(read);
+    reading_ = &*group_->reading;
   }
 
   SeqRange range;
@@ -235,12 +234,13 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   return ToVtab(Settle());
 }
 
-Result<LogTable::Readings::Pointer> LogTable::Read() {
+Status LogTable::Read(std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const Seq head = session->engine()->Head();
-  if (Readings::Pointer shared = readings_.Find(connection(), *session, head)) return shared;
+  if (Readings::HasReading(*session, head, group)) return Status::Ok();
   const Seq own = session->open_transaction() != nullptr ? *session->last_own_seq() : 0;
-  return readings_.Share({session->engine(), {head, own}, head, session->own_version()});
+  (*group)->reading = {session->engine(), {head, own}, head, session->own_version()};
+  return Status::Ok();
 }
 
 void LogTable::Cursor::OpenSources(const LogRange& range) {

@@ -65,8 +65,8 @@ class LogTable : public SessionTable {
   };
   using Readings = SharedReading<Ends>;
 
-  // What a cursor that has read nothing yet reads.
-  Result<Readings::Pointer> Read();
+  // Sees to it that the group of a cursor that has read nothing yet has something to read.
+  Status Read(std::shared_ptr<Readings::Group>* group);
   Status RunCommand(std::string_view command);
   // All of it, or quickly: whether it can be opened, and its end be read.
   Status Check(bool quick);
@@ -79,7 +79,8 @@ class LogTable : public SessionTable {
 
 class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransactionReader {
  public:
-  explicit Cursor(LogTable& table) : table_(table) {}
+  explicit Cursor(LogTable& table)
+      : table_(table), group_(table.readings_.Join(table.connection())) {}
   ~Cursor() { Reset(); }
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
@@ -107,7 +108,8 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransacti
 
   LogTable& table_;
   std::shared_ptr<LogSession> session_;
-  Readings::Pointer reading_;  // before the cursors: outlives them
+  std::shared_ptr<Readings::Group> group_;  // before the cursors: outlives them
+  const Reading<Ends>* reading_ = nullptr;  // its reading, once this cursor has read
   bool reverse_ = false;
   Source source_ = Source::kNone;
   std::unique_ptr<LogCursor> committed_;

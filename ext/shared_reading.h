@@ -1,14 +1,17 @@
 // SharedReading: the one state of a table that all cursors of a statement read.
 //
 // SQLite opens a cursor for each use of a table in a statement, some of them while the statement
-// runs (correlated subqueries), and does not say which cursors belong together. Cursors that are
-// open at the same time share their reading where only one statement of the connection is running,
-// for then it is theirs; and where several are, as long as it is as fresh as a new one would have
-// to be.
+// runs (correlated subqueries), and does not say which cursors belong together. So cursors form a
+// group: those that are opened before any of them reads, for SQLite opens all cursors of a join
+// first; and those that are opened while others of the table are open and only one statement of the
+// connection is running, for then all are its. (A subquery's new cursor is opened before its last
+// one is closed.) Where several are running, a new group still takes the last one's reading as long
+// as that is as fresh as a new one would have to be.
 
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "ext/connection.h"
@@ -27,25 +30,39 @@ struct Reading {
 template <typename Snapshot>
 class SharedReading {
  public:
-  using Pointer = std::shared_ptr<const Reading<Snapshot>>;
+  struct Group {
+    std::optional<Reading<Snapshot>> reading;  // from the first read on; then it stays
+    std::shared_ptr<const Group> earlier;      // which may have one that does; until then
+  };
 
-  // The reading that a cursor of this session may share; null: it needs a new one. `at_least`: what
-  // a new one would have to show.
-  Pointer Find(const Connection& connection, const LogSession& session, Seq at_least) const {
-    Pointer reading = last_.lock();
-    if (reading == nullptr || reading->engine != session.engine()) return nullptr;
-    const bool fresh = reading->seq >= at_least && reading->own_version == session.own_version();
-    return fresh || connection.RunsOneStatement() ? reading : nullptr;
+  // The group of a cursor that is opened.
+  std::shared_ptr<Group> Join(const Connection& connection) {
+    std::shared_ptr<Group> last = last_.lock();
+    if (last != nullptr && (!last->reading || connection.RunsOneStatement())) return last;
+    auto group = std::make_shared<Group>();
+    group->earlier = std::move(last);
+    last_ = group;
+    return group;
   }
-  // Makes a new reading the one that later cursors share, while it is in use.
-  Pointer Share(Reading<Snapshot> reading) {
-    auto shared = std::make_shared<const Reading<Snapshot>>(std::move(reading));
-    last_ = shared;
-    return shared;
+
+  // Whether the group has a reading for a cursor of this session, which may be put into a group of
+  // its own for that. `at_least`: what a new one would have to show.
+  static bool HasReading(const LogSession& session, Seq at_least, std::shared_ptr<Group>* group) {
+    const auto is_of = [&session](const Group& g) {
+      return g.reading && g.reading->engine == session.engine();
+    };
+    if ((*group)->reading && !is_of(**group)) *group = std::make_shared<Group>();
+    const std::shared_ptr<const Group> earlier = std::move((*group)->earlier);
+    if (!(*group)->reading && earlier != nullptr && is_of(*earlier) &&
+        earlier->reading->seq >= at_least &&
+        earlier->reading->own_version == session.own_version()) {
+      (*group)->reading = earlier->reading;
+    }
+    return (*group)->reading.has_value();
   }
 
  private:
-  std::weak_ptr<const Reading<Snapshot>> last_;
+  std::weak_ptr<Group> last_;
 };
 
 }  // namespace streamview

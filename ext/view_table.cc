@@ -232,10 +232,10 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   return view;
 }
 
-Result<ViewTable::Readings::Pointer> ViewTable::Read() {
+Status ViewTable::Read(std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const Seq at_least = session->RequiredSeq();
-  if (Readings::Pointer shared = readings_.Find(connection(), *session, at_least)) return shared;
+  if (Readings::HasReading(*session, at_least, group)) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   const uint64_t own_version = session->own_version();
   SV_ASSIGN_OR_RETURN(
@@ -243,7 +243,8 @@ Result<ViewTable::Readings::Pointer> ViewTable::Read() {
       view->Read(at_least, session->open_transaction(), connection().InterruptibleWait()));
   const Seq seq = snapshot->seq();
   session->NoteSeen(seq);
-  return readings_.Share({session->engine(), std::move(snapshot), seq, own_version});
+  (*group)->reading = {session->engine(), std::move(snapshot), seq, own_version};
+  return Status::Ok();
 }
 
 VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
@@ -255,11 +256,12 @@ VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 }
 
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
-  if (reading_ == nullptr) {
-    SV_ASSIGN_OR_RETURN(reading_, table_.Read());
+  if (snapshot_ == nullptr) {
+    SV_RETURN_IF_ERROR(table_.Read(&group_));
+    snapshot_ = group_->reading->snapshot.get();
   }
   SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
-  return ExplainDamage(scan_.Begin(reading_->snapshot.get(), std::move(ranges)));
+  return ExplainDamage(scan_.Begin(snapshot_, std::move(ranges)));
 }
 
 VtabStatus ViewTable::Cursor::Next() { return ToVtab(ExplainDamage(scan_.Next())); }

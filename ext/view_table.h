@@ -71,8 +71,8 @@ class ViewTable : public SessionTable {
 
   // The engine's view, found where it is not yet.
   Result<std::shared_ptr<View>> FindView();
-  // What a cursor that has read nothing yet reads.
-  Result<Readings::Pointer> Read();
+  // Sees to it that the group of a cursor that has read nothing yet has something to read.
+  Status Read(std::shared_ptr<Readings::Group>* group);
 
   const ViewDefinition definition_;
   const size_t row_columns_;     // the columns that come from the rows: the first ones
@@ -86,7 +86,8 @@ class ViewTable : public SessionTable {
 
 class ViewTable::Cursor : public sqlite_vtab::Cursor {
  public:
-  explicit Cursor(ViewTable& table) : table_(table) {}
+  explicit Cursor(ViewTable& table)
+      : table_(table), group_(table.readings_.Join(table.connection())) {}
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
@@ -101,7 +102,8 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   Status ExplainDamage(Status status) const;
 
   ViewTable& table_;
-  Readings::Pointer reading_;  // outlives the scan
+  std::shared_ptr<Readings::Group> group_;  // outlives the scan
+  const ViewSnapshot* snapshot_ = nullptr;  // its reading's, once this cursor has read
   RangeScan<ViewSnapshot, ViewRange> scan_;
 };
 

@@ -1,6 +1,7 @@
 // How fresh a read is: read-your-writes, consistency modes, waiting.
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "tests/ext/testing/fixture.h"
@@ -232,6 +233,55 @@ TEST_F(FreshnessTest, AllPartsOfAStatementSeeOneStateOfEachTable) {
       EXPECT_GE(counts.size(), 5u);
       EXPECT_THAT(counts, ::testing::Each(std::to_string(counts.size()))) << table << " " << mode;
     }
+  }
+}
+
+// The rows are those of another table, so between two of its runs the subquery has nothing open.
+TEST_F(FreshnessTest, ASubquerySeesOneStateForAllRowsOfAnotherTable) {
+  db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
+  db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2), (3)");
+  const auto other = Connect();
+  for (const std::string mode : {"latest", "session"}) {
+    db_->Run("SELECT sv_consistency('" + mode + "')");
+    for (const std::string table : {"events", "docs", "view_tags"}) {
+      const int64_t before = db_->Integer("SELECT count(*) FROM " + table);
+      Statement statement(
+          *db_, "SELECT (SELECT count(*) FROM " + table + " WHERE seq >= x - x) FROM plain");
+      for (int row = 1; row <= 3; ++row) {
+        ASSERT_TRUE(statement.Step());
+        EXPECT_EQ(ToLine(statement.row()), std::to_string(before)) << table << " " << mode;
+        AppendCat(*other, std::to_string(row) + table + mode);
+        AppendCat(*db_, std::to_string(row) + "own" + table + mode);
+      }
+      EXPECT_FALSE(statement.Step());
+      EXPECT_EQ(db_->Integer("SELECT count(*) FROM " + table), before + 6) << table << " " << mode;
+    }
+  }
+}
+
+TEST_F(FreshnessTest, AJoinSeesOneStateWhileAnotherStatementIsUnfinished) {
+  db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
+  const auto other = Connect();
+  const std::function<void()> update_all = [&] {
+    for (int i = 0; i < 5; ++i) AppendCat(*other, std::to_string(i));
+  };
+  sqlite3_create_function(
+      db_->handle(), "update_all", 1, SQLITE_UTF8, const_cast<std::function<void()>*>(&update_all),
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        (*static_cast<const std::function<void()>*>(sqlite3_user_data(context)))();
+        sqlite3_result_int(context, 1);
+      },
+      nullptr, nullptr);
+  update_all();
+  db_->Run("SELECT sv_consistency('latest')");
+  Statement unfinished(*db_, "VALUES (1), (2)");
+  ASSERT_TRUE(unfinished.Step());
+  for (const std::string table : {"events", "docs", "view_tags"}) {
+    const std::string join = "SELECT a.key, a.seq, b.seq FROM " + table + " a CROSS JOIN " + table +
+                             " b WHERE b.key = a.key AND b.seq = a.seq AND 1 = ";
+    const Lines expected = db_->Query(join + "1");
+    EXPECT_GE(expected.size(), 5u) << table;
+    EXPECT_EQ(db_->Query(join + "update_all(a.seq)"), expected) << table;
   }
 }
 
