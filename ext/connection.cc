@@ -14,6 +14,11 @@ namespace streamview {
 namespace {
 
 constexpr std::chrono::milliseconds kProgressInterval{100};
+// Of more than 10,000 instructions: those after which a progress handler is called are counted anew
+// for each statement.
+constexpr char kLongStatement[] =
+    "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 1000) "
+    "SELECT max(i) FROM n";
 
 // The engine makes the mappers of JSON paths itself.
 Result<std::unique_ptr<Mapper>> NewMapper(const ViewDefinition& definition) {
@@ -265,17 +270,19 @@ bool Connection::RunsWriter() const {
 // --- waiting
 
 bool Connection::InterruptRequested() {
+  // Progress handlers can be asked by a statement only; that need not be done at every turn.
+  const auto now = WaitOptions::Clock::now();
+  const bool ask_handler = now >= next_progress_;
+  if (ask_handler) next_progress_ = now + kProgressInterval;
   if (const std::optional<bool> interrupted = sqlite_vtab::IsInterrupted(db_)) {
     if (*interrupted) return true;
-    // Progress handlers can be asked by a statement only; that need not be done at every turn.
-    const auto now = WaitOptions::Clock::now();
-    if (now < next_progress_) return false;
-    next_progress_ = now + kProgressInterval;
+    if (!ask_handler) return false;
   }
   // Before 3.41 there is no other way to ask than this: a statement that starts now ends as the
   // outer one should.
   sqlite3_stmt* statement = nullptr;
-  int rc = sqlite3_prepare_v2(db_, "SELECT 1", -1, &statement, nullptr);
+  int rc =
+      sqlite3_prepare_v2(db_, ask_handler ? kLongStatement : "SELECT 1", -1, &statement, nullptr);
   if (rc == SQLITE_OK) rc = sqlite3_step(statement);
   sqlite3_finalize(statement);
   // Where there is no memory even for that, the outer statement fails anyway.

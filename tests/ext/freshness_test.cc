@@ -430,6 +430,27 @@ TEST_F(FreshnessTest, AReadThatWaitsCanBeInterrupted) {
               Fails(SQLITE_INTERRUPT, _));
 }
 
+TEST_F(FreshnessTest, AProgressHandlerEndsAWaitHoweverSeldomItIsToBeCalled) {
+  bool running = false;
+  sqlite3_create_function(
+      db_->handle(), "running", 0, SQLITE_UTF8, &running,
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        *static_cast<bool*>(sqlite3_user_data(context)) = true;
+        sqlite3_result_int(context, 0);
+      },
+      nullptr, nullptr);
+  for (const int instructions : {1, 10, 1000, 10'000}) {
+    running = false;
+    sqlite3_progress_handler(
+        db_->handle(), instructions,
+        [](void* is_running) { return *static_cast<bool*>(is_running) ? 1 : 0; }, &running);
+    EXPECT_THAT(db_->Try("SELECT sv_wait(3 + running(), 'view_tags', 600000)"),
+                Fails(SQLITE_INTERRUPT, _))
+        << instructions;
+    sqlite3_progress_handler(db_->handle(), 0, nullptr, nullptr);
+  }
+}
+
 TEST_F(FreshnessTest, SeqIsWhatThisConnectionAppended) {
   AppendCat(*db_, "a");
   const auto other = Connect();
