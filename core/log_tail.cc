@@ -35,17 +35,16 @@ Result<bool> LogTail::Next() {
     cursor_->Next();
   } else if (next_ <= last_) {
     cursor_ = engine_->ScanLog({next_, last_}, nullptr);
-  } else {
-    SV_RETURN_IF_ERROR(stopped_);
-    return false;
   }
-  if (cursor_->Valid()) {
-    next_ = cursor_->entry().seq + 1;
-    return true;
+  if (cursor_ != nullptr) {
+    if (cursor_->Valid()) {
+      next_ = cursor_->entry().seq + 1;
+      return true;
+    }
+    const Status ended = cursor_->status();
+    cursor_.reset();
+    SV_RETURN_IF_ERROR(ended);
   }
-  const Status ended = cursor_->status();
-  cursor_.reset();
-  SV_RETURN_IF_ERROR(ended);
   SV_RETURN_IF_ERROR(stopped_);
   return false;
 }

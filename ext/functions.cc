@@ -51,15 +51,16 @@ Status CheckNotInWriter(const Connection& connection, const char* function) {
 
 // --- sv_wait
 
-// What a call of sv_wait waits for: some of the views of one log, or all.
+// What a call of sv_wait waits for: one view, or all of a log.
 struct WaitTarget {
   TableName log;
   std::vector<ViewEntry> views;
+  bool is_view = false;
 };
 
 Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::string>& name) {
   SV_ASSIGN_OR_RETURN(const LogOrView found, connection.FindLogOrView(name));
-  if (found.view) return WaitTarget{found.log, {*found.view}};
+  if (found.view) return WaitTarget{found.log, {*found.view}, /*is_view=*/true};
   SV_ASSIGN_OR_RETURN(std::vector<ViewEntry> views, connection.ListViews(found.log));
   return WaitTarget{found.log, std::move(views)};
 }
@@ -92,24 +93,6 @@ Status TimedOut(Engine& engine, const WaitTarget& target, Seq seq) {
   return Status::TimedOut(message + "waiting for " + std::to_string(seq));
 }
 
-// Returns once the log has entry `seq`; without a deadline it is an error that it has not.
-Status WaitForEntry(LogSession& session, const WaitTarget& target, Seq seq,
-                    const WaitOptions& wait) {
-  Engine& engine = *session.engine();
-  if (engine.Head() >= seq) return Status::Ok();
-  if (session.open_transaction() != nullptr && seq >= session.first_uncommitted()) {
-    return Status::InvalidArgument("entry " + std::to_string(seq) + " of " + target.log.table +
-                                   " is not committed: this connection's transaction is open");
-  }
-  if (wait.deadline == WaitOptions::Clock::time_point::max()) {
-    return Status::InvalidArgument(target.log.table + " has no entry " + std::to_string(seq) +
-                                   ": its head is " + std::to_string(engine.Head()) +
-                                   " (give a timeout to wait for the append)");
-  }
-  const Status status = engine.WaitForHead(seq, wait);
-  return status.code() == StatusCode::kTimedOut ? TimedOut(engine, target, seq) : status;
-}
-
 // Returns the checkpoint that all views have reached. Where some have failed, the others are waited
 // for all the same, and the error names the failed ones.
 Result<Seq> WaitForViews(Connection& connection, Engine& engine, const WaitTarget& target, Seq seq,
@@ -137,6 +120,29 @@ Result<Seq> WaitForViews(Connection& connection, Engine& engine, const WaitTarge
   return reached;
 }
 
+// Returns once the log has entry `seq`; without a deadline it is an error that it has not.
+Status WaitForEntry(Connection& connection, LogSession& session, const WaitTarget& target, Seq seq,
+                    const WaitOptions& wait) {
+  Engine& engine = *session.engine();
+  if (engine.Head() >= seq) return Status::Ok();
+  if (session.open_transaction() != nullptr && seq >= session.first_uncommitted()) {
+    return Status::InvalidArgument("entry " + std::to_string(seq) + " of " + target.log.table +
+                                   " is not committed: this connection's transaction is open");
+  }
+  if (wait.deadline == WaitOptions::Clock::time_point::max()) {
+    return Status::InvalidArgument(target.log.table + " has no entry " + std::to_string(seq) +
+                                   ": its head is " + std::to_string(engine.Head()) +
+                                   " (give a timeout to wait for the append)");
+  }
+  if (target.is_view) {
+    // No append gets it any further once it has stopped.
+    const Status view = WaitForViews(connection, engine, target, engine.Head(), wait).status();
+    if (view.code() == StatusCode::kFailed) return view;
+  }
+  const Status status = engine.WaitForHead(seq, wait);
+  return status.code() == StatusCode::kTimedOut ? TimedOut(engine, target, seq) : status;
+}
+
 Result<Value> Wait(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::optional<int64_t> seq, ReadInteger("seq", arguments, 0));
   if (!seq) return Value();
@@ -149,10 +155,10 @@ Result<Value> Wait(Connection& connection, Arguments arguments) {
   if (timeout) wait.deadline = DeadlineAfter(*timeout);
   SV_ASSIGN_OR_RETURN(const WaitTarget target, FindTarget(connection, name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(target.log));
+  Engine& engine = *session->engine();
   const Seq wanted = static_cast<Seq>(*seq);
-  SV_RETURN_IF_ERROR(WaitForEntry(*session, target, wanted, wait));
-  SV_ASSIGN_OR_RETURN(const Seq reached,
-                      WaitForViews(connection, *session->engine(), target, wanted, wait));
+  SV_RETURN_IF_ERROR(WaitForEntry(connection, *session, target, wanted, wait));
+  SV_ASSIGN_OR_RETURN(const Seq reached, WaitForViews(connection, engine, target, wanted, wait));
   return Value::Integer(static_cast<int64_t>(reached));
 }
 

@@ -66,6 +66,7 @@ class TailTable : public sqlite_vtab::Table {
     Status Await();
     Status Explain(Status ended) const;
     Status CheckNotDropped() const;
+    Status Dropped() const { return Status::NotFound(name_ + " was dropped"); }
 
     const ViewChange& change() const { return changes_[next_change_ - 1]; }
     ValueView KeyOrValue(int column) const;
@@ -146,6 +147,7 @@ Status TailTable::Cursor::Begin(sqlite_vtab::Values arguments) {
   changes_.clear();
   next_change_ = 0;
   done_ = true;
+  rowid_ = 0;
 
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("source", arguments[0]));
   source_ = name ? Value::Text(*name) : Value();
@@ -173,7 +175,10 @@ Status TailTable::Cursor::Open(const LogOrView& source, Seq after) {
   name_ = source.view ? source.view->name : source.log.table;
   std::shared_ptr<View> view;
   if (source.view) {
-    SV_ASSIGN_OR_RETURN(view, engine_->FindView(source.view->view_id));
+    const Result<std::shared_ptr<View>> found = engine_->FindView(source.view->view_id);
+    if (found.status().code() == StatusCode::kNotFound) return Dropped();
+    SV_RETURN_IF_ERROR(found.status());
+    view = *found;
     SV_ASSIGN_OR_RETURN(view_changes_, view->NewChanges());
     view_id_ = view->id();
     definition_ = view->definition();
@@ -187,8 +192,13 @@ Status TailTable::Cursor::Open(const LogOrView& source, Seq after) {
 // To the next row: of what there is, or else of what comes.
 Status TailTable::Cursor::Advance() {
   for (;;) {
-    SV_ASSIGN_OR_RETURN(const bool found, FindChange());
-    if (found) {
+    const Result<bool> found = FindChange();
+    // A view has stopped. Clients that read a row ahead, or all rows, would lose the changes before
+    // to the error: it is left to the next statement, which goes on from here.
+    done_ = found.status().code() == StatusCode::kFailed && rowid_ > 0;
+    if (done_) return Status::Ok();
+    SV_RETURN_IF_ERROR(found.status());
+    if (*found) {
       session_->NoteSeen(tail_->entry().seq);
       return Status::Ok();
     }
@@ -237,7 +247,7 @@ Status TailTable::Cursor::CheckNotDropped() const {
   const bool dropped =
       RemovedLogs::Instance().Contains(session_->identity()) ||
       (!view_id_.empty() && engine_->FindView(view_id_).status().code() == StatusCode::kNotFound);
-  return dropped ? Status::NotFound(name_ + " was dropped") : Status::Ok();
+  return dropped ? Dropped() : Status::Ok();
 }
 
 const char* TailTable::Cursor::Operation() const {
