@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "ext/arguments.h"
 #include "ext/sqlite_vtab/vtab.hpp"

@@ -14,7 +14,6 @@
 
 #include <memory>
 #include <optional>
-#include <string_view>
 
 #include "ext/connection.h"
 #include "ext/sqlite_vtab/vtab.hpp"

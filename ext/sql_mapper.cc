@@ -1,8 +1,5 @@
 #include "ext/sql_mapper.h"
 
-#include <optional>
-#include <span>
-#include <string_view>
 #include <utility>
 
 #include "ext/pure_sql.h"

@@ -22,8 +22,7 @@ Result<ValueView> ViewOfUtf8(sqlite3_value* value);
 
 // The integer that the value is, or would be stored as in a column of type INTEGER: a REAL without
 // a fraction, or a TEXT that is written so. Not every client has integers to bind. Nothing for
-// others.
-// TEXT of `value` may be turned into a number in place.
+// others. TEXT of `value` may be turned into a number in place.
 std::optional<int64_t> IntegerOf(sqlite3_value* value);
 
 // Makes `value` the result of a function or of xColumn. `lifetime` is SQLITE_STATIC where the bytes

@@ -1,7 +1,6 @@
 #include "core/codec/index_entry.h"
 
 #include <cassert>
-#include <cmath>
 
 #include "core/codec/key_codec.h"
 #include "core/codec/record.h"

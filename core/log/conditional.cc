@@ -51,10 +51,8 @@ Status PutConditional(const Store& store, const Conditional& conditional,
   std::string bytes;
   AppendVarint(&bytes, conditional.first);
   AppendVarint(&bytes, conditional.count);
-  for (const std::string* text : {&conditional.token, &conditional.previous}) {
-    AppendVarint(&bytes, text->size());
-    bytes += *text;
-  }
+  AppendString(&bytes, conditional.token);
+  AppendString(&bytes, conditional.previous);
   return FromRocks(batch->Put(store.meta(), kConditionalKey, bytes), "writing the log");
 }
 

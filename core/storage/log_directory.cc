@@ -107,8 +107,7 @@ Result<bool> HoldsOnly(const std::string& directory,
 }
 
 // Makes a directory that is there no more open to others than `model` is, be it a file or a
-// directory.
-// Where there is no model, it is as open as the umask has it.
+// directory. Where there is no model, it is as open as the umask has it.
 Status CopyPrivacy(const std::string& model, const std::string& directory) {
   std::error_code error;
   const fs::file_status status = fs::status(model, error);

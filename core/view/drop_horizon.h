@@ -40,8 +40,8 @@ class DropHorizon {
 
   Mutex mutex_;
   std::deque<Held> held_ GUARDED_BY(mutex_);  // states that readers may hold, oldest first
-  // The latest state that is known to be on disk, and the next one to become that; superseded is
-  // null: none.
+  // Of the states that were waited for, one at a time, until they were on disk: the last one, and
+  // the one that is waited for now. superseded is null: none.
   Point on_disk_ GUARDED_BY(mutex_) = {};
   Point candidate_ GUARDED_BY(mutex_) = {};
 };

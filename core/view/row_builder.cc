@@ -14,8 +14,8 @@ ValueView DocId(const Entry& entry) {
   return entry.has_document() ? entry.key : ValueView::Integer(static_cast<int64_t>(entry.seq));
 }
 
-std::string AtEntry(const Entry& entry, const std::string& message) {
-  return "entry " + std::to_string(entry.seq) + " (" + ToDisplay(DocId(entry)) + "): " + message;
+std::string AtEntry(Seq seq, const ValueView& doc_id, const std::string& message) {
+  return "entry " + std::to_string(seq) + " (" + ToDisplay(doc_id) + "): " + message;
 }
 
 Result<bool> RowBuilder::MapEntry(Mapper* mapper, const Entry& entry, std::string* why) {

@@ -15,7 +15,10 @@ namespace streamview {
 // What a view calls the document of an entry: its key, or for an event without key its number.
 ValueView DocId(const Entry& entry);
 // A message about an entry, with its number and document.
-std::string AtEntry(const Entry& entry, const std::string& message);
+std::string AtEntry(Seq seq, const ValueView& doc_id, const std::string& message);
+inline std::string AtEntry(const Entry& entry, const std::string& message) {
+  return AtEntry(entry.seq, DocId(entry), message);
+}
 
 class RowBuilder final : public Emitter {
  public:

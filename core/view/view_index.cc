@@ -160,7 +160,7 @@ Status ViewIndex::RecoverErrors(State* state) const {
       return Status::Corruption("the view has an error past the log's end");
     }
     errors.push_back(error.seq);
-    if (state->failure.ok()) state->last_error = error.message;
+    if (state->failure.ok()) state->last_error = AtEntry(error.seq, error.doc_id, error.message);
   }
   state->errors = SeqSet().With(errors);
   return Status::Ok();

@@ -47,8 +47,7 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
 
   // Opens what `family` holds, or begins an empty index in it, of the kind that the definition asks
   // for. `log` and `docs` must outlive the index. REQUIRES: its coverage is not past
-  // docs->checkpoint().
-  // Errors: kCorruption, kIOError.
+  // docs->checkpoint(). Errors: kCorruption, kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
                                                  const ViewDefinition& definition,
@@ -82,8 +81,7 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
 
   // What a reader of `state` sees, together with the entries of its open transaction `own` (may be
   // null), which are mapped with the turn taken. `wake` is called when there is something to
-  // repair.
-  // Errors: those of the map, where it says nothing about one entry or may not skip it;
+  // repair. Errors: those of the map, where it says nothing about one entry or may not skip it;
   // kInterrupted, kTimedOut.
   virtual Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<const State> state,
                                                            const LogTransaction* own,
