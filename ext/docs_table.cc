@@ -148,7 +148,7 @@ Status DocsTable::Read(std::shared_ptr<Readings::Group>* group) {
                       writing_ ? WritingSession() : Session());
   const std::shared_ptr<Engine>& engine = session->engine();
   const Seq at_least = writing_ ? engine->Head() : session->RequiredSeq();
-  if (Readings::HasReading(*session, at_least, group)) return Status::Ok();
+  if (Readings::FindReading(*session, at_least, group)) return Status::Ok();
   const uint64_t own_version = session->own_version();
   SV_ASSIGN_OR_RETURN(
       std::shared_ptr<const DocsSnapshot> snapshot,

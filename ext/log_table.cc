@@ -237,7 +237,7 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
 Status LogTable::Read(std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const Seq head = session->engine()->Head();
-  if (Readings::HasReading(*session, head, group)) return Status::Ok();
+  if (Readings::FindReading(*session, head, group)) return Status::Ok();
   const Seq own = session->open_transaction() != nullptr ? *session->last_own_seq() : 0;
   (*group)->reading = {session->engine(), {head, own}, head, session->own_version()};
   return Status::Ok();

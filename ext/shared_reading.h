@@ -45,9 +45,10 @@ class SharedReading {
     return group;
   }
 
-  // Whether the group has a reading for a cursor of this session, which may be put into a group of
-  // its own for that. `at_least`: what a new one would have to show.
-  static bool HasReading(const LogSession& session, Seq at_least, std::shared_ptr<Group>* group) {
+  // Finds the group a reading that does for a cursor of this session, its own or the earlier one;
+  // the cursor may come into another group for that. False: it needs a new one, which would have to
+  // show `at_least`.
+  static bool FindReading(const LogSession& session, Seq at_least, std::shared_ptr<Group>* group) {
     const auto is_of = [&session](const Group& g) {
       return g.reading && g.reading->engine == session.engine();
     };

@@ -235,7 +235,7 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
 Status ViewTable::Read(std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const Seq at_least = session->RequiredSeq();
-  if (Readings::HasReading(*session, at_least, group)) return Status::Ok();
+  if (Readings::FindReading(*session, at_least, group)) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   const uint64_t own_version = session->own_version();
   SV_ASSIGN_OR_RETURN(

@@ -41,7 +41,7 @@ class DropHorizon {
   Mutex mutex_;
   std::deque<Held> held_ GUARDED_BY(mutex_);  // states that readers may hold, oldest first
   // Of the states that were waited for, one at a time, until they were on disk: the last one, and
-  // the one that is waited for now. superseded is null: none.
+  // the one that is waited for at present. superseded is null: none.
   Point on_disk_ GUARDED_BY(mutex_) = {};
   Point candidate_ GUARDED_BY(mutex_) = {};
 };

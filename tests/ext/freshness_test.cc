@@ -262,13 +262,13 @@ TEST_F(FreshnessTest, ASubquerySeesOneStateForAllRowsOfAnotherTable) {
 TEST_F(FreshnessTest, AJoinSeesOneStateWhileAnotherStatementIsUnfinished) {
   db_->Run("CREATE VIRTUAL TABLE docs USING sv_docs(log = events)");
   const auto other = Connect();
-  const std::function<void()> update_all = [&] {
+  std::function<void()> update_all = [&] {
     for (int i = 0; i < 5; ++i) AppendCat(*other, std::to_string(i));
   };
   sqlite3_create_function(
-      db_->handle(), "update_all", 1, SQLITE_UTF8, const_cast<std::function<void()>*>(&update_all),
+      db_->handle(), "update_all", 1, SQLITE_UTF8, &update_all,
       [](sqlite3_context* context, int, sqlite3_value**) {
-        (*static_cast<const std::function<void()>*>(sqlite3_user_data(context)))();
+        (*static_cast<std::function<void()>*>(sqlite3_user_data(context)))();
         sqlite3_result_int(context, 1);
       },
       nullptr, nullptr);
