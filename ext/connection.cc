@@ -1,6 +1,7 @@
 #include "ext/connection.h"
 
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "ext/committed_token.h"
@@ -285,8 +286,9 @@ bool Connection::InterruptRequested() {
       sqlite3_prepare_v2(db_, ask_handler ? kLongStatement : "SELECT 1", -1, &statement, nullptr);
   if (rc == SQLITE_OK) rc = sqlite3_step(statement);
   sqlite3_finalize(statement);
-  // Where there is no memory even for that, the outer statement fails anyway.
-  return rc == SQLITE_INTERRUPT || rc == SQLITE_NOMEM;
+  // Not always does the outer statement fail by itself then.
+  if (rc == SQLITE_NOMEM) throw std::bad_alloc();
+  return rc == SQLITE_INTERRUPT;
 }
 
 WaitOptions Connection::InterruptibleWait() {

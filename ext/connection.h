@@ -133,7 +133,8 @@ class Connection {
                                          std::shared_ptr<Engine> engine);
   // True where the log that had the directory is dropped, but still open or not committed.
   bool IsBeingRemoved(const std::string& directory) const;
-  // Whether sqlite3_interrupt() or a progress handler asks the running statement to end.
+  // Whether sqlite3_interrupt() or a progress handler asks the running statement to end. Throws
+  // std::bad_alloc where there is no memory to ask.
   bool InterruptRequested();
 
   sqlite3* const db_;
