@@ -4,12 +4,21 @@
 
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
+#include "core/log/batch_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
 
 namespace {
+
+// The last of the entries that ends a transaction; 0: all are of one that goes on.
+Seq EndWithin(std::span<const Entry> entries) {
+  for (size_t i = entries.size(); i-- > 0;) {
+    if (!entries[i].continues) return entries[i].seq;
+  }
+  return 0;
+}
 
 // The column family's key spaces (docs/format.md). Document keys begin with 0x05 or more.
 constexpr char kCheckpointKey[] = "\0checkpoint";
@@ -150,39 +159,45 @@ Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
   return Status::Ok();
 }
 
+Status DocIndex::AdvanceOver(const EntryBatch& batch) {
+  SV_RETURN_IF_ERROR(AdvanceTo(batch.first() - 1, WaitOptions()));
+  MutexLock lock(mutex_);
+  const Seq next = checkpoint() + 1;
+  return batch.Has(next) ? Apply(batch.From(next)) : Status::Ok();
+}
+
 Status DocIndex::AdvanceBatch(Seq seq) {
   MutexLock lock(mutex_);
   const Seq from = checkpoint_.load(std::memory_order_relaxed);
   if (from >= seq) return Status::Ok();
-  EntryBatch batch;
-  SV_RETURN_IF_ERROR(ReadBatch(*log_, from + 1, seq, &batch));
-  return Apply(batch);
+  SV_ASSIGN_OR_RETURN(const SharedBatch batch, log_->batches().Read(from + 1, seq));
+  return Apply(batch->From(from + 1));
 }
 
-Status DocIndex::Apply(const EntryBatch& batch) {
+Status DocIndex::Apply(std::span<const Entry> entries) {
   Versions written;
-  SV_RETURN_IF_ERROR(ReadWritten(batch, &written));
+  SV_RETURN_IF_ERROR(ReadWritten(entries, &written));
   bool may_wait;
   {
     MutexLock lock(pending_mutex_);
-    for (const Entry& entry : batch.entries()) {
+    for (const Entry& entry : entries) {
       if (entry.has_document()) AddVersion(entry, written);
       checkpoint_.store(entry.seq, std::memory_order_release);
     }
-    const Seq entries = checkpoint() - written_;
-    pending_run_.Set(entries, pending_bytes_);
-    may_wait = entries < kFewEntries || pending_run_.MayGrow(log_->head() - checkpoint());
+    const Seq count = checkpoint() - written_;
+    pending_run_.Set(count, pending_bytes_);
+    may_wait = count < kFewEntries || pending_run_.MayGrow(log_->head() - checkpoint());
   }
-  if (const Seq end = batch.last_end(); end != 0) settled_.store(end, std::memory_order_release);
+  if (const Seq end = EndWithin(entries); end != 0) settled_.store(end, std::memory_order_release);
   return may_wait ? Status::Ok() : WritePending();
 }
 
 // The versions, as the column family has them, of the batch's documents that are not pending.
-Status DocIndex::ReadWritten(const EntryBatch& batch, Versions* versions) {
+Status DocIndex::ReadWritten(std::span<const Entry> entries, Versions* versions) {
   {
     MutexLock lock(pending_mutex_);
     if (written_ == 0) return Status::Ok();
-    for (const Entry& entry : batch.entries()) {
+    for (const Entry& entry : entries) {
       if (!entry.has_document()) continue;
       std::string doc_key = DocKey(entry.key);
       if (pending_.count(doc_key) == 0) versions->try_emplace(std::move(doc_key));

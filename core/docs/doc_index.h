@@ -14,6 +14,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -61,6 +62,8 @@ class DocIndex {
   Status AdvanceTo(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
   // The same, and on to the end of the transaction, so that TakeState() shows it.
   Status SettleAt(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
+  // The same for the batch's last entry, with no need to read the batch again.
+  Status AdvanceOver(const EntryBatch& batch) EXCLUDES(mutex_, pending_mutex_);
   // One batch of that, at most. For the indexer, which has other things to do as well.
   Status AdvanceBatch(Seq seq) EXCLUDES(mutex_, pending_mutex_);
 
@@ -102,8 +105,8 @@ class DocIndex {
   explicit DocIndex(Log* log)
       : log_(log), store_(log->store()), pending_run_(&store_->building_memory()) {}
   Status Recover();
-  Status Apply(const EntryBatch& batch) REQUIRES(mutex_) EXCLUDES(pending_mutex_);
-  Status ReadWritten(const EntryBatch& batch, Versions* versions) REQUIRES(mutex_)
+  Status Apply(std::span<const Entry> entries) REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  Status ReadWritten(std::span<const Entry> entries, Versions* versions) REQUIRES(mutex_)
       EXCLUDES(pending_mutex_);
   void AddVersion(const Entry& entry, const Versions& written) REQUIRES(mutex_, pending_mutex_);
   Status WritePending() REQUIRES(mutex_) EXCLUDES(pending_mutex_);

@@ -65,7 +65,7 @@ class LogCheck {
     for (Seq next = 1; next <= head_;) {
       SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
       EntryBatch batch;
-      const Status read = ReadStoredBatch(*log_, next, head_, &batch);
+      const Status read = ReadStoredBatch(*log_, next, head_, BlockCache::kSpare, &batch);
       if (read.code() == StatusCode::kCorruption) {
         findings_.Add(read.message());
         read_all_ = false;

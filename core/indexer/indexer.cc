@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "core/log/log_reader.h"
+#include "core/log/batch_reader.h"
 
 namespace streamview {
 
@@ -63,6 +63,7 @@ Indexer::~Indexer() {
 }
 
 void Indexer::Start() {
+  log_->batches().EnableReadingAhead();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -118,6 +119,7 @@ bool Indexer::RunRound(bool* ok) {
     first += ServeGroup(followers, first, head, ok);
     worked = true;
   }
+  if (!worked) log_->batches().Forget();
   for (const std::shared_ptr<LocalView>& view : views) {
     const std::shared_ptr<ViewIndex> last = view->Indexes().back();
     const Status settled = view->SettleRebuild();
@@ -172,19 +174,26 @@ size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first,
   const bool hindmost = end == followers.size();
   if (!near_head && !hindmost && round_ % kRoundsOfTheHindmost != 0) return end - first;
 
-  EntryBatch batch;
-  Status status = ReadBatch(*log_, followers[end - 1].seq + 1, head, &batch);
-  if (status.ok()) status = docs_->AdvanceTo(batch.last(), WaitOptions());
-  for (size_t i = first; i < end && status.ok(); i++) {
-    ViewIndex& index = *followers[i].index;
-    if (!index.turn().Take(ShortWait()).ok()) continue;
-    TurnHolder holder(index.turn());
-    Note(&index, TryApply(index, batch), ok);  // one view's trouble is not the others'
-  }
-  if (!status.ok()) {
-    for (size_t i = first; i < end; i++) Note(followers[i].index.get(), status, ok);
+  // One pass over the log for all whom the batch concerns. It may begin before the hindmost's next
+  // entry, and end before that of the others.
+  const Result<SharedBatch> batch = log_->batches().Read(followers[end - 1].seq + 1, head);
+  for (size_t i = first; i < end; i++) {
+    const Seq next = followers[i].seq + 1;
+    const bool concerned = batch.ok() && (*batch)->Has(next);
+    Serve(followers[i].index.get(), concerned ? batch : log_->batches().Read(next, head), ok);
   }
   return end - first;
+}
+
+void Indexer::Serve(ViewIndex* index, const Result<SharedBatch>& batch, bool* ok) {
+  Status status = batch.status();
+  if (status.ok()) status = docs_->AdvanceOver(**batch);
+  if (status.ok()) {
+    if (!index->turn().Take(ShortWait()).ok()) return;
+    TurnHolder holder(index->turn());
+    status = TryApply(*index, **batch);  // one view's trouble is not the others'
+  }
+  Note(index, status, ok);
 }
 
 }  // namespace streamview

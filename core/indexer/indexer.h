@@ -14,6 +14,7 @@
 
 #include "core/base/mutex.h"
 #include "core/docs/doc_index.h"
+#include "core/log/batch_reader.h"
 #include "core/log/log.h"
 #include "core/view/local_view.h"
 
@@ -50,6 +51,7 @@ class Indexer {
                                Seq head) const;
   // Serves the group that begins with `first`; returns the number of followers in it.
   size_t ServeGroup(const std::vector<Follower>& followers, size_t first, Seq head, bool* ok);
+  void Serve(ViewIndex* index, const Result<SharedBatch>& batch, bool* ok);
   void Sleep(bool failed) EXCLUDES(mutex_);
   bool stopping() EXCLUDES(mutex_);
 

@@ -6,6 +6,7 @@
 
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
+#include "core/log/batch_reader.h"
 #include "core/log/conditional.h"
 #include "core/storage/rocks.h"
 
@@ -35,6 +36,9 @@ Status CheckNumber(Seq seq) {
   if (seq <= kMaxSeq) return Status::Ok();
   return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
 }
+
+Log::Log(Store* store) : store_(store), batches_(std::make_unique<BatchReader>(this)) {}
+Log::~Log() = default;
 
 Result<std::unique_ptr<Log>> Log::Open(Store* store, const CommittedToken& committed_token,
                                        bool adopt) {

@@ -94,10 +94,16 @@ class MergedLogCursor final : public LogCursor {
 
 }  // namespace
 
-Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
+size_t EntryBatch::MemoryUsage() const {
+  size_t bytes = bytes_.capacity() + entries_.capacity() * sizeof(Entry);
+  for (const LogRecord& record : records_) bytes += record.bytes->capacity();
+  return bytes;
+}
+
+Status ReadBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch) {
   batch->entries_.clear();
   batch->records_ = log.FindRecent(first, last, kBatchEntries);
-  if (batch->records_.empty()) return ReadStoredBatch(log, first, last, batch);
+  if (batch->records_.empty()) return ReadStoredBatch(log, first, last, cache, batch);
   batch->entries_.resize(batch->records_.size());
   for (size_t i = 0; i < batch->records_.size(); i++) {
     SV_RETURN_IF_ERROR(DecodeRecord(*batch->records_[i].bytes, first + i, &batch->entries_[i]));
@@ -106,7 +112,7 @@ Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
   return Status::Ok();
 }
 
-Status ReadStoredBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
+Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch) {
   std::string& bytes = batch->bytes_;
   bytes.clear();
   batch->records_.clear();
@@ -117,6 +123,7 @@ Status ReadStoredBatch(const Log& log, Seq first, Seq last, EntryBatch* batch) {
   AppendBigEndian64(&upper, last + 1);
   const rocksdb::Slice upper_bound(upper);
   options.iterate_upper_bound = &upper_bound;
+  options.fill_cache = cache == BlockCache::kFill;
   std::unique_ptr<rocksdb::Iterator> it(store->db()->NewIterator(options, store->log()));
   std::string key;
   AppendBigEndian64(&key, first);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@
 
 namespace streamview {
 
+// What becomes of the blocks of the log that are read: kept for who reads the same soon, or not.
+enum class BlockCache { kFill, kSpare };
+
 // A run of consecutive entries that owns their bytes.
 class EntryBatch {
  public:
@@ -19,17 +23,15 @@ class EntryBatch {
   Seq first() const { return entries_.front().seq; }  // REQUIRES: !empty()
   Seq last() const { return entries_.back().seq; }    // REQUIRES: !empty()
   const std::vector<Entry>& entries() const { return entries_; }
-  // The last entry that ends a transaction; 0: all are of one that goes on.
-  Seq last_end() const {
-    for (size_t i = entries_.size(); i-- > 0;) {
-      if (!entries_[i].continues) return entries_[i].seq;
-    }
-    return 0;
-  }
+  // In bytes, what it shares with the log included.
+  size_t MemoryUsage() const;
+  bool Has(Seq seq) const { return !empty() && seq >= first() && seq <= last(); }
+  // The entries from `seq` on. REQUIRES: Has(seq)
+  std::span<const Entry> From(Seq seq) const { return std::span(entries_).subspan(seq - first()); }
 
  private:
-  friend Status ReadBatch(const Log&, Seq, Seq, EntryBatch*);
-  friend Status ReadStoredBatch(const Log&, Seq, Seq, EntryBatch*);
+  friend Status ReadBatch(const Log&, Seq, Seq, BlockCache, EntryBatch*);
+  friend Status ReadStoredBatch(const Log&, Seq, Seq, BlockCache, EntryBatch*);
 
   std::string bytes_;               // of the entries; or
   std::vector<LogRecord> records_;  // their records, shared with the log
@@ -43,9 +45,9 @@ constexpr size_t kBatchBytes = 4u << 20;
 // Reads entries from `first` on, at most up to `last`, as many as a batch may hold and at least
 // one. REQUIRES: first <= last <= log.head(). Errors: kCorruption (a number is missing, a record
 // does not decode), kIOError.
-Status ReadBatch(const Log& log, Seq first, Seq last, EntryBatch* batch);
+Status ReadBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch);
 // The same, with no use of what is in memory still.
-Status ReadStoredBatch(const Log& log, Seq first, Seq last, EntryBatch* batch);
+Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch);
 
 // See Engine::ScanLog. `own` may be null. The log must outlive the cursor.
 std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range,

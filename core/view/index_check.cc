@@ -39,7 +39,7 @@ Status IndexCheck::ForEachCounting(const std::function<Status(const Entry& entry
   for (Seq next = 1; next <= state_.seq;) {
     SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
     EntryBatch batch;
-    SV_RETURN_IF_ERROR(ReadStoredBatch(index_.log(), next, state_.seq, &batch));
+    SV_RETURN_IF_ERROR(ReadStoredBatch(index_.log(), next, state_.seq, BlockCache::kSpare, &batch));
     for (const Entry& entry : batch.entries()) {
       if (entry.seq % kPollEvery == 0) SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
       if (entry.is_tombstone() || state_.superseded.Contains(entry.seq)) continue;

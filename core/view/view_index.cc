@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/codec/varint.h"
-#include "core/log/log_reader.h"
+#include "core/log/batch_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
 #include "core/view/map_errors.h"
@@ -331,10 +331,9 @@ Status ViewIndex::Step(Seq seq) {
   // Past `seq` only for the end of its transaction; the head ends one.
   const Seq last = from < seq ? seq : log_->head();
   if (from >= last) return Status::Ok();
-  EntryBatch batch;
-  SV_RETURN_IF_ERROR(ReadBatch(*log_, from + 1, last, &batch));
-  SV_RETURN_IF_ERROR(docs_->AdvanceTo(batch.last(), WaitOptions()));
-  return Apply(batch);
+  SV_ASSIGN_OR_RETURN(const SharedBatch batch, log_->batches().Read(from + 1, last));
+  SV_RETURN_IF_ERROR(docs_->AdvanceOver(*batch));
+  return Apply(*batch);
 }
 
 Status ViewIndex::Apply(const EntryBatch& batch) {

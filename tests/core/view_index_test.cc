@@ -82,7 +82,7 @@ TEST_F(ViewIndexTest, ReadersSeeWholeTransactionsOnly) {
   ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
   transaction.Commit();
   EntryBatch batch;
-  ASSERT_OK(ReadBatch(*log_, 2, 2501, &batch));
+  ASSERT_OK(ReadBatch(*log_, 2, 2501, BlockCache::kFill, &batch));
   ASSERT_OK(docs_->AdvanceTo(batch.last(), {}));
   EXPECT_EQ(Must(docs_->TakeState()).seq, 1u);
   ASSERT_OK(index_->turn().Take({}));

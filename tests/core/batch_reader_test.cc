@@ -1,0 +1,172 @@
+#include "core/log/batch_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/codec/varint.h"
+#include "core/log/log.h"
+#include "core/log/log_transaction.h"
+#include "tests/core/engine_test_util.h"
+
+namespace streamview {
+namespace {
+
+// A log of thirty batches, none of it in memory any more.
+class BatchReaderTest : public ::testing::Test {
+ protected:
+  static constexpr Seq kHead = 30 * kBatchEntries;
+
+  void SetUp() override {
+    StoreOptions options;
+    options.create = true;
+    store_ = Must(Store::Open(options));
+    log_ = Must(Log::Open(store_.get(), nullptr));
+    {
+      LogTransaction transaction(log_.get(), ProcessMark());
+      for (Seq seq = 1; seq <= kHead; seq++) {
+        const auto key = Value::Integer(static_cast<int64_t>(seq));
+        Must(transaction.Append(key, Value::Text("value"), {}));
+      }
+      ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
+      transaction.Commit();
+    }
+    log_ = Must(Log::Open(store_.get(), nullptr));
+    ASSERT_TRUE(log_->FindRecent(kHead, kHead, 1).empty());
+    log_->batches().EnableReadingAhead();
+  }
+  SharedBatch Read(Seq first, Seq last = kHead) {
+    SharedBatch batch = Must(log_->batches().Read(first, last));
+    EXPECT_TRUE(batch->Has(first));
+    EXPECT_LE(batch->last(), last);
+    for (const Entry& entry : batch->From(first)) {
+      EXPECT_EQ(entry.key.integer(), static_cast<int64_t>(entry.seq));
+    }
+    return batch;
+  }
+  // From `from` to the head; whether every entry came once.
+  bool Follow(Seq from) {
+    Seq seq = from;
+    while (seq < kHead) {
+      const Result<SharedBatch> batch = log_->batches().Read(seq + 1, kHead);
+      if (!batch.ok() || !(*batch)->Has(seq + 1)) return false;
+      for (const Entry& entry : (*batch)->From(seq + 1)) {
+        if (entry.seq != ++seq || entry.key.integer() != static_cast<int64_t>(seq)) return false;
+      }
+    }
+    return seq == kHead;
+  }
+  // Until the thread is ahead of `seq`, and it gives the same batch once more. (Nobody waits for it
+  // otherwise.)
+  SharedBatch AwaitAhead(Seq seq) {
+    SharedBatch batch = Read(seq);
+    for (SharedBatch next; (next = Read(seq)) != batch; batch = std::move(next)) {
+      std::this_thread::yield();
+    }
+    return batch;
+  }
+  std::string KeyOf(Seq seq) {
+    std::string key;
+    AppendBigEndian64(&key, seq);
+    return key;
+  }
+
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Log> log_;
+};
+
+TEST_F(BatchReaderTest, GivesEveryEntryOnce) {
+  EXPECT_TRUE(Follow(0));
+  EXPECT_TRUE(Follow(kBatchEntries / 2));
+}
+
+TEST_F(BatchReaderTest, WhoeverIsAtTheSamePlaceGetsTheSameBatch) {
+  Read(1);
+  const SharedBatch second = AwaitAhead(kBatchEntries + 1);
+  EXPECT_EQ(second, Read(kBatchEntries + 7));
+  EXPECT_EQ(second, Read(2 * kBatchEntries));
+  const SharedBatch third = AwaitAhead(2 * kBatchEntries + 1);
+  EXPECT_NE(second, third);
+  EXPECT_EQ(second, Read(kBatchEntries + 1));  // still
+}
+
+TEST_F(BatchReaderTest, WhoIsElsewhereDoesNotDisturb) {
+  Read(1);
+  const SharedBatch second = AwaitAhead(kBatchEntries + 1);
+  const SharedBatch elsewhere = Read(25 * kBatchEntries);
+  EXPECT_EQ(elsewhere->first(), 25 * kBatchEntries);
+  EXPECT_NE(elsewhere, Read(25 * kBatchEntries));
+  EXPECT_EQ(second, Read(kBatchEntries + 1));
+}
+
+TEST_F(BatchReaderTest, APlaceThatWasLeftIsNotReadAheadOf) {
+  Read(1);
+  for (int i = 0; i < 100; i++) Read(25 * kBatchEntries);
+  EXPECT_EQ(AwaitAhead(26 * kBatchEntries)->first(), 26 * kBatchEntries);
+}
+
+TEST_F(BatchReaderTest, WithoutReadingAheadNothingIsKept) {
+  log_ = Must(Log::Open(store_.get(), nullptr));
+  for (int i = 0; i < 50; i++) {
+    Read(1);
+    EXPECT_NE(Read(kBatchEntries + 1), Read(kBatchEntries + 1));
+  }
+  EXPECT_TRUE(Follow(0));
+}
+
+TEST_F(BatchReaderTest, NearItsEndARangeIsReadAsItIs) {
+  const SharedBatch batch = Read(kHead - 10, kHead - 5);
+  EXPECT_EQ(batch->first(), kHead - 10);
+  EXPECT_EQ(batch->last(), kHead - 5);
+}
+
+TEST_F(BatchReaderTest, WhatWasForgottenIsReadAnew) {
+  Read(1);
+  const SharedBatch second = AwaitAhead(kBatchEntries + 1);
+  log_->batches().Forget();
+  EXPECT_NE(second, Read(kBatchEntries + 1));
+  EXPECT_TRUE(Follow(0));
+}
+
+TEST_F(BatchReaderTest, AnErrorIsForWhoAsksForTheEntry) {
+  constexpr Seq kMissing = 3 * kBatchEntries + 1;
+  const std::string key = KeyOf(kMissing);
+  std::string bytes;
+  ASSERT_TRUE(store_->db()->Get({}, store_->log(), key, &bytes).ok());
+  ASSERT_TRUE(store_->db()->Delete({}, store_->log(), key).ok());
+  Read(1);
+  AwaitAhead(2 * kBatchEntries + 1);  // the thread came as far as it could
+  const auto missing = [&] { return log_->batches().Read(kMissing, kHead); };
+  EXPECT_EQ(missing().status().code(), StatusCode::kCorruption);
+  EXPECT_EQ(missing().status().code(), StatusCode::kCorruption);
+  ASSERT_TRUE(store_->db()->Put({}, store_->log(), key, bytes).ok());
+  EXPECT_TRUE(missing().ok());
+  EXPECT_TRUE(Follow(0));
+}
+
+TEST_F(BatchReaderTest, ALogMayBeClosedWhileItIsReadAhead) {
+  for (int i = 0; i < 20; i++) {
+    Read(1);
+    log_ = Must(Log::Open(store_.get(), nullptr));
+    log_->batches().EnableReadingAhead();
+  }
+}
+
+TEST_F(BatchReaderTest, ManyThreadsFollowFromManyPlaces) {
+  std::vector<std::thread> threads;
+  for (const Seq from : {0u, 0u, 700u, 20'000u}) {
+    threads.emplace_back([this, from] {
+      for (int i = 0; i < 5; i++) EXPECT_TRUE(Follow(from));
+    });
+  }
+  threads.emplace_back([this] {
+    for (int i = 0; i < 200; i++) log_->batches().Forget();
+  });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace streamview
