@@ -159,19 +159,19 @@ Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
   return Status::Ok();
 }
 
-Status DocIndex::AdvanceOver(const EntryBatch& batch) {
-  SV_RETURN_IF_ERROR(AdvanceTo(batch.first() - 1, WaitOptions()));
-  MutexLock lock(mutex_);
-  const Seq next = checkpoint() + 1;
-  return batch.Has(next) ? Apply(batch.From(next)) : Status::Ok();
-}
-
 Status DocIndex::AdvanceBatch(Seq seq) {
   MutexLock lock(mutex_);
   const Seq from = checkpoint_.load(std::memory_order_relaxed);
   if (from >= seq) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const SharedBatch batch, log_->batches().Read(from + 1, seq));
   return Apply(batch->From(from + 1));
+}
+
+Status DocIndex::AdvanceOver(const EntryBatch& batch) {
+  SV_RETURN_IF_ERROR(AdvanceTo(batch.first() - 1, WaitOptions()));
+  MutexLock lock(mutex_);
+  const Seq next = checkpoint() + 1;
+  return batch.Has(next) ? Apply(batch.From(next)) : Status::Ok();
 }
 
 Status DocIndex::Apply(std::span<const Entry> entries) {

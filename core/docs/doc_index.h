@@ -62,10 +62,10 @@ class DocIndex {
   Status AdvanceTo(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
   // The same, and on to the end of the transaction, so that TakeState() shows it.
   Status SettleAt(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
-  // The same for the batch's last entry, with no need to read the batch again.
-  Status AdvanceOver(const EntryBatch& batch) EXCLUDES(mutex_, pending_mutex_);
   // One batch of that, at most. For the indexer, which has other things to do as well.
   Status AdvanceBatch(Seq seq) EXCLUDES(mutex_, pending_mutex_);
+  // Processes the log up to the batch's last entry, and need not read the batch again.
+  Status AdvanceOver(const EntryBatch& batch) EXCLUDES(mutex_, pending_mutex_);
 
   // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`; once there
   // are `limit` in it, it may end there. REQUIRES: upto <= checkpoint(). Errors: kCorruption.

@@ -119,7 +119,7 @@ bool Indexer::RunRound(bool* ok) {
     first += ServeGroup(followers, first, head, ok);
     worked = true;
   }
-  if (!worked) log_->batches().Forget();
+  if (!*ok || AllNear(followers, head)) log_->batches().Forget();
   for (const std::shared_ptr<LocalView>& view : views) {
     const std::shared_ptr<ViewIndex> last = view->Indexes().back();
     const Status settled = view->SettleRebuild();
@@ -164,6 +164,13 @@ std::vector<Indexer::Follower> Indexer::Behind(const std::vector<std::shared_ptr
   std::sort(followers.begin(), followers.end(),
             [](const Follower& a, const Follower& b) { return a.seq > b.seq; });
   return followers;
+}
+
+// Whether nothing is read ahead any more.
+bool Indexer::AllNear(const std::vector<Follower>& followers, Seq head) const {
+  Seq hindmost = docs_->checkpoint();
+  if (!followers.empty()) hindmost = std::min(hindmost, followers.back().seq);
+  return hindmost + kBatchEntries >= head;
 }
 
 size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first, Seq head,

@@ -49,6 +49,7 @@ class Indexer {
   void RepairIndex(ViewIndex* index, bool* ok);
   std::vector<Follower> Behind(const std::vector<std::shared_ptr<LocalView>>& views,
                                Seq head) const;
+  bool AllNear(const std::vector<Follower>& followers, Seq head) const;
   // Serves the group that begins with `first`; returns the number of followers in it.
   size_t ServeGroup(const std::vector<Follower>& followers, size_t first, Seq head, bool* ok);
   void Serve(ViewIndex* index, const Result<SharedBatch>& batch, bool* ok);

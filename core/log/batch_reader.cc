@@ -45,7 +45,7 @@ Result<SharedBatch> BatchReader::Read(Seq first, Seq last) {
   Found found = Find(first, last);
   if (found.pending.valid()) {
     found.pending.wait_for(kPatience);
-    found = Find(first, last, /*waited=*/true);
+    found = Find(first, last, found.pending_first);
   }
   if (found.batch != nullptr) return found.batch;
   SV_ASSIGN_OR_RETURN(
@@ -72,7 +72,7 @@ SharedBatch BatchReader::FindPresent(Seq seq) const {
   return nullptr;
 }
 
-BatchReader::Found BatchReader::Find(Seq first, Seq last, bool waited) {
+BatchReader::Found BatchReader::Find(Seq first, Seq last, Seq awaited) {
   Found found;
   MutexLock lock(mutex_);
   found.batch = FindPresent(first);
@@ -85,8 +85,11 @@ BatchReader::Found BatchReader::Find(Seq first, Seq last, bool waited) {
     found.is_here = first >= next_first_ && first - next_first_ < kAheadBatches * kBatchEntries;
     if (!found.is_here && ++elsewhere_ <= kAbandoned) return found;
     if (!IsReady(next_)) {
-      late_ = late_ || waited;
-      if (!late_) found.pending = next_;
+      late_ = late_ || awaited == next_first_;
+      if (!late_) {
+        found.pending = next_;
+        found.pending_first = next_first_;
+      }
       return found;
     }
     present_ = next_.get();
@@ -101,7 +104,6 @@ BatchReader::Found BatchReader::Find(Seq first, Seq last, bool waited) {
 
 void BatchReader::ReadAhead(const EntryBatch& after, Seq last) {
   const Seq first = after.last() + 1;
-  // Large entries are held one at a time.
   if (!IsFar(first, last) || after.MemoryUsage() > kMaxBatchMemory) return;
   next_first_ = first;
   try {
@@ -119,7 +121,8 @@ BatchReader::Batches BatchReader::ReadSome(Seq first, Seq last) const noexcept {
     size_t bytes = 0;
     while (IsFar(first, last) && batches.size() < kAheadBatches && bytes < kAheadBytes) {
       Result<SharedBatch> batch = ReadShared(*log_, first, last, BlockCache::kSpare);
-      if (!batch.ok()) break;
+      // Large entries are held one at a time.
+      if (!batch.ok() || (*batch)->MemoryUsage() > kMaxBatchMemory) break;
       first = (*batch)->last() + 1;
       bytes += (*batch)->MemoryUsage();
       batches.push_back(*std::move(batch));

@@ -1,9 +1,9 @@
 // BatchReader: reads batches of a log for those who follow it; far from the head, ahead of them.
 //
-// While they work on some batches, a thread reads those that come next. All who are at the same
-// place get the same batch: the document index, the views that the indexer serves together, a
-// reader that advances its view. Only one place of the log is read ahead of, and nobody waits long
-// for the thread: whoever is elsewhere, or faster, reads for himself. Thread-safe.
+// While they work on some batches, a thread reads those that come next, for all who are at the same
+// place: the document index, the views that the indexer serves together, a reader that advances its
+// view. Only one place of the log is read ahead of, and nobody waits long for the thread: whoever
+// is elsewhere, or faster, reads for himself. Thread-safe.
 
 #pragma once
 
@@ -44,10 +44,12 @@ class BatchReader {
   struct Found {
     SharedBatch batch;
     Next pending;
+    Seq pending_first = 0;
     bool is_here = false;
   };
 
-  Found Find(Seq first, Seq last, bool waited = false) EXCLUDES(mutex_);
+  // `awaited`: the pending_first that was waited for in vain.
+  Found Find(Seq first, Seq last, Seq awaited = 0) EXCLUDES(mutex_);
   SharedBatch FindPresent(Seq seq) const REQUIRES(mutex_);
   // Starts the thread for what comes after a batch.
   void ReadAhead(const EntryBatch& after, Seq last) REQUIRES(mutex_);
