@@ -6,6 +6,7 @@
 #include <bit>
 #include <cassert>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <span>
@@ -210,10 +211,14 @@ ValueView NumberToValue(ondemand::value number) {
   const char* const end = token.data() + token.size();
   const auto [last, error] = std::from_chars(token.data(), end, integer);
   if (error == std::errc() && last == end) return ValueView::Integer(integer);
+  // Not by get_double(): simdjson 3.0 misreads numbers below 1 of more than 19 digits.
   double real;
-  if (number.get_double().get(real) == simdjson::SUCCESS) return ValueView::Real(real);
-  // It is a number (Parse has seen to that) that no double holds.
+  if (std::from_chars(token.data(), end, real).ec == std::errc()) return ValueView::Real(real);
+  // It is a number (Parse has seen to that) that no double holds: too small, or too large.
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (number.get_double().get(real) == simdjson::SUCCESS && std::fabs(real) < 1) {
+    return ValueView::Real(0);
+  }
   return ValueView::Real(token[0] == '-' ? -kInfinity : kInfinity);
 }
 

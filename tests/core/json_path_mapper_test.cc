@@ -151,9 +151,9 @@ TEST(JsonPathMapperTest, IntegersBeyondInt64AreReal) {
       Rows{"'[9223372036854775808,-9223372036854775809,123456789012345678901234567890]' -> NULL"});
 }
 
-TEST(JsonPathMapperTest, NumbersBeyondDoubleAreInfinite) {
+std::vector<double> RealsOf(const std::string& array) {
   Result<std::unique_ptr<Mapper>> mapper = NewMapper("$[*]", "");
-  ASSERT_TRUE(mapper.ok());
+  EXPECT_TRUE(mapper.ok());
   struct : Emitter {
     Status Emit(std::span<const ValueView> row) override {
       reals.push_back(row[0].real());
@@ -162,11 +162,28 @@ TEST(JsonPathMapperTest, NumbersBeyondDoubleAreInfinite) {
     std::vector<double> reals;
   } emitter;
   Entry entry;
-  entry.value = ValueView::Text("[1e400, -1e400, 1e-400, 123456789012345678901234567890]");
-  ASSERT_TRUE((*mapper)->Map(entry, emitter).ok());
+  entry.value = ValueView::Text(array);
+  EXPECT_TRUE((*mapper)->Map(entry, emitter).ok());
+  return emitter.reals;
+}
+
+TEST(JsonPathMapperTest, NumbersBeyondDoubleAreInfinite) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(emitter.reals,
+  EXPECT_EQ(RealsOf("[1e400, -1e400, 1e-400, 123456789012345678901234567890]"),
             (std::vector<double>{kInfinity, -kInfinity, 0, 123456789012345678901234567890.0}));
+  EXPECT_EQ(RealsOf("[0.1234567890123456789012e400, -0.1234567890123456789012e400]"),
+            (std::vector<double>{kInfinity, -kInfinity}));
+  EXPECT_EQ(RealsOf("[0.1234567890123456789012e-400, 1.0e-400]"), (std::vector<double>{0, 0}));
+}
+
+TEST(JsonPathMapperTest, NumbersOfManyDigitsAreReadToTheLastBit) {
+  EXPECT_EQ(RealsOf("[0.00747119390000000000369858334, 0.1234567890123456789012,"
+                    " -0.99999999999999999999999, 0.00000000000000000000000123456789012345678901,"
+                    " 12345.678901234567890123456, 0.30000000000000004, 5e-324, 1.5E+3, -0.5]"),
+            (std::vector<double>{
+                0.00747119390000000000369858334, 0.1234567890123456789012,
+                -0.99999999999999999999999, 0.00000000000000000000000123456789012345678901,
+                12345.678901234567890123456, 0.30000000000000004, 5e-324, 1500, -0.5}));
 }
 
 TEST(JsonPathMapperTest, HugeNumbersDoNotHideThatADocumentIsNotJson) {
