@@ -182,12 +182,14 @@ size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first,
   if (!near_head && !hindmost && round_ % kRoundsOfTheHindmost != 0) return end - first;
 
   // One pass over the log for all whom the batch concerns. It may begin before the hindmost's next
-  // entry, and end before that of the others.
-  const Result<SharedBatch> batch = log_->batches().Read(followers[end - 1].seq + 1, head);
+  // entry, and end before that of the others: they go on as well, but not away from the group.
+  const Seq behind = followers[end - 1].seq;
+  const Seq limit = std::min(head, behind + kBatchEntries);
+  const Result<SharedBatch> batch = log_->batches().Read(behind + 1, head);
   for (size_t i = first; i < end; i++) {
     const Seq next = followers[i].seq + 1;
     const bool concerned = batch.ok() && (*batch)->Has(next);
-    Serve(followers[i].index.get(), concerned ? batch : log_->batches().Read(next, head), ok);
+    Serve(followers[i].index.get(), concerned ? batch : log_->batches().Read(next, limit), ok);
   }
   return end - first;
 }
