@@ -207,6 +207,9 @@ struct LogStatus {
   Seq head = 0;
   uint64_t bytes_on_disk = 0;
   std::string background_error;  // why writes are refused; empty: they are not
+  // What is wrong, or was since the log was opened, with what is derived from it: it cannot be
+  // written, or was damaged and had to be built anew. Empty: nothing.
+  std::string derived_error;
 };
 
 struct MapError {

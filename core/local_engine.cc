@@ -47,7 +47,7 @@ bool IsWithin(const std::filesystem::path& path, const std::filesystem::path& di
 Status Detach(const std::string& directory) {
   StoreOptions options;
   options.directory = directory;
-  SV_ASSIGN_OR_RETURN(const std::unique_ptr<Store> copy, Store::Open(options));
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<LogStore> copy, LogStore::Open(options));
   return Log::SettleCopy(copy.get());
 }
 
@@ -61,28 +61,33 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   StoreOptions store_options;
   store_options.directory = options.directory;
   store_options.create = create;
+  store_options.buffers = NewSharedBuffers();
   const bool on_disk = !options.directory.empty();
   if (on_disk && !options.adopt) {
     SV_RETURN_IF_ERROR(CheckOwner(options.directory, options.database));
   }
-  SV_ASSIGN_OR_RETURN(engine->store_, Store::Open(store_options));
+  SV_ASSIGN_OR_RETURN(engine->log_store_, LogStore::Open(store_options));
   SV_RETURN_IF_ERROR(engine->CheckIdentity(create));
   Result<std::unique_ptr<Log>> log =
-      Log::Open(engine->store_.get(), options.committed_token, options.adopt);
+      Log::Open(engine->log_store_.get(), options.committed_token, options.adopt);
   if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
   engine->log_ = *std::move(log);
   if (on_disk && !options.database.empty()) {
     SV_RETURN_IF_ERROR(NoteOwner(options.directory, options.database));
   }
-  SV_ASSIGN_OR_RETURN(engine->docs_, DocIndex::Open(engine->log_.get()));
-  engine->catalog_ = std::make_unique<Catalog>(engine->store_.get());
+  SV_ASSIGN_OR_RETURN(engine->derived_store_, DerivedStore::Open(store_options, options.log_id));
+  // From here on an older version would take the log for one without documents and views.
+  if (on_disk) SV_RETURN_IF_ERROR(NoteFormat(options.directory, options.log_id));
+  SV_ASSIGN_OR_RETURN(engine->docs_,
+                      DocIndex::Open(engine->log_.get(), engine->derived_store_.get()));
+  engine->catalog_ = std::make_unique<Catalog>(engine->log_store_.get());
 
   LocalEngine* const self = engine.get();
   engine->indexer_ = std::make_unique<Indexer>(engine->log_.get(), engine->docs_.get(),
                                                [self] { return self->LocalViews(); });
   Indexer* const indexer = engine->indexer_.get();
   ViewContext& context = engine->context_;
-  context.store = engine->store_.get();
+  context.store = engine->derived_store_.get();
   context.log = engine->log_.get();
   context.docs = engine->docs_.get();
   context.catalog = engine->catalog_.get();
@@ -101,8 +106,9 @@ LocalEngine::~LocalEngine() {
     // The threads that these would wait for are the parent's. The child leaves them alone.
     (void)indexer_.release();
     (void)docs_.release();
+    (void)derived_store_.release();
     (void)log_.release();
-    (void)store_.release();
+    (void)log_store_.release();
     MutexLock lock(mutex_);
     for (auto& [id, view] : views_) {
       new (std::nothrow) std::shared_ptr<LocalView>(std::move(view));  // never deleted
@@ -121,23 +127,23 @@ LocalEngine::~LocalEngine() {
 
 // An error costs no more than doing it again at the next opening.
 void LocalEngine::WriteIndexes() {
-  if (docs_ != nullptr) (void)docs_->Write();
+  if (docs_ != nullptr) (void)docs_->Close();
   for (const std::shared_ptr<LocalView>& view : LocalViews()) {
-    for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) (void)index->Write();
+    for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) (void)index->Close();
   }
   if (log_ != nullptr) (void)log_->Settle();
 }
 
 Status LocalEngine::CheckIdentity(bool create) {
-  rocksdb::DB* const db = store_->db();
   std::string stored;
-  const rocksdb::Status read = db->Get(rocksdb::ReadOptions(), store_->meta(), kLogIdKey, &stored);
+  const rocksdb::Status read =
+      log_store_->db()->Get(rocksdb::ReadOptions(), log_store_->meta(), kLogIdKey, &stored);
   if (read.IsNotFound() && create) {
     rocksdb::WriteBatch batch;
     SV_RETURN_IF_ERROR(
-        FromRocks(batch.Put(store_->meta(), kLogIdKey, id_), "writing the log's id"));
-    SV_RETURN_IF_ERROR(store_->WriteLogged(&batch));
-    return store_->FlushWal(/*sync=*/true);
+        FromRocks(batch.Put(log_store_->meta(), kLogIdKey, id_), "writing the log's id"));
+    SV_RETURN_IF_ERROR(log_store_->Write(&batch));
+    return log_store_->FlushWal(/*sync=*/true);
   }
   if (read.IsNotFound()) {
     return Status::CannotOpen("log directory " + directory_ + " holds no log id: it is damaged");
@@ -150,16 +156,24 @@ Status LocalEngine::CheckIdentity(bool create) {
 
 Status LocalEngine::RestoreViews(const std::optional<std::vector<std::string>>& known_ids) {
   std::map<std::string, std::shared_ptr<ColumnFamily>> families;
-  for (std::shared_ptr<ColumnFamily>& family : store_->TakeViewFamilies()) {
+  std::map<std::string, std::string> losses = derived_store_->losses();
+  for (std::shared_ptr<ColumnFamily>& family : derived_store_->TakeViewFamilies()) {
     std::string name = family->name();
     const Result<bool> usable = CheckFamily(*family);
     SV_RETURN_IF_ERROR(usable.status());
     if (*usable) {
       families.emplace(std::move(name), std::move(family));
     } else {
-      SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
+      if (family->is_damaged()) losses[name] = family->damage();
+      SV_RETURN_IF_ERROR(derived_store_->DropFamily(*family));
     }
   }
+  const auto loss_of = [&losses](const CatalogEntry& entry) {
+    for (const std::string& name : {std::string(), entry.family, entry.building_family}) {
+      if (const auto loss = losses.find(name); loss != losses.end()) return loss->second;
+    }
+    return std::string();
+  };
   const auto take = [&families](const std::string& name) {
     std::shared_ptr<ColumnFamily> family;
     if (auto node = families.extract(name)) family = std::move(node.mapped());
@@ -174,22 +188,26 @@ Status LocalEngine::RestoreViews(const std::optional<std::vector<std::string>>& 
       SV_RETURN_IF_ERROR(catalog_->Remove(entry.view_id));
       continue;
     }
-    SV_RETURN_IF_ERROR(RestoreView(entry, take(entry.family), take(entry.building_family)));
+    SV_RETURN_IF_ERROR(
+        RestoreView(entry, take(entry.family), take(entry.building_family), loss_of(entry)));
   }
   for (const auto& [name, family] : families) {
-    SV_RETURN_IF_ERROR(store_->DropViewFamily(*family));
+    SV_RETURN_IF_ERROR(derived_store_->DropFamily(*family));
   }
   return Status::Ok();
 }
 
-// Whether what an index says of itself can be built on. One that is damaged, or ahead of the log
-// (the directory lost the log's end, and other entries will take those numbers), is made anew from
-// the log.
+// Whether what an index says of itself can be built on. One that is damaged, of another epoch, or
+// ahead of the log (the directory lost the log's end, and other entries will take those numbers), is
+// made anew from the log.
 Result<bool> LocalEngine::CheckFamily(const ColumnFamily& family) {
-  const Result<ViewIndex::Coverage> coverage = ViewIndex::ReadCoverage(store_.get(), family);
-  if (coverage.status().code() == StatusCode::kCorruption) return false;
+  const Result<ViewIndex::Coverage> coverage =
+      ViewIndex::ReadCoverage(derived_store_.get(), family);
+  if (coverage.status().code() == StatusCode::kDamaged) return false;
   SV_RETURN_IF_ERROR(coverage.status());
-  const Seq needed = std::max(coverage->checkpoint, coverage->readable_from);
+  const Checkpoint& checkpoint = coverage->checkpoint;
+  if (checkpoint.seq > 0 && checkpoint.epoch != log_->epoch()) return false;
+  const Seq needed = std::max(checkpoint.seq, coverage->readable_from);
   if (needed > log_->head()) return false;
   // The indexes' superseded sets come from the document index: it must be no less far.
   SV_RETURN_IF_ERROR(docs_->AdvanceTo(needed, WaitOptions()));
@@ -198,9 +216,9 @@ Result<bool> LocalEngine::CheckFamily(const ColumnFamily& family) {
 
 // A view that cannot be opened is reported to whoever asks for it; the log and the others go on.
 Status LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
-                                std::shared_ptr<ColumnFamily> building) {
+                                std::shared_ptr<ColumnFamily> building, std::string loss) {
   Result<std::shared_ptr<LocalView>> view =
-      LocalView::Open(&context_, entry, std::move(family), std::move(building));
+      LocalView::Open(&context_, entry, std::move(family), std::move(building), std::move(loss));
   if (view.status().IsCutShort()) return view.status();
   MutexLock lock(mutex_);
   if (view.ok()) {
@@ -235,14 +253,18 @@ Status LocalEngine::WaitForHead(Seq seq, const WaitOptions& wait) {
 
 Status LocalEngine::FlushLog() {
   SV_RETURN_IF_ERROR(process_.Check());
-  SV_RETURN_IF_ERROR(store_->FlushWal(/*sync=*/true));
-  SV_RETURN_IF_ERROR(store_->Flush(store_->log()));
+  SV_RETURN_IF_ERROR(log_store_->FlushWal(/*sync=*/true));
+  SV_RETURN_IF_ERROR(log_store_->Flush(log_store_->log()));
   return docs_->Flush();
 }
 
 Status LocalEngine::CheckIntegrity(const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  return CheckLog(docs_.get(), wait);
+  const Status checked = CheckLog(docs_.get(), wait);
+  if (checked.code() != StatusCode::kDamaged) return checked;
+  indexer_->Wake();
+  return Status::Corruption("the document index was damaged, and is built anew: " +
+                            checked.message());
 }
 
 LogStatus LocalEngine::GetLogStatus() const {
@@ -250,20 +272,22 @@ LogStatus LocalEngine::GetLogStatus() const {
   status.id = id_;
   status.directory = directory_;
   status.head = log_->head();
-  status.bytes_on_disk = store_->BytesOnDisk(store_->log()) + store_->BytesOnDisk(store_->docs());
+  status.bytes_on_disk = log_store_->BytesOnDisk(log_store_->log()) + docs_->BytesOnDisk();
+  status.derived_error = derived_store_->background_error().message();
+  if (const std::string loss = docs_->loss(); status.derived_error.empty() && !loss.empty()) {
+    status.derived_error = "the document index was damaged, and was built anew: " + loss;
+  }
   status.background_error = log_->background_error().message();
   return status;
 }
 
 Status LocalEngine::FlushAll() {
   SV_RETURN_IF_ERROR(FlushLog());
-  SV_RETURN_IF_ERROR(store_->Flush(store_->meta()));
+  SV_RETURN_IF_ERROR(log_store_->Flush(log_store_->meta()));
   for (const auto& view : LocalViews()) SV_RETURN_IF_ERROR(view->Flush());
   return Status::Ok();
 }
 
-// A view's index in the copy cannot be ahead of the log: what it has on disk was made of entries up
-// to the head, and the write-ahead log up to there is copied with it.
 Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
   if (directory_.empty()) {
@@ -283,14 +307,20 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
     turn_wait.deadline += WaitOptions::Clock::now() - start;
   }
   Seq head;
-  std::unique_ptr<LiveFiles> files;
+  std::unique_ptr<LiveFiles> derived, files;
   {
     // While this has the turn, all that is in the log is committed.
     const std::unique_ptr<Transaction> turn = Begin();
     SV_RETURN_IF_ERROR(turn->TakeTurn(turn_wait));
     head = Head();
-    SV_ASSIGN_OR_RETURN(files, LiveFiles::Capture(store_.get()));
+    // The indexes first: what is made of the log is never ahead of it.
+    SV_ASSIGN_OR_RETURN(derived, LiveFiles::Capture(derived_store_.get()));
+    SV_RETURN_IF_ERROR(log_store_->FlushWal(/*sync=*/false));
+    SV_ASSIGN_OR_RETURN(files, LiveFiles::Capture(log_store_.get()));
   }
+  SV_RETURN_IF_ERROR(copy->MakeDerivedDirectory());
+  SV_RETURN_IF_ERROR(derived->CopyTo(DerivedDirectory(directory), wait));
+  derived.reset();
   SV_RETURN_IF_ERROR(files->CopyTo(directory, wait));
   files.reset();
   SV_RETURN_IF_ERROR(Detach(directory));

@@ -15,7 +15,8 @@
 #include "core/engine_registry.h"
 #include "core/indexer/indexer.h"
 #include "core/log/log.h"
-#include "core/storage/store.h"
+#include "core/storage/derived_store.h"
+#include "core/storage/log_store.h"
 #include "core/view/catalog.h"
 #include "core/view/local_view.h"
 
@@ -64,7 +65,7 @@ class LocalEngine final : public Engine {
   Status RestoreViews(const std::optional<std::vector<std::string>>& known_ids) EXCLUDES(mutex_);
   Result<bool> CheckFamily(const ColumnFamily& family);
   Status RestoreView(const CatalogEntry& entry, std::shared_ptr<ColumnFamily> family,
-                     std::shared_ptr<ColumnFamily> building) EXCLUDES(mutex_);
+                     std::shared_ptr<ColumnFamily> building, std::string loss) EXCLUDES(mutex_);
   std::vector<std::shared_ptr<LocalView>> LocalViews() const EXCLUDES(mutex_);
   Status FlushAll() EXCLUDES(mutex_);
 
@@ -72,8 +73,9 @@ class LocalEngine final : public Engine {
   const std::string directory_;
   ProcessMark process_;
   // In the order of dependence: each uses those above it only.
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<LogStore> log_store_;
   std::unique_ptr<Log> log_;
+  std::unique_ptr<DerivedStore> derived_store_;
   std::unique_ptr<DocIndex> docs_;
   std::unique_ptr<Catalog> catalog_;
   ViewContext context_;

@@ -22,6 +22,7 @@ enum class StatusCode {
   kConstraint,  // a rule about the data refuses this (size limit, existing key)
   kCannotOpen,  // the log directory is missing, foreign, or cannot be created
   kCorruption,  // stored data contradicts its format or itself
+  kDamaged,     // derived data cannot be read; it is built anew from the log: try again
   kIOError,
   kFull,  // no space
   kNoMemory,
@@ -50,6 +51,7 @@ class [[nodiscard]] Status {
   static Status Constraint(std::string m) { return {StatusCode::kConstraint, std::move(m)}; }
   static Status CannotOpen(std::string m) { return {StatusCode::kCannotOpen, std::move(m)}; }
   static Status Corruption(std::string m) { return {StatusCode::kCorruption, std::move(m)}; }
+  static Status Damaged(std::string m) { return {StatusCode::kDamaged, std::move(m)}; }
   static Status IOError(std::string m) { return {StatusCode::kIOError, std::move(m)}; }
   static Status Misuse(std::string m) { return {StatusCode::kMisuse, std::move(m)}; }
   static Status TimedOut(std::string m) { return {StatusCode::kTimedOut, std::move(m)}; }

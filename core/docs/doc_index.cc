@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/codec/checkpoint.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
 #include "core/log/batch_reader.h"
@@ -38,23 +39,20 @@ std::string DocKey(const ValueView& key) {
   return encoded;
 }
 
-Status Malformed() {
-  return Status::Corruption("the document index holds a malformed sequence number");
+constexpr char kReading[] = "reading the document index";
+
+Status Malformed(const ColumnFamily& family) {
+  return family.NoteDamage("the document index holds a malformed sequence number");
 }
 
-Status NotBefore(Seq seq) {
-  return Status::Corruption("the document index has entry " + std::to_string(seq) +
-                            " supersede one that is not before it");
+Status NotBefore(const ColumnFamily& family, Seq seq) {
+  return family.NoteDamage("the document index has entry " + std::to_string(seq) +
+                           " supersede one that is not before it");
 }
 
-Status ReadSeq(const rocksdb::Slice& bytes, Seq* seq) {
-  std::string_view input = ToView(bytes);
-  return ReadVarint(&input, seq) && input.empty() ? Status::Ok() : Malformed();
-}
-
-// The entry that a key of the previous space is about. Errors: kCorruption.
-Status ReadPreviousKey(const rocksdb::Slice& key, Seq* seq) {
-  if (key.size() != 1 + sizeof(Seq)) return Malformed();
+// The entry that a key of the previous space is about. Errors: kDamaged.
+Status ReadPreviousKey(const ColumnFamily& family, const rocksdb::Slice& key, Seq* seq) {
+  if (key.size() != 1 + sizeof(Seq)) return Malformed(family);
   *seq = DecodeBigEndian64(key.data() + 1);
   return Status::Ok();
 }
@@ -79,56 +77,110 @@ void AppendVersion(std::string* dst, const DocVersion& version) {
                         (version.is_tombstone ? kTombstoneBit : 0));
 }
 
-Status ReadVersion(std::string_view bytes, DocVersion* version) {
+Status ReadVersion(const ColumnFamily& family, std::string_view bytes, DocVersion* version) {
   uint64_t packed;
-  SV_RETURN_IF_ERROR(ReadSeq(ToSlice(bytes), &packed));
+  if (!ReadVarint(&bytes, &packed) || !bytes.empty()) return Malformed(family);
   version->seq = packed >> kSeqShift;
   version->key_is_real = (packed & kRealBit) != 0;
   version->is_tombstone = (packed & kTombstoneBit) != 0;
   return Status::Ok();
 }
 
-Result<std::unique_ptr<DocIndex>> DocIndex::Open(Log* log) {
-  std::unique_ptr<DocIndex> index(new DocIndex(log));
+DocIndex::DocIndex(Log* log, DerivedStore* store)
+    : log_(log),
+      store_(store),
+      family_(store->TakeDocsFamily()),
+      loss_(store->LossOf(family_->name())),
+      pending_run_(&store->building_memory()) {}
+
+Result<std::unique_ptr<DocIndex>> DocIndex::Open(Log* log, DerivedStore* store) {
+  std::unique_ptr<DocIndex> index(new DocIndex(log, store));
   SV_RETURN_IF_ERROR(index->Recover());
   return index;
 }
 
 Status DocIndex::Recover() {
-  rocksdb::DB* const db = store_->db();
-  std::string bytes;
-  const rocksdb::Status read = db->Get(rocksdb::ReadOptions(), store_->docs(), kCheckpoint, &bytes);
-  if (read.IsNotFound()) return Status::Ok();
-  SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
-  Seq checkpoint;
-  SV_RETURN_IF_ERROR(ReadSeq(bytes, &checkpoint));
-  if (checkpoint > log_->head()) {
-    rocksdb::WriteBatch clear;
-    SV_RETURN_IF_ERROR(FromRocks(clear.DeleteRange(store_->docs(), "", "\xff"), "clearing"));
-    SV_RETURN_IF_ERROR(store_->WriteUnlogged(&clear));
-    return store_->Flush(store_->docs());
-  }
+  MutexLock lock(mutex_);
+  const Result<bool> usable = RecoverWritten();
+  if (!usable.ok() && usable.status().code() != StatusCode::kDamaged) return usable.status();
+  return usable.ok() && *usable ? Status::Ok() : Reset();
+}
 
+Result<bool> DocIndex::RecoverWritten() {
+  const Family family = this->family();
+  std::string bytes;
+  const rocksdb::Status read =
+      store_->db()->Get(rocksdb::ReadOptions(), family->handle(), kCheckpoint, &bytes);
+  if (read.IsNotFound()) return true;
+  SV_RETURN_IF_ERROR(family->CheckRead(read, kReading));
+  Checkpoint written;
+  if (!ReadCheckpoint(bytes, &written)) return Malformed(*family);
+  if (written.epoch != log_->epoch() || written.seq > log_->head()) return false;
+  SV_RETURN_IF_ERROR(RecoverSuperseding(*family));
+  checkpoint_ = written.seq;
+  {
+    MutexLock lock(pending_mutex_);
+    written_ = written.seq;
+    recent_from_ = written.seq + 1;
+  }
+  SV_ASSIGN_OR_RETURN(settled_, LastEnd(written.seq));
+  return true;
+}
+
+Status DocIndex::RecoverSuperseding(const ColumnFamily& family) {
   const std::string begin(1, kPreviousPrefix), end(1, kPreviousEnd);
-  std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(rocksdb::ReadOptions(), store_->docs()));
+  std::unique_ptr<rocksdb::Iterator> it(
+      store_->db()->NewIterator(rocksdb::ReadOptions(), family.handle()));
   it->Seek(begin);
   if (it->Valid() && it->key().starts_with(begin)) {
     Seq first, last;
-    SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &first));
+    SV_RETURN_IF_ERROR(ReadPreviousKey(family, it->key(), &first));
     it->SeekForPrev(end);
-    SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading the document index"));
-    SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &last));
+    SV_RETURN_IF_ERROR(family.CheckRead(it->status(), kReading));
+    SV_RETURN_IF_ERROR(ReadPreviousKey(family, it->key(), &last));
     first_superseding_ = first;
     last_superseding_ = last;
   }
-  checkpoint_ = checkpoint;
-  {
-    MutexLock lock(pending_mutex_);
-    written_ = checkpoint;
-    recent_from_ = checkpoint + 1;
-  }
-  SV_ASSIGN_OR_RETURN(settled_, LastEnd(checkpoint));
-  return FromRocks(it->status(), "reading the document index");
+  return family.CheckRead(it->status(), kReading);
+}
+
+Status DocIndex::ResetIfDamaged() { return is_damaged() ? Reset() : Status::Ok(); }
+
+Status DocIndex::Reset() {
+  const Family old = family();
+  SV_ASSIGN_OR_RETURN(Family next, store_->ReplaceDocsFamily(*old));
+  // Who reads has taken the family and the checkpoint with the mutex.
+  MutexLock lock(pending_mutex_);
+  family_ = std::move(next);
+  if (std::string why = old->damage(); !why.empty()) loss_ = std::move(why);
+  checkpoint_ = 0;
+  settled_ = 0;
+  first_superseding_ = UINT64_MAX;
+  last_superseding_ = 0;
+  pending_.clear();
+  pending_bytes_ = 0;
+  pending_run_.Clear();
+  written_ = 0;
+  superseded_.clear();
+  recent_from_ = 1;
+  return Status::Ok();
+}
+
+DocIndex::Family DocIndex::family() const {
+  MutexLock lock(pending_mutex_);
+  return family_;
+}
+
+std::string DocIndex::loss() const {
+  MutexLock lock(pending_mutex_);
+  return loss_;
+}
+
+uint64_t DocIndex::BytesOnDisk() const { return store_->BytesOnDisk(family()->handle()); }
+
+Status DocIndex::CheckReaches(Seq seq) const {
+  if (seq <= checkpoint()) return Status::Ok();
+  return Status::Damaged("the document index is being built anew");
 }
 
 // The last entry up to `seq` that ends a transaction.
@@ -141,7 +193,7 @@ Result<Seq> DocIndex::LastEnd(Seq seq) const {
 }
 
 Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
-  while (checkpoint() < seq) {
+  while (checkpoint() < seq || is_damaged()) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     if (wait.Expired()) return Status::TimedOut();
     SV_RETURN_IF_ERROR(AdvanceBatch(seq));
@@ -161,6 +213,7 @@ Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
 
 Status DocIndex::AdvanceBatch(Seq seq) {
   MutexLock lock(mutex_);
+  SV_RETURN_IF_ERROR(ResetIfDamaged());
   const Seq from = checkpoint_.load(std::memory_order_relaxed);
   if (from >= seq) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const SharedBatch batch, log_->batches().Read(from + 1, seq));
@@ -194,16 +247,20 @@ Status DocIndex::Apply(std::span<const Entry> entries) {
 
 // The versions, as the column family has them, of the batch's documents that are not pending.
 Status DocIndex::ReadWritten(std::span<const Entry> entries, Versions* versions) {
+  Family family;
   {
     MutexLock lock(pending_mutex_);
     if (written_ == 0) return Status::Ok();
+    family = family_;
     for (const Entry& entry : entries) {
       if (!entry.has_document()) continue;
       std::string doc_key = DocKey(entry.key);
       if (pending_.count(doc_key) == 0) versions->try_emplace(std::move(doc_key));
     }
   }
-  for (auto& [doc_key, version] : *versions) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &version));
+  for (auto& [doc_key, version] : *versions) {
+    SV_RETURN_IF_ERROR(ReadLatest(*family, doc_key, &version));
+  }
   return Status::Ok();
 }
 
@@ -241,9 +298,9 @@ Status DocIndex::WritePending() {
   }
   std::sort(documents.begin(), documents.end(),
             [](const auto* a, const auto* b) { return a->first < b->first; });
-  FamilyWrite write(store_, store_->docs(), documents.size() + superseded.size());
+  FamilyWrite write(store_, family()->handle(), documents.size() + superseded.size());
   std::string value;
-  AppendVarint(&value, checkpoint());
+  AppendCheckpoint(&value, {log_->epoch(), checkpoint()});
   write.Put(ToView(kCheckpoint), value);
   const auto put = [&](std::string_view key, const DocVersion& version) {
     value.clear();
@@ -267,31 +324,35 @@ Status DocIndex::WritePending() {
 }
 
 // Of what is written.
-Status DocIndex::ReadLatest(const std::string& doc_key, DocVersion* version) const {
+Status DocIndex::ReadLatest(const ColumnFamily& family, const std::string& doc_key,
+                            DocVersion* version) const {
   rocksdb::PinnableSlice value;
   const rocksdb::Status read =
-      store_->db()->Get(rocksdb::ReadOptions(), store_->docs(), doc_key, &value);
+      store_->db()->Get(rocksdb::ReadOptions(), family.handle(), doc_key, &value);
   *version = DocVersion();
   if (read.IsNotFound()) return Status::Ok();
-  SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
-  SV_RETURN_IF_ERROR(ReadVersion(ToView(value), version));
-  return version->seq <= checkpoint() ? Status::Ok() : NotBefore(checkpoint() + 1);
+  SV_RETURN_IF_ERROR(family.CheckRead(read, kReading));
+  SV_RETURN_IF_ERROR(ReadVersion(family, ToView(value), version));
+  return version->seq <= checkpoint() ? Status::Ok() : NotBefore(family, checkpoint() + 1);
 }
 
 Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out,
                                    size_t limit) const {
-  if (upto < first_superseding_ || after >= last_superseding_) return Status::Ok();
   std::vector<Supersession> recent;
   Seq recent_from;
+  Family family;
   {
     MutexLock lock(pending_mutex_);
+    SV_RETURN_IF_ERROR(CheckReaches(upto));
+    if (upto < first_superseding_ || after >= last_superseding_) return Status::Ok();
+    family = family_;
     recent_from = recent_from_;
     for (auto it = FindRecent(after + 1); it != superseded_.end() && it->first <= upto; ++it) {
       recent.push_back({it->first, it->second.seq});
     }
   }
   if (after + 1 < recent_from) {
-    SV_RETURN_IF_ERROR(ListWritten(after, std::min(upto, recent_from - 1), out, limit));
+    SV_RETURN_IF_ERROR(ListWritten(*family, after, std::min(upto, recent_from - 1), out, limit));
     if (out->size() >= limit) return Status::Ok();
   }
   out->insert(out->end(), recent.begin(), recent.end());
@@ -303,23 +364,23 @@ std::deque<std::pair<Seq, DocVersion>>::const_iterator DocIndex::FindRecent(Seq 
                           [](const auto& entry, Seq wanted) { return entry.first < wanted; });
 }
 
-Status DocIndex::ListWritten(Seq after, Seq upto, std::vector<Supersession>* out,
-                             size_t limit) const {
+Status DocIndex::ListWritten(const ColumnFamily& family, Seq after, Seq upto,
+                             std::vector<Supersession>* out, size_t limit) const {
   rocksdb::ReadOptions options;
   const std::string upper = PreviousKey(upto + 1);
   const rocksdb::Slice upper_bound(upper);
   options.iterate_upper_bound = &upper_bound;
-  std::unique_ptr<rocksdb::Iterator> it(store_->db()->NewIterator(options, store_->docs()));
+  std::unique_ptr<rocksdb::Iterator> it(store_->db()->NewIterator(options, family.handle()));
   for (it->Seek(PreviousKey(after + 1)); it->Valid() && out->size() < limit; it->Next()) {
     Supersession s{};
     DocVersion superseded;
-    SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &s.by));
-    SV_RETURN_IF_ERROR(ReadVersion(ToView(it->value()), &superseded));
+    SV_RETURN_IF_ERROR(ReadPreviousKey(family, it->key(), &s.by));
+    SV_RETURN_IF_ERROR(ReadVersion(family, ToView(it->value()), &superseded));
     s.superseded = superseded.seq;
-    if (s.superseded >= s.by) return NotBefore(s.by);
+    if (s.superseded >= s.by) return NotBefore(family, s.by);
     out->push_back(s);
   }
-  return FromRocks(it->status(), "reading the document index");
+  return family.CheckRead(it->status(), kReading);
 }
 
 Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
@@ -341,12 +402,15 @@ Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
 Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
   const std::string doc_key = DocKey(key);
   DocVersion version;
+  Family family;
   {
     MutexLock lock(pending_mutex_);
+    SV_RETURN_IF_ERROR(CheckReaches(at));
+    family = family_;
     const auto found = pending_.find(doc_key);
     if (found != pending_.end()) version = found->second;
   }
-  if (version.seq == 0) SV_RETURN_IF_ERROR(ReadLatest(doc_key, &version));
+  if (version.seq == 0) SV_RETURN_IF_ERROR(ReadLatest(*family, doc_key, &version));
   return AsOf(version, at);
 }
 
@@ -359,28 +423,33 @@ Result<DocVersion> DocIndex::AsOf(DocVersion version, Seq at) const {
 }
 
 Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
+  Family family;
   {
     MutexLock lock(pending_mutex_);
+    SV_RETURN_IF_ERROR(CheckReaches(seq));
+    family = family_;
     const auto found = FindRecent(seq);
     if (found != superseded_.end() && found->first == seq) return found->second;
     if (seq >= recent_from_) return DocVersion();
   }
   rocksdb::PinnableSlice value;
   const rocksdb::Status read =
-      store_->db()->Get(rocksdb::ReadOptions(), store_->docs(), PreviousKey(seq), &value);
+      store_->db()->Get(rocksdb::ReadOptions(), family->handle(), PreviousKey(seq), &value);
   DocVersion previous;
   if (read.IsNotFound()) return previous;
-  SV_RETURN_IF_ERROR(FromRocks(read, "reading the document index"));
-  SV_RETURN_IF_ERROR(ReadVersion(ToView(value), &previous));
+  SV_RETURN_IF_ERROR(family->CheckRead(read, kReading));
+  SV_RETURN_IF_ERROR(ReadVersion(*family, ToView(value), &previous));
   // Else a chain of versions might have no end.
-  if (previous.seq >= seq) return NotBefore(seq);
+  if (previous.seq >= seq) return NotBefore(*family, seq);
   return previous;
 }
 
 Result<DocIndex::State> DocIndex::TakeState() {
   MutexLock lock(mutex_);
+  SV_RETURN_IF_ERROR(ResetIfDamaged());
   SV_RETURN_IF_ERROR(WritePending());
-  return State{settled_.load(std::memory_order_relaxed), TakeSnapshot(store_->db())};
+  return State{settled_.load(std::memory_order_relaxed), checkpoint(), family(),
+               TakeSnapshot(store_->db())};
 }
 
 Status DocIndex::Write() {
@@ -390,7 +459,17 @@ Status DocIndex::Write() {
 
 Status DocIndex::Flush() {
   SV_RETURN_IF_ERROR(Write());
-  return store_->Flush(store_->docs());
+  return store_->Flush(family()->handle());
+}
+
+Status DocIndex::Compact() {
+  const Family family = this->family();
+  return store_->Compact(*family);
+}
+
+Status DocIndex::Close() {
+  SV_RETURN_IF_ERROR(Write());
+  return store_->FlushUnlessLittle(*family());
 }
 
 }  // namespace streamview

@@ -2,7 +2,9 @@
 // supersedes.
 //
 // It walks the log ahead of the views, and is itself a checkpointed function of it: what a crash
-// takes from its column family is made again from the log. Documents, superseded entries and
+// takes from its column family is made again from the log; so is all of it where that is damaged.
+// Then the checkpoint goes back to 0, and what asks for more fails with kDamaged: it can be asked
+// again after AdvanceTo. Documents, superseded entries and
 // checkpoint share one column family, so that one write holds them together. Some are kept in
 // memory first, few near the head of the log, many far from it (core/storage/pending_run.h);
 // whoever asks is answered from both.
@@ -25,6 +27,7 @@
 #include "core/base/status.h"
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
+#include "core/storage/derived_store.h"
 
 namespace streamview {
 
@@ -47,18 +50,21 @@ DocVersion VersionOf(const Entry& entry);
 // The stored form of a document version (docs/format.md), and where keys begin in the column
 // family.
 void AppendVersion(std::string* dst, const DocVersion& version);
-Status ReadVersion(std::string_view bytes, DocVersion* version);
+// Errors: kDamaged, noted as the family's.
+Status ReadVersion(const ColumnFamily& family, std::string_view bytes, DocVersion* version);
 inline constexpr std::string_view kFirstDocKey = "\2";
 
 class DocIndex {
  public:
-  // `log` must outlive the index. An index that is ahead of the log (the directory lost the log's
-  // tail) is emptied and made again. Errors: kCorruption, kIOError.
-  static Result<std::unique_ptr<DocIndex>> Open(Log* log);
+  // `log` and `store` must outlive the index. An index that is damaged, of another epoch, or ahead
+  // of the log (the directory lost the log's tail) is emptied and made again. Errors: kCorruption
+  // (of the log), kIOError.
+  static Result<std::unique_ptr<DocIndex>> Open(Log* log, DerivedStore* store);
 
   Seq checkpoint() const { return checkpoint_.load(std::memory_order_acquire); }
 
-  // Processes the log up to `seq`, or finds it done. REQUIRES: seq <= head of the log
+  // Processes the log up to `seq`, or finds it done; first empties an index that was found damaged.
+  // REQUIRES: seq <= head of the log
   Status AdvanceTo(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
   // The same, and on to the end of the transaction, so that TakeState() shows it.
   Status SettleAt(Seq seq, const WaitOptions& wait) EXCLUDES(mutex_, pending_mutex_);
@@ -67,26 +73,30 @@ class DocIndex {
   // Processes the log up to the batch's last entry, and need not read the batch again.
   Status AdvanceOver(const EntryBatch& batch) EXCLUDES(mutex_, pending_mutex_);
 
+  // What follows REQUIRES that the index was advanced as far as is asked for. Errors: kDamaged (it
+  // has been emptied since, or will be), kIOError.
+
   // Appends to `out` what the entries in (after, upto] superseded, ascending in `by`; once there
-  // are `limit` in it, it may end there. REQUIRES: upto <= checkpoint(). Errors: kCorruption.
+  // are `limit` in it, it may end there.
   Status ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out,
                            size_t limit = SIZE_MAX) const EXCLUDES(pending_mutex_);
 
-  // Adds to `set` the entries that those in (after, upto] superseded. REQUIRES: as above
+  // Adds to `set` the entries that those in (after, upto] superseded.
   Status AddSuperseded(Seq after, Seq upto, SeqSet* set) const;
 
   // The entry that was the latest one of the document at `at`, tombstones included.
-  // REQUIRES: at <= checkpoint()
   Result<DocVersion> FindLatest(const ValueView& key, Seq at) const;
-  // The entry that `seq` superseded. REQUIRES: seq <= checkpoint()
+  // The entry that `seq` superseded.
   Result<DocVersion> FindPrevious(Seq seq) const;
   // The first of `version` and those it superseded, one after the other, that is not past `at`.
   Result<DocVersion> AsOf(DocVersion version, Seq at) const;
 
-  // The index at a moment: `snapshot` shows the column family as it is then, which may hold the
-  // beginning of a transaction; `seq` is the end of the last whole one.
+  // The index at a moment: `snapshot` shows `family` as it is then, which may hold the beginning of
+  // a transaction; `seq` is the end of the last whole one.
   struct State {
     Seq seq = 0;
+    Seq checkpoint = 0;
+    std::shared_ptr<const ColumnFamily> family;
     std::shared_ptr<const rocksdb::Snapshot> snapshot;
   };
   Result<State> TakeState() EXCLUDES(mutex_, pending_mutex_);
@@ -95,16 +105,35 @@ class DocIndex {
   Status Write() EXCLUDES(mutex_, pending_mutex_);
   // The same, and to disk.
   Status Flush() EXCLUDES(mutex_, pending_mutex_);
+  // Merges its files, and drops what was overwritten.
+  Status Compact() EXCLUDES(mutex_, pending_mutex_);
+  // Writes what is in memory, and that to disk where it is worth it. For an index that is closed.
+  Status Close() EXCLUDES(mutex_, pending_mutex_);
+
+  // Whether damage was noted: the next advance begins anew.
+  bool is_damaged() const { return family()->is_damaged(); }
+  // Why the index had to be made anew since the log was opened; empty: it did not.
+  std::string loss() const EXCLUDES(pending_mutex_);
+  uint64_t BytesOnDisk() const EXCLUDES(pending_mutex_);
 
   Log* log() const { return log_; }
-  Store* store() const { return store_; }
+  DerivedStore* store() const { return store_; }
 
  private:
   using Versions = std::unordered_map<std::string, DocVersion>;  // by key, as it is stored
 
-  explicit DocIndex(Log* log)
-      : log_(log), store_(log->store()), pending_run_(&store_->building_memory()) {}
-  Status Recover();
+  using Family = std::shared_ptr<const ColumnFamily>;
+
+  DocIndex(Log* log, DerivedStore* store);
+  Status Recover() EXCLUDES(mutex_, pending_mutex_);
+  // False: what the column family holds is of no use.
+  Result<bool> RecoverWritten() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  Status RecoverSuperseding(const ColumnFamily& family);
+  // Begins anew, in a new column family.
+  Status Reset() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  Status ResetIfDamaged() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  Family family() const EXCLUDES(pending_mutex_);
+  Status CheckReaches(Seq seq) const REQUIRES(pending_mutex_);
   Status Apply(std::span<const Entry> entries) REQUIRES(mutex_) EXCLUDES(pending_mutex_);
   Status ReadWritten(std::span<const Entry> entries, Versions* versions) REQUIRES(mutex_)
       EXCLUDES(pending_mutex_);
@@ -113,12 +142,14 @@ class DocIndex {
   // The first of the recent supersessions by `seq` or later.
   std::deque<std::pair<Seq, DocVersion>>::const_iterator FindRecent(Seq seq) const
       REQUIRES(pending_mutex_);
-  Status ListWritten(Seq after, Seq upto, std::vector<Supersession>* out, size_t limit) const;
+  Status ListWritten(const ColumnFamily& family, Seq after, Seq upto,
+                     std::vector<Supersession>* out, size_t limit) const;
   Result<Seq> LastEnd(Seq seq) const;
-  Status ReadLatest(const std::string& doc_key, DocVersion* version) const;
+  Status ReadLatest(const ColumnFamily& family, const std::string& doc_key,
+                    DocVersion* version) const;
 
   Log* const log_;
-  Store* const store_;
+  DerivedStore* const store_;
   Mutex mutex_;  // one advance at a time
   std::atomic<Seq> checkpoint_{0};
   std::atomic<Seq> settled_{0};  // the end of the last whole transaction
@@ -128,6 +159,8 @@ class DocIndex {
 
   // Taken after mutex_, which who changes them has, too.
   mutable Mutex pending_mutex_;
+  Family family_ GUARDED_BY(pending_mutex_);
+  std::string loss_ GUARDED_BY(pending_mutex_);
   // The latest versions that are not written yet.
   Versions pending_ GUARDED_BY(pending_mutex_);
   size_t pending_bytes_ GUARDED_BY(pending_mutex_) = 0;  // about so many, superseded_ included

@@ -86,13 +86,15 @@ class MergedDocCursor final : public DocCursor {
  private:
   using OwnIterator = DocOverlay::Documents::const_iterator;
 
+  const ColumnFamily& family() const { return *snapshot_->state().family; }
+
   void OpenStored() {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot_->state().snapshot.get();
     options.iterate_lower_bound = &lower_;
     if (!keys_.upper.empty()) options.iterate_upper_bound = &upper_;
-    Store* const store = snapshot_->docs()->store();
-    stored_.reset(store->db()->NewIterator(options, store->docs()));
+    rocksdb::DB* const db = snapshot_->docs()->store()->db();
+    stored_.reset(db->NewIterator(options, family().handle()));
     if (reverse_) {
       stored_->SeekToLast();
     } else {
@@ -139,7 +141,7 @@ class MergedDocCursor final : public DocCursor {
   void Settle() {
     valid_ = loaded_ = false;
     for (;; Step()) {
-      status_ = FromRocks(stored_->status(), "reading the documents");
+      status_ = family().CheckRead(stored_->status(), "reading the documents");
       Choose();
       if (!status_.ok() || (!at_own_ && !at_stored_)) return;
       status_ = LoadVersion();
@@ -147,7 +149,7 @@ class MergedDocCursor final : public DocCursor {
       if (version_.seq == 0 || version_.is_tombstone) continue;
       std::string_view encoded = at_own_ ? Own()->first : ToView(stored_->key());
       if (!ReadKeyColumn(&encoded, version_.key_is_real, &scratch_, &key_)) {
-        status_ = Status::Corruption("the document index holds a malformed key");
+        status_ = family().NoteDamage("the document index holds a malformed key");
         return;
       }
       valid_ = true;
@@ -160,7 +162,7 @@ class MergedDocCursor final : public DocCursor {
       version_ = Own()->second.version;
       return Status::Ok();
     }
-    SV_RETURN_IF_ERROR(ReadVersion(ToView(stored_->value()), &version_));
+    SV_RETURN_IF_ERROR(ReadVersion(family(), ToView(stored_->value()), &version_));
     if (version_.seq <= snapshot_->seq()) return Status::Ok();
     SV_ASSIGN_OR_RETURN(version_, snapshot_->docs()->AsOf(version_, snapshot_->seq()));
     return Status::Ok();
@@ -262,12 +264,15 @@ Result<std::shared_ptr<const DocOverlay>> OverlayOf(const DocIndex* docs,
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_least,
                                                      const LogTransaction* own,
                                                      const WaitOptions& wait) {
-  SV_RETURN_IF_ERROR(docs->SettleAt(at_least, wait));
   std::shared_ptr<const DocOverlay> overlay;
   if (own != nullptr && own->size() > 0) {
     SV_ASSIGN_OR_RETURN(overlay, OverlayOf(docs, *own));
   }
-  SV_ASSIGN_OR_RETURN(DocIndex::State state, docs->TakeState());
+  DocIndex::State state;
+  do {  // again where the index has been emptied in between
+    SV_RETURN_IF_ERROR(docs->SettleAt(at_least, wait));
+    SV_ASSIGN_OR_RETURN(state, docs->TakeState());
+  } while (state.seq < at_least);
   const Seq seq = state.seq;
   return std::shared_ptr<const DocsSnapshot>(
       std::make_shared<SnapshotOfDocs>(docs, std::move(state), seq, std::move(overlay)));
@@ -275,8 +280,11 @@ Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_leas
 
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(DocIndex* docs, Seq as_of,
                                                          const WaitOptions& wait) {
-  SV_RETURN_IF_ERROR(docs->AdvanceTo(as_of, wait));
-  SV_ASSIGN_OR_RETURN(DocIndex::State state, docs->TakeState());
+  DocIndex::State state;
+  do {  // as above
+    SV_RETURN_IF_ERROR(docs->AdvanceTo(as_of, wait));
+    SV_ASSIGN_OR_RETURN(state, docs->TakeState());
+  } while (state.checkpoint < as_of);
   return std::shared_ptr<const DocsSnapshot>(
       std::make_shared<SnapshotOfDocs>(docs, std::move(state), as_of, nullptr));
 }

@@ -108,20 +108,21 @@ class LogCheck {
     SV_ASSIGN_OR_RETURN(const DocIndex::State state, docs_->TakeState());
     rocksdb::ReadOptions options;
     options.snapshot = state.snapshot.get();
-    Store* const store = docs_->store();
-    std::unique_ptr<rocksdb::Iterator> it(store->db()->NewIterator(options, store->docs()));
+    const ColumnFamily& family = *state.family;
+    std::unique_ptr<rocksdb::Iterator> it(
+        docs_->store()->db()->NewIterator(options, family.handle()));
     uint64_t documents = 0;
     for (it->Seek(ToSlice(kFirstDocKey)); it->Valid(); it->Next()) {
       if (documents % kBatchEntries == 0) SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
       DocVersion version;
-      SV_RETURN_IF_ERROR(ReadVersion(ToView(it->value()), &version));
+      SV_RETURN_IF_ERROR(ReadVersion(family, ToView(it->value()), &version));
       SV_ASSIGN_OR_RETURN(version, docs_->AsOf(version, head_));
       if (version.seq == 0) continue;  // newer than the check
       documents++;
       SV_RETURN_IF_ERROR(
           ExpectKey(version.seq, it->key().ToString(), "the document index has for a document"));
     }
-    SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading the document index"));
+    SV_RETURN_IF_ERROR(family.CheckRead(it->status(), "reading the document index"));
     if (documents != latest_entries_) {
       findings_.Add("the document index has " + std::to_string(documents) +
                     " documents, and the log " + std::to_string(latest_entries_));

@@ -114,6 +114,9 @@ bool Indexer::RunRound(bool* ok) {
   const Seq head = log_->head();
   bool worked = FollowDocuments(head, ok);
   const std::vector<std::shared_ptr<LocalView>> views = views_();
+  for (const std::shared_ptr<LocalView>& view : views) {
+    if (!view->ReplaceDamaged(WaitOptions()).ok()) *ok = false;
+  }
   const std::vector<Follower> followers = Behind(views, head);
   for (size_t first = 0; first < followers.size() && !stopping();) {
     first += ServeGroup(followers, first, head, ok);
@@ -144,7 +147,7 @@ void Indexer::RepairIndex(ViewIndex* index, bool* ok) {
 }
 
 bool Indexer::FollowDocuments(Seq head, bool* ok) {
-  if (docs_->checkpoint() >= head) return false;
+  if (docs_->checkpoint() >= head && !docs_->is_damaged()) return false;
   if (!docs_->AdvanceBatch(head).ok()) *ok = false;
   return true;
 }

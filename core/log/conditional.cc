@@ -30,7 +30,7 @@ Seq LastEntryOf(const std::string& token) {
 
 }  // namespace
 
-Result<Conditional> LoadConditional(const Store& store) {
+Result<Conditional> LoadConditional(const LogStore& store) {
   Conditional result;
   std::string bytes;
   const rocksdb::Status read =
@@ -46,7 +46,7 @@ Result<Conditional> LoadConditional(const Store& store) {
   return result;
 }
 
-Status PutConditional(const Store& store, const Conditional& conditional,
+Status PutConditional(const LogStore& store, const Conditional& conditional,
                       rocksdb::WriteBatch* batch) {
   std::string bytes;
   AppendVarint(&bytes, conditional.first);

@@ -12,7 +12,7 @@
 
 #include "core/base/entry.h"
 #include "core/base/status.h"
-#include "core/storage/store.h"
+#include "core/storage/log_store.h"
 
 namespace streamview {
 
@@ -27,9 +27,9 @@ struct Conditional {
 };
 
 // Errors: kCorruption.
-Result<Conditional> LoadConditional(const Store& store);
+Result<Conditional> LoadConditional(const LogStore& store);
 // Writes it as a part of `batch`.
-Status PutConditional(const Store& store, const Conditional& conditional,
+Status PutConditional(const LogStore& store, const Conditional& conditional,
                       rocksdb::WriteBatch* batch);
 
 // Why a log that ends at `head`, and has `known` for its last token, cannot go with a database that

@@ -18,6 +18,8 @@ namespace {
 constexpr size_t kBytesOfABatch = 256;
 constexpr size_t kBytesOfAPut = 24;
 
+constexpr char kEpochKey[] = "epoch";  // in the metadata; absent: 1
+
 std::string LogKey(Seq seq) {
   std::string key;
   AppendBigEndian64(&key, seq);
@@ -37,13 +39,14 @@ Status CheckNumber(Seq seq) {
   return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
 }
 
-Log::Log(Store* store) : store_(store), batches_(std::make_unique<BatchReader>(this)) {}
+Log::Log(LogStore* store) : store_(store), batches_(std::make_unique<BatchReader>(this)) {}
 Log::~Log() = default;
 
-Result<std::unique_ptr<Log>> Log::Open(Store* store, const CommittedToken& committed_token,
+Result<std::unique_ptr<Log>> Log::Open(LogStore* store, const CommittedToken& committed_token,
                                        bool adopt) {
   std::unique_ptr<Log> log(new Log(store));
   SV_RETURN_IF_ERROR(log->Recover());
+  SV_RETURN_IF_ERROR(log->RecoverEpoch());
   SV_RETURN_IF_ERROR(log->MatchDatabase(committed_token, adopt));
   return log;
 }
@@ -69,7 +72,27 @@ Status Log::MatchDatabase(const CommittedToken& committed_token, bool adopt) {
   }
   if (!adopt) return TokenMismatch(head(), last.token, committed);
   committed_token_ = std::move(committed);
-  return EraseRecords(head() + 1, 0, SyncMode::kFull);
+  // Of what was made of another log, or of this one at another time, nothing counts any more.
+  rocksdb::WriteBatch batch;
+  SV_RETURN_IF_ERROR(BuildErasure(head() + 1, 0, &batch));
+  std::string epoch;
+  AppendVarint(&epoch, ++epoch_);
+  SV_RETURN_IF_ERROR(FromRocks(batch.Put(store_->meta(), kEpochKey, epoch), "adopting the log"));
+  SV_RETURN_IF_ERROR(store_->Write(&batch));
+  SV_RETURN_IF_ERROR(store_->FlushWal(/*sync=*/true));
+  settled_ = true;
+  return Status::Ok();
+}
+
+Status Log::RecoverEpoch() {
+  std::string bytes;
+  const rocksdb::Status read =
+      store_->db()->Get(rocksdb::ReadOptions(), store_->meta(), kEpochKey, &bytes);
+  if (read.IsNotFound()) return Status::Ok();
+  SV_RETURN_IF_ERROR(FromRocks(read, "reading the log's epoch"));
+  std::string_view input = bytes;
+  if (ReadVarint(&input, &epoch_) && input.empty()) return Status::Ok();
+  return Status::Corruption("the log's epoch is malformed");
 }
 
 // Whether the entries from `first` to the end are one transaction.
@@ -90,12 +113,12 @@ Status Log::Settle() {
   return EraseRecords(head() + 1, 0, SyncMode::kNormal);
 }
 
-Status Log::SettleCopy(Store* copy) {
+Status Log::SettleCopy(LogStore* copy) {
   SV_ASSIGN_OR_RETURN(Conditional last, LoadConditional(*copy));
   last.first = last.count = 0;
   rocksdb::WriteBatch batch;
   SV_RETURN_IF_ERROR(PutConditional(*copy, last, &batch));
-  SV_RETURN_IF_ERROR(copy->WriteLogged(&batch));
+  SV_RETURN_IF_ERROR(copy->Write(&batch));
   return copy->FlushWal(/*sync=*/true);
 }
 
@@ -177,7 +200,7 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
         batch.Put(store_->log(), rocksdb::SliceParts(&key_part, 1), rocksdb::SliceParts(parts, 2)),
         "writing the log"));
   }
-  Status written = store_->WriteLogged(&batch);
+  Status written = store_->Write(&batch);
   if (written.ok()) written = Persist(sync);
   if (written.ok()) return written;
   // They may be in memory, or on disk, or in part. They must not come back as part of the log.
@@ -190,7 +213,7 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
 Status Log::EraseRecords(Seq first, size_t count, SyncMode sync) {
   rocksdb::WriteBatch erasure;
   SV_RETURN_IF_ERROR(BuildErasure(first, count, &erasure));
-  Status status = store_->WriteLogged(&erasure);
+  Status status = store_->Write(&erasure);
   if (status.ok()) status = Persist(sync);
   if (!status.ok()) store_->TakeBack(std::move(erasure));
   settled_ = true;
@@ -289,7 +312,7 @@ Status Log::Enqueue(Seq seq, Unpublished entry) {
   unpublished_.push_back(std::move(entry));
   Status status;
   try {
-    status = store_->WriteLogged(&batch);
+    status = store_->Write(&batch);
   } catch (...) {
     // Whether it was written is unknown, and RocksDB may write no more.
     broken_ = true;

@@ -22,7 +22,7 @@
 #include "core/base/turn.h"
 #include "core/engine.h"
 #include "core/log/recent_records.h"
-#include "core/storage/store.h"
+#include "core/storage/log_store.h"
 
 namespace streamview {
 
@@ -44,7 +44,7 @@ class Log {
   // otherwise, one of them is older than the other: kCannotOpen, and nothing is changed. With
   // `adopt`, the log is kept as it is in any case, and they fit from now on. Other errors:
   // kCorruption, and those of the function.
-  static Result<std::unique_ptr<Log>> Open(Store* store, const CommittedToken& committed_token,
+  static Result<std::unique_ptr<Log>> Open(LogStore* store, const CommittedToken& committed_token,
                                            bool adopt = false);
 
   // Notes that the last transaction is committed, whatever a database of another time says. For a
@@ -52,10 +52,12 @@ class Log {
   Status Settle();
   // For a copy of a log that was made while somebody had the writer's turn: its last transaction is
   // committed, and no database takes it back.
-  static Status SettleCopy(Store* copy);
+  static Status SettleCopy(LogStore* copy);
 
   Seq head() const { return head_.load(std::memory_order_acquire); }
-  Store* store() const { return store_; }
+  // Goes with each checkpoint of what is made from the log (core/codec/checkpoint.h).
+  uint64_t epoch() const { return epoch_; }
+  LogStore* store() const { return store_; }
   // For those who follow the log.
   BatchReader& batches() const { return *batches_; }
 
@@ -74,7 +76,7 @@ class Log {
 
   // Appends one entry as a transaction of its own, and returns its number once it is as durable as
   // `sync` says, and visible. Concurrent calls share one fsync. On error it is taken back
-  // (Store::TakeBack). Errors: those of Transaction::Append and Prepare.
+  // (LogStore::TakeBack). Errors: those of Transaction::Append and Prepare.
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                         const WaitOptions& wait) EXCLUDES(commit_mutex_, mutex_);
 
@@ -90,7 +92,7 @@ class Log {
   // Milliseconds since the Unix epoch, but never before an earlier entry's.
   int64_t NextTime();
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
-  // says; with a token, conditional. On error they are taken back (Store::TakeBack).
+  // says; with a token, conditional. On error they are taken back (LogStore::TakeBack).
   Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                       SyncMode sync, const std::string& token);
   // Deletes `count` records from `first` that were written but not published. An error: they are
@@ -100,16 +102,17 @@ class Log {
   void Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                std::string token) noexcept EXCLUDES(mutex_);
 
-  // Why appends are refused, or OK (Store::background_error).
+  // Why appends are refused, or OK (LogStore::background_error).
   Status background_error() const { return store_->background_error(); }
 
   // Called after every Publish, on the committing thread. Set once, before the first append.
   void set_on_publish(std::function<void()> callback) { on_publish_ = std::move(callback); }
 
  private:
-  explicit Log(Store* store);
+  explicit Log(LogStore* store);
   Status Recover();
   Status MatchDatabase(const CommittedToken& committed_token, bool adopt);
+  Status RecoverEpoch();
   Status CheckEndsWith(Seq first) const;
   Status CheckWritable();
   Status AwaitTurn(const WaitOptions& wait);
@@ -133,8 +136,9 @@ class Log {
   void EndCommit(size_t count, const Status& persisted) noexcept EXCLUDES(commit_mutex_, mutex_);
   void AdvanceHead(Seq head) noexcept REQUIRES(mutex_);
 
-  Store* const store_;
+  LogStore* const store_;
   std::atomic<Seq> head_{0};
+  uint64_t epoch_ = 1;                // constant once the log is open
   std::function<void()> on_publish_;  // constant after set-up
 
   // There was no memory to write an entry, or to take back what had failed: nothing may be appended

@@ -65,7 +65,7 @@ class MergedLogCursor final : public LogCursor {
       return DecodeRecord(ToView(record_), seq, &entry_);
     }
     if (!it_) {
-      Store* const store = log_.store();
+      LogStore* const store = log_.store();
       it_.reset(store->db()->NewIterator(rocksdb::ReadOptions(), store->log()));
       std::string key;
       AppendBigEndian64(&key, seq);
@@ -117,7 +117,7 @@ Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, En
   bytes.clear();
   batch->records_.clear();
   std::vector<size_t> ends;
-  Store* const store = log.store();
+  LogStore* const store = log.store();
   rocksdb::ReadOptions options;
   std::string upper;
   AppendBigEndian64(&upper, last + 1);

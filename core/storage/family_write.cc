@@ -8,7 +8,7 @@
 
 namespace streamview {
 
-FamilyWrite::FamilyWrite(Store* store, rocksdb::ColumnFamilyHandle* family, size_t keys)
+FamilyWrite::FamilyWrite(DerivedStore* store, rocksdb::ColumnFamilyHandle* family, size_t keys)
     : store_(store), family_(family) {
   if (keys < kLarge) return;
   path_ = store->NewBuildingFile();
@@ -48,7 +48,7 @@ void FamilyWrite::Keep(rocksdb::Status status) {
 Status FamilyWrite::Commit() {
   if (file_ == nullptr) {
     SV_RETURN_IF_ERROR(FromRocks(status_, "writing " + family_->GetName()));
-    return store_->WriteUnlogged(&batch_);
+    return store_->Write(&batch_);
   }
   if (status_.ok()) Keep(file_->Finish());
   SV_RETURN_IF_ERROR(FromRocks(status_, "writing " + family_->GetName()));

@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "core/base/status.h"
-#include "core/storage/store.h"
+#include "core/storage/derived_store.h"
 
 namespace streamview {
 
@@ -26,7 +26,7 @@ class FamilyWrite {
   static constexpr size_t kLarge = 20'000;
 
   // `keys`: about how many there will be.
-  FamilyWrite(Store* store, rocksdb::ColumnFamilyHandle* family, size_t keys);
+  FamilyWrite(DerivedStore* store, rocksdb::ColumnFamilyHandle* family, size_t keys);
   // Nothing is left of a change that was not committed.
   ~FamilyWrite();
   FamilyWrite(const FamilyWrite&) = delete;
@@ -43,7 +43,7 @@ class FamilyWrite {
  private:
   void Keep(rocksdb::Status status);
 
-  Store* const store_;
+  DerivedStore* const store_;
   rocksdb::ColumnFamilyHandle* const family_;
   rocksdb::Status status_;  // the first error
   rocksdb::WriteBatch batch_;

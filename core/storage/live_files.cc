@@ -13,11 +13,9 @@ constexpr uint64_t kChunkBytes = 1u << 20;
 
 }  // namespace
 
-LiveFiles::LiveFiles(Store* store) : db_(store->db()), options_(db_->GetDBOptions()) {}
+LiveFiles::LiveFiles(Database* store) : db_(store->db()), options_(db_->GetDBOptions()) {}
 
-Result<std::unique_ptr<LiveFiles>> LiveFiles::Capture(Store* store) {
-  // RocksDB does this when it lists the files, but does not promise it.
-  SV_RETURN_IF_ERROR(store->FlushWal(/*sync=*/false));
+Result<std::unique_ptr<LiveFiles>> LiveFiles::Capture(Database* store) {
   std::unique_ptr<LiveFiles> files(new LiveFiles(store));
   SV_RETURN_IF_ERROR(FromRocks(files->db_->DisableFileDeletions(), "keeping the log's files"));
   rocksdb::LiveFilesStorageInfoOptions options;

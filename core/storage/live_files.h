@@ -1,7 +1,7 @@
-// LiveFiles: what a store has on disk at one moment, to be copied while the store goes on.
+// LiveFiles: what a database has on disk at one moment, to be copied while it goes on.
 //
 // RocksDB's files only grow or go, so a list of them with their lengths is a state of the whole
-// store. The object keeps RocksDB from deleting any of them; nobody waits for the copying.
+// database. The object keeps RocksDB from deleting any of them; nobody waits for the copying.
 
 #pragma once
 
@@ -14,15 +14,15 @@
 
 #include "core/base/status.h"
 #include "core/base/wait.h"
-#include "core/storage/store.h"
+#include "core/storage/database.h"
 
 namespace streamview {
 
 class LiveFiles {
  public:
-  // Everything that was written with write-ahead log before the call, and of the rest what was
-  // flushed. `store` must outlive the object, and be on disk.
-  static Result<std::unique_ptr<LiveFiles>> Capture(Store* store);
+  // What was flushed before the call, of the write-ahead log too. `store` must outlive the object,
+  // and be on disk.
+  static Result<std::unique_ptr<LiveFiles>> Capture(Database* store);
   ~LiveFiles();
   LiveFiles(const LiveFiles&) = delete;
   LiveFiles& operator=(const LiveFiles&) = delete;
@@ -33,7 +33,7 @@ class LiveFiles {
   Status CopyTo(const std::string& directory, const WaitOptions& wait) const;
 
  private:
-  explicit LiveFiles(Store* store);
+  explicit LiveFiles(Database* store);
   Status Copy(const rocksdb::LiveFileStorageInfo& file, const std::string& target,
               const WaitOptions& wait) const;
   Status Link(const rocksdb::LiveFileStorageInfo& file, const std::string& target,

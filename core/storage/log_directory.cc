@@ -14,7 +14,7 @@
 #include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 #include "core/storage/small_file.h"
-#include "core/storage/store.h"
+#include "core/storage/derived_store.h"
 
 namespace streamview {
 
@@ -28,7 +28,8 @@ constexpr char kNewOwnerName[] = "OWNER.new";
 constexpr char kCopyMarkerName[] = "STREAMVIEW.copy";  // of an UnfinishedCopy
 constexpr char kUnclaimedName[] = "UNCLAIMED";
 constexpr char kMarkerTitle[] = "streamview log directory";
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
+constexpr int kOldestFormat = 1;  // of version 0.1: derived data in the log's own database
 
 fs::path MarkerPath(const std::string& directory) { return fs::path(directory) / kMarkerName; }
 
@@ -40,8 +41,15 @@ Status CannotWrite(const std::string& directory, const Status& why) {
   return CannotOpen(directory, "cannot write to it: " + why.message());
 }
 
+struct Marker {
+  int format = 0;
+  std::string log_id;
+};
+
+std::string FormatLine(int format) { return "format=" + std::to_string(format); }
+
 // Reads "title, format=N, id=HEX", a line each.
-Status ParseMarker(const std::string& directory, std::string* log_id) {
+Result<Marker> ReadMarker(const std::string& directory) {
   const Result<std::string> marker = ReadSmallFile(MarkerPath(directory));
   std::istringstream file(marker.ok() ? *marker : "");
   std::string title, format, id;
@@ -49,18 +57,15 @@ Status ParseMarker(const std::string& directory, std::string* log_id) {
       title != kMarkerTitle || format.rfind("format=", 0) != 0 || id.rfind("id=", 0) != 0) {
     return CannotOpen(directory, "its STREAMVIEW file cannot be read or is damaged");
   }
-  if (format != "format=" + std::to_string(kFormat)) {
-    return CannotOpen(directory, "it has " + format +
-                                     ", and this version of streamview knows format=" +
-                                     std::to_string(kFormat) + " only");
+  for (int known = kOldestFormat; known <= kFormat; known++) {
+    if (format == FormatLine(known)) return Marker{known, id.substr(3)};
   }
-  *log_id = id.substr(3);
-  return Status::Ok();
+  return CannotOpen(directory, "it has " + format + ", and this version of streamview knows " +
+                                   FormatLine(kOldestFormat) + " to " + FormatLine(kFormat));
 }
 
 std::string MarkerText(const std::string& log_id) {
-  return std::string(kMarkerTitle) + "\nformat=" + std::to_string(kFormat) + "\nid=" + log_id +
-         "\n";
+  return std::string(kMarkerTitle) + "\n" + FormatLine(kFormat) + "\nid=" + log_id + "\n";
 }
 
 // Calls visit(entry) for what is in a directory, until it returns false. (The iterator of a
@@ -75,19 +80,22 @@ std::error_code ForEachEntry(const std::string& directory, Visit visit) {
 
 // RocksDB follows links as it reads, creates and deletes, and waits for pipes: one in a log
 // directory would make it touch what is not the log's. There is none in a directory that it has
-// made.
-Status CheckHoldsFilesOnly(const std::string& directory) {
+// made. `inner`: the one directory that may be there, of files only as well; empty: none.
+Status CheckHoldsFilesOnly(const std::string& directory, const std::string& inner) {
   std::string other;
+  bool has_inner = false;
   const std::error_code error = ForEachEntry(directory, [&](const fs::directory_entry& entry) {
     std::error_code ignored;
     const fs::file_type type = entry.symlink_status(ignored).type();
     // Where the log is in use, a file may go between the two looks.
-    const bool fits = type == fs::file_type::regular || type == fs::file_type::not_found;
+    const bool is_inner = type == fs::file_type::directory && entry.path() == inner;
+    const bool fits = type == fs::file_type::regular || type == fs::file_type::not_found || is_inner;
+    has_inner |= is_inner;
     if (!fits) other = entry.path().filename().string();
     return fits;
   });
   if (error) return CannotOpen(directory, error.message());
-  if (other.empty()) return Status::Ok();
+  if (other.empty()) return has_inner ? CheckHoldsFilesOnly(inner, "") : Status::Ok();
   return CannotOpen(
       directory,
       "it holds \"" + other + "\", which is no plain file; take that away if the log is yours");
@@ -148,8 +156,9 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
     return info;
   }
   info.kind = DirectoryKind::kLog;
-  SV_RETURN_IF_ERROR(CheckHoldsFilesOnly(directory));
-  SV_RETURN_IF_ERROR(ParseMarker(directory, &info.log_id));
+  SV_RETURN_IF_ERROR(CheckHoldsFilesOnly(directory, DerivedDirectory(directory)));
+  SV_ASSIGN_OR_RETURN(Marker marker, ReadMarker(directory));
+  info.log_id = std::move(marker.log_id);
   info.has_database = fs::exists(fs::path(directory) / "CURRENT", error);
   info.claimed = !fs::exists(fs::path(directory) / kUnclaimedName, error);
   return info;
@@ -205,12 +214,21 @@ UnfinishedCopy::~UnfinishedCopy() {
   if (finished_) return;
   ::unlink(MarkerPath(directory_).c_str());
   // What cannot be deleted stays, and is no log directory.
+  (void)DestroyDerivedStore(directory_);
   rocksdb::DestroyDB(directory_, rocksdb::Options()).PermitUncheckedError();
   ::unlink(marker_.c_str());
   if (made_directory_) ::rmdir(directory_.c_str());
 }
 
+Status UnfinishedCopy::MakeDerivedDirectory() {
+  const std::string derived = DerivedDirectory(directory_);
+  std::error_code error;
+  fs::create_directory(derived, error);
+  return error ? CannotOpen(derived, "cannot create it: " + error.message()) : Status::Ok();
+}
+
 Status UnfinishedCopy::Finish() {
+  SV_RETURN_IF_ERROR(SyncDirectory(DerivedDirectory(directory_)));
   SV_RETURN_IF_ERROR(SyncDirectory(directory_));
   if (::rename(marker_.c_str(), MarkerPath(directory_).c_str()) != 0) {
     return Status::IOError("renaming " + marker_ + ": " +
@@ -220,6 +238,13 @@ Status UnfinishedCopy::Finish() {
   SV_RETURN_IF_ERROR(SyncDirectory(fs::path(directory_).parent_path()));
   finished_ = true;
   return Status::Ok();
+}
+
+Status NoteFormat(const std::string& directory, const std::string& log_id) {
+  SV_ASSIGN_OR_RETURN(const Marker marker, ReadMarker(directory));
+  if (marker.format == kFormat) return Status::Ok();
+  const Status noted = ReplaceFile(MarkerPath(directory), MarkerText(log_id));
+  return noted.ok() ? noted : CannotWrite(directory, noted);
 }
 
 Status SetClaimed(const std::string& directory, bool claimed) {
@@ -243,19 +268,13 @@ Status RemoveLogDirectory(const std::string& directory) {
                ? Status::Busy(status.message())
                : status;
   }
+  SV_RETURN_IF_ERROR(DestroyDerivedStore(directory));
   std::error_code error;
   fs::remove(MarkerPath(directory), error);
   for (const char* name : {kUnclaimedName, kOwnerName, kNewOwnerName}) {
     fs::remove(fs::path(directory) / name, error);
   }
-  std::vector<fs::path> building;
-  ForEachEntry(directory, [&](const fs::directory_entry& entry) {
-    if (entry.path().filename().string().starts_with(kBuildingPrefix)) {
-      building.push_back(entry.path());
-    }
-    return true;
-  });
-  for (const fs::path& file : building) fs::remove(file, error);
+  RemoveBuildingFiles(directory);
   // Fails where files of others are left, which is as it should be.
   fs::remove(directory, error);
   return Status::Ok();

@@ -1,7 +1,7 @@
 // The log's directory as a thing among files: what it is, before RocksDB touches it.
 //
-// A log directory holds, beside RocksDB's files, a text file STREAMVIEW that names the format and
-// the log's id. Only a directory with that file is ever opened, and only a missing or empty one is
+// A log directory holds RocksDB's files of the log, a directory of derived data with RocksDB's files
+// of these, and a text file STREAMVIEW that names the format and the log's id. Only a directory with that file is ever opened, and only a missing or empty one is
 // made into a log.
 
 #pragma once
@@ -47,6 +47,8 @@ class UnfinishedCopy {
   UnfinishedCopy(const UnfinishedCopy&) = delete;
   UnfinishedCopy& operator=(const UnfinishedCopy&) = delete;
 
+  // Makes the directory for the copy's derived data.
+  Status MakeDerivedDirectory();
   // RocksDB's files are there and synced: only the directories are left to be.
   Status Finish();
 
@@ -61,6 +63,10 @@ class UnfinishedCopy {
   const bool made_directory_;
   bool finished_ = false;
 };
+
+// Notes in the file STREAMVIEW that a directory which older versions may have made has the present
+// format. Errors: kCannotOpen.
+Status NoteFormat(const std::string& directory, const std::string& log_id);
 
 // Makes or removes the file UNCLAIMED.
 Status SetClaimed(const std::string& directory, bool claimed);

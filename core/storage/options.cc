@@ -9,7 +9,6 @@
 #include <limits>
 
 #include "core/storage/aggregate_merge.h"
-#include "core/storage/store.h"
 
 namespace streamview {
 
@@ -22,6 +21,11 @@ constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families toget
 // Write-ahead log kept at most before the column families that still need it are flushed: bounds
 // the replay after a crash.
 constexpr size_t kMaxWalBytes = 128 * kMiB;
+
+// Files that a database has open at a time, tables mostly. Those of 200 views would otherwise take
+// more descriptors than many a process may have; the price is that a look-up may first open a table.
+constexpr int kMaxLogFiles = 256;
+constexpr int kMaxDerivedFiles = 100;
 
 // Of a key that changes all the time, each look-up adds up what the memtable has of it. After so
 // many changes RocksDB puts their sum there.
@@ -44,6 +48,53 @@ void NeverStall(rocksdb::ColumnFamilyOptions* options) {
   options->hard_pending_compaction_bytes_limit = 0;
 }
 
+rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
+  // Compactions can wait, appends and their views should not have to. (The threads are those of all
+  // RocksDB databases of the process.)
+  rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
+  rocksdb::DBOptions options;
+  options.create_missing_column_families = true;
+  options.max_background_jobs = 2;
+  options.write_buffer_manager = shared.write_buffers;
+  // No information log: nobody reads it, and on a full disk writing to it runs into an assertion
+  // that ends the host's process (seen with the packaged 7.8.3).
+  options.info_log = std::make_shared<NoLogger>();
+  // After an error it is the database that resumes, not a thread of RocksDB.
+  options.max_bgerror_resume_count = 0;
+  // Files are opened by the calling thread: where no thread can be had, starting one ends the
+  // process.
+  options.max_file_opening_threads = 1;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+rocksdb::BlockBasedTableOptions TableOptions(const SharedBuffers& shared) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = shared.block_cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;  // the newest that the oldest supported RocksDB reads
+  return table;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(const rocksdb::BlockBasedTableOptions& table) {
+  rocksdb::ColumnFamilyOptions options;
+  options.compression = rocksdb::kLZ4Compression;
+  options.level_compaction_dynamic_level_bytes = false;  // the default has changed
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+// Of what is made from the log: written in large memtables, read all the time.
+rocksdb::ColumnFamilyOptions IndexFamilyOptions(const rocksdb::BlockBasedTableOptions& table) {
+  rocksdb::ColumnFamilyOptions options = FamilyOptions(table);
+  options.write_buffer_size = 16 * kMiB;
+  options.max_write_buffer_number = 64;
+  NeverStall(&options);
+  return options;
+}
+
 }  // namespace
 
 SharedBuffers NewSharedBuffers() {
@@ -56,70 +107,64 @@ SharedBuffers NewSharedBuffers() {
   return shared;
 }
 
-rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
-  // Compactions can wait, appends and their views should not have to. (The threads are those of all
-  // RocksDB databases of the process.)
-  rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
-  rocksdb::DBOptions options;
-  options.create_missing_column_families = true;
-  options.max_background_jobs = 2;
+rocksdb::DBOptions LogOptions(const SharedBuffers& shared) {
+  rocksdb::DBOptions options = DatabaseOptions(shared);
   options.max_total_wal_size = kMaxWalBytes;
-  options.write_buffer_manager = shared.write_buffers;
-  // Appends are buffered; each commit then decides how far its bytes must go (Store::FlushWal).
+  // Appends are buffered; each commit then decides how far its bytes must go (LogStore::FlushWal).
   options.manual_wal_flush = true;
   // A write-ahead log that is missing, or shorter than it was when it was closed, is an error, not
   // a gap before later entries.
   options.track_and_verify_wals_in_manifest = true;
-  options.max_open_files = 512;
-  // No information log: nobody reads it, and on a full disk writing to it runs into an assertion
-  // that ends the host's process (seen with the packaged 7.8.3).
-  options.info_log = std::make_shared<NoLogger>();
-  // After an error it is the store that resumes, not a thread of RocksDB.
-  options.max_bgerror_resume_count = 0;
-  // Files are opened by the calling thread: where no thread can be had, starting one ends the
-  // process.
-  options.max_file_opening_threads = 1;
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
+  options.max_open_files = kMaxLogFiles;
   return options;
 }
 
-rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const SharedBuffers& shared) {
-  rocksdb::ColumnFamilyOptions options;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = shared.block_cache;
-  table.cache_index_and_filter_blocks = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.format_version = 5;
-  options.compression = rocksdb::kLZ4Compression;
-  if (name == "log") {
-    // Read in order or by known sequence numbers, and large: big blocks, and zstd once it is cold.
-    table.block_size = 16 * kKiB;
-    options.write_buffer_size = 16 * kMiB;
-    // Appends wait for the flush of the one before the last: what comes faster than the disk takes
-    // it must not pile up in memory.
-    options.max_write_buffer_number = 3;
-    NeverStall(&options);
-    options.bottommost_compression = rocksdb::kZSTD;
-    options.bottommost_compression_opts.enabled = true;
-    options.bottommost_compression_opts.level = 1;
-  } else if (name == "docs" || name.rfind(kViewFamilyPrefix, 0) == 0) {
-    options.write_buffer_size = 16 * kMiB;
-    options.max_write_buffer_number = 64;
-    NeverStall(&options);
-    if (name == "docs") {
-      // Most documents are new: that the memtable does not have them is told without a search.
-      options.memtable_prefix_bloom_size_ratio = 0.05;
-      options.memtable_whole_key_filtering = true;
-      table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-    } else {
-      options.merge_operator = NewAggregateMerge();
-      options.max_successive_merges = kMaxSuccessiveMerges;
-    }
-  } else {
-    options.write_buffer_size = kMiB;
-  }
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+rocksdb::DBOptions DerivedOptions(const SharedBuffers& shared) {
+  rocksdb::DBOptions options = DatabaseOptions(shared);
+  options.max_open_files = kMaxDerivedFiles;
+  // What is in memory at the end is written where that is worth it (DerivedStore).
+  options.avoid_flush_during_shutdown = true;
+  // A file that is missing or short must not keep the others from being opened: DerivedStore looks.
+  options.paranoid_checks = false;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions MetadataFamilyOptions(const SharedBuffers& shared) {
+  rocksdb::ColumnFamilyOptions options = FamilyOptions(TableOptions(shared));
+  options.write_buffer_size = kMiB;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions LogFamilyOptions(const SharedBuffers& shared) {
+  // Read in order or by known sequence numbers, and large: big blocks, and zstd once it is cold.
+  rocksdb::BlockBasedTableOptions table = TableOptions(shared);
+  table.block_size = 16 * kKiB;
+  rocksdb::ColumnFamilyOptions options = FamilyOptions(table);
+  options.write_buffer_size = 16 * kMiB;
+  // Appends wait for the flush of the one before the last: what comes faster than the disk takes it
+  // must not pile up in memory.
+  options.max_write_buffer_number = 3;
+  NeverStall(&options);
+  options.bottommost_compression = rocksdb::kZSTD;
+  options.bottommost_compression_opts.enabled = true;
+  options.bottommost_compression_opts.level = 1;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions DocsFamilyOptions(const SharedBuffers& shared) {
+  rocksdb::BlockBasedTableOptions table = TableOptions(shared);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  rocksdb::ColumnFamilyOptions options = IndexFamilyOptions(table);
+  // Most documents are new: that the memtable does not have them is told without a search.
+  options.memtable_prefix_bloom_size_ratio = 0.05;
+  options.memtable_whole_key_filtering = true;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions ViewFamilyOptions(const SharedBuffers& shared) {
+  rocksdb::ColumnFamilyOptions options = IndexFamilyOptions(TableOptions(shared));
+  options.merge_operator = NewAggregateMerge();
+  options.max_successive_merges = kMaxSuccessiveMerges;
   return options;
 }
 

@@ -12,15 +12,20 @@ namespace streamview {
 // What all indexes that are far behind may keep in memory before they write it.
 constexpr size_t kBuildingBytes = 40u << 20;
 
-// What all column families of one store share, so that memory is bounded for the whole of it.
+// What the databases of one log share, so that memory is bounded for all of them.
 struct SharedBuffers {
   std::shared_ptr<rocksdb::Cache> block_cache;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
 };
 SharedBuffers NewSharedBuffers();
 
-rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared);
-// By the name of the column family.
-rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const SharedBuffers& shared);
+// Of the database of the log, and of that of derived data.
+rocksdb::DBOptions LogOptions(const SharedBuffers& shared);
+rocksdb::DBOptions DerivedOptions(const SharedBuffers& shared);
+
+rocksdb::ColumnFamilyOptions MetadataFamilyOptions(const SharedBuffers& shared);
+rocksdb::ColumnFamilyOptions LogFamilyOptions(const SharedBuffers& shared);
+rocksdb::ColumnFamilyOptions DocsFamilyOptions(const SharedBuffers& shared);
+rocksdb::ColumnFamilyOptions ViewFamilyOptions(const SharedBuffers& shared);
 
 }  // namespace streamview

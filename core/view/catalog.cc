@@ -59,7 +59,7 @@ Status Catalog::Remove(const std::string& view_id) {
 }
 
 Status Catalog::Write(rocksdb::WriteBatch* batch) {
-  SV_RETURN_IF_ERROR(store_->WriteLogged(batch));
+  SV_RETURN_IF_ERROR(store_->Write(batch));
   return store_->FlushWal(/*sync=*/true);
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/status.h"
-#include "core/storage/store.h"
+#include "core/storage/log_store.h"
 #include "core/view/definition.h"
 
 namespace streamview {
@@ -23,7 +23,7 @@ struct CatalogEntry {
 class Catalog {
  public:
   // `store` must outlive the catalog.
-  explicit Catalog(Store* store) : store_(store) {}
+  explicit Catalog(LogStore* store) : store_(store) {}
 
   // Entries that do not decode are left out: such a view is made anew when the database asks for
   // it.
@@ -34,7 +34,7 @@ class Catalog {
 
  private:
   Status Write(rocksdb::WriteBatch* batch);
-  Store* const store_;
+  LogStore* const store_;
 };
 
 }  // namespace streamview

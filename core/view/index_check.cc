@@ -68,7 +68,7 @@ Status IndexCheck::ForEachStored(
     SV_ASSIGN_OR_RETURN(const bool more, visit(ToView(it->key()), ToView(it->value())));
     if (!more) return Status::Ok();
   }
-  return FromRocks(it->status(), "reading " + index_.family()->name());
+  return index_.CheckRead(it->status());
 }
 
 }  // namespace streamview

@@ -8,6 +8,17 @@
 
 namespace streamview {
 
+namespace {
+
+// A view that is no further behind when its log is opened counts as live.
+constexpr Seq kLittleLag = 2 * kBatchEntries;
+// How often a call that meets damaged data begins again before it fails; and how many indexes of a
+// view are begun anew before it must be the view itself that damages them.
+constexpr int kMaxAttempts = 4;
+constexpr int kMaxReplaced = 16;
+
+}  // namespace
+
 LocalView::LocalView(const ViewContext* context, std::string id, const ViewDefinition& definition)
     : context_(context), id_(std::move(id)), definition_(definition) {}
 
@@ -29,29 +40,41 @@ Result<std::shared_ptr<LocalView>> LocalView::Create(const ViewContext* context,
 Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
                                                    const CatalogEntry& entry,
                                                    std::shared_ptr<ColumnFamily> family,
-                                                   std::shared_ptr<ColumnFamily> building) {
+                                                   std::shared_ptr<ColumnFamily> building,
+                                                   std::string loss) {
   std::shared_ptr<LocalView> view(new LocalView(context, entry.view_id, entry.definition));
   MutexLock admin(view->admin_mutex_);
-  const bool complete = family != nullptr && (building != nullptr || entry.building_family.empty());
   std::shared_ptr<ViewIndex> current_index, building_index;
-  if (family) {
-    SV_ASSIGN_OR_RETURN(current_index, view->OpenIndex(std::move(family)));
-  } else {
-    SV_ASSIGN_OR_RETURN(current_index, view->NewIndex());
+  SV_ASSIGN_OR_RETURN(current_index, view->OpenOrBegin(family, &LocalView::NewIndex, &loss));
+  if (!entry.building_family.empty()) {
+    SV_ASSIGN_OR_RETURN(building_index, view->OpenOrBegin(building, &LocalView::NewBuilding, &loss));
   }
-  if (building) {
-    SV_ASSIGN_OR_RETURN(building_index, view->OpenIndex(std::move(building)));
-  } else if (!entry.building_family.empty()) {
-    SV_ASSIGN_OR_RETURN(building_index, view->NewBuilding());
-  }
+  const bool complete = current_index->family() == family &&
+                        (building_index == nullptr || building_index->family() == building);
+  const Seq head = context->log->head();
   {
     MutexLock lock(view->mutex_);
+    // What a clean close left to be done again is little: a view that was live still is.
+    const Seq progress = current_index->progress();
+    view->live_from_ = progress > 0 && head - progress <= kLittleLag ? progress : head;
     view->current_ = std::move(current_index);
     view->building_ = std::move(building_index);
-    view->live_from_ = context->log->head();
+    view->loss_ = std::move(loss);
   }
   if (!complete) SV_RETURN_IF_ERROR(view->SaveEntry());
   return view;
+}
+
+// The index of a family; or where there is none, or it is damaged, a new one.
+Result<std::shared_ptr<ViewIndex>> LocalView::OpenOrBegin(
+    const std::shared_ptr<ColumnFamily>& family,
+    Result<std::shared_ptr<ViewIndex>> (LocalView::*begin)(), std::string* loss) {
+  if (family == nullptr) return (this->*begin)();
+  Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family);
+  if (index.status().code() != StatusCode::kDamaged || !family->is_damaged()) return index;
+  *loss = family->damage();
+  SV_RETURN_IF_ERROR(context_->store->DropFamily(*family));
+  return (this->*begin)();
 }
 
 Result<std::shared_ptr<ViewIndex>> LocalView::OpenIndex(std::shared_ptr<ColumnFamily> family) {
@@ -66,7 +89,7 @@ Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {
   Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family);
   if (!index.ok()) {
     // The reason to fail goes first; a family that stays is removed at the next open.
-    (void)context_->store->DropViewFamily(*family);
+    (void)context_->store->DropFamily(*family);
   }
   return index;
 }
@@ -101,10 +124,13 @@ std::vector<std::shared_ptr<ViewIndex>> LocalView::Indexes() const {
 
 Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(context_->process.Check());
-  for (;;) {
+  for (int attempt = 1;;) {
+    SV_RETURN_IF_ERROR(ReplaceDamaged(wait));
     std::shared_ptr<ViewIndex> index = current();
     seq = std::max(seq, index->readable_from());
     const Status advanced = index->AdvanceTo(seq, wait);
+    // Its own data, or the document index, which the next attempt finds empty.
+    if (advanced.code() == StatusCode::kDamaged && attempt++ < kMaxAttempts) continue;
     if (advanced.code() == StatusCode::kTimedOut) {
       return Status::TimedOut(definition().name + " is at " + std::to_string(index->state()->seq) +
                               ", waiting for " + std::to_string(seq));
@@ -134,16 +160,27 @@ Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
 Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const Transaction* own,
                                                             const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(context_->process.Check());
+  const auto entries = static_cast<const LogTransaction*>(own);
+  const bool has_own = entries != nullptr && entries->size() > 0;
+  for (int attempt = 1;; attempt++) {
+    Result<std::shared_ptr<const ViewSnapshot>> read =
+        TryRead(at_least, has_own ? entries : nullptr, wait);
+    const bool again = read.status().code() == StatusCode::kDamaged && attempt < kMaxAttempts;
+    if (!again) return read;
+  }
+}
+
+Result<std::shared_ptr<const ViewSnapshot>> LocalView::TryRead(Seq at_least,
+                                                               const LogTransaction* own,
+                                                               const WaitOptions& wait) {
   std::shared_ptr<ViewIndex> index = current();
   std::shared_ptr<const ViewIndex::State> state = index->state();
   const Seq needed = std::max(at_least, index->readable_from());
-  if (state->seq < needed || !state->failure.ok() || index->retired()) {
+  if (state->seq < needed || !state->failure.ok() || index->retired() || index->is_damaged()) {
     SV_ASSIGN_OR_RETURN(index, Advance(at_least, wait));
     state = index->state();
   }
-  const auto entries = static_cast<const LogTransaction*>(own);
-  const bool has_own = entries != nullptr && entries->size() > 0;
-  return index->Read(std::move(state), has_own ? entries : nullptr, context_->wake, wait);
+  return index->Read(std::move(state), own, context_->wake, wait);
 }
 
 Status LocalView::Rebuild(const WaitOptions& wait) {
@@ -159,6 +196,7 @@ Status LocalView::Rebuild(const WaitOptions& wait) {
       MutexLock lock(mutex_);
       building_ = std::move(index);
       rebuild_error_.clear();
+      loss_.clear();
     }
     SV_RETURN_IF_ERROR(SaveEntry());
   }
@@ -216,14 +254,40 @@ Status LocalView::ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) {
     }
     present->Retire();
   }
-  return context_->store->DropViewFamily(*present->family());
+  return context_->store->DropFamily(*present->family());
+}
+
+Status LocalView::ReplaceDamaged(const WaitOptions& wait) {
+  for (const std::shared_ptr<ViewIndex>& index : Indexes()) {
+    if (!index->is_damaged()) continue;
+    SV_RETURN_IF_ERROR(context_->docs->AdvanceTo(context_->log->head(), wait));
+    MutexLock admin(admin_mutex_);
+    SV_RETURN_IF_ERROR(CheckNotDropped());
+    const bool is_current = index == current();
+    if (!is_current && index != building()) continue;  // somebody else was faster
+    const std::string why = index->family()->damage();
+    if (++replaced_ > kMaxReplaced) {
+      return Status::Corruption("view " + definition().name + " is damaged again and again: " + why);
+    }
+    SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> next, NewBuilding());
+    {
+      MutexLock lock(mutex_);
+      (is_current ? current_ : building_) = std::move(next);
+      if (is_current) live_from_ = context_->log->head();
+      loss_ = why;
+    }
+    SV_RETURN_IF_ERROR(SaveEntry());
+    SV_RETURN_IF_ERROR(RetireAndDrop(index));
+    context_->wake();
+  }
+  return Status::Ok();
 }
 
 Status LocalView::RetireAndDrop(const std::shared_ptr<ViewIndex>& index) {
   SV_RETURN_IF_ERROR(index->turn().Take(WaitOptions()));
   index->Retire();
   index->turn().Release();
-  return context_->store->DropViewFamily(*index->family());
+  return context_->store->DropFamily(*index->family());
 }
 
 Status LocalView::DiscardBuilding() {
@@ -287,6 +351,13 @@ Status LocalView::Flush() {
 
 Status LocalView::Optimize(const WaitOptions& wait) {
   const Seq head = context_->log->head();
+  for (int attempt = 1;; attempt++) {
+    const Status status = TryOptimize(head, wait);
+    if (status.code() != StatusCode::kDamaged || attempt == kMaxAttempts) return status;
+  }
+}
+
+Status LocalView::TryOptimize(Seq head, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(Advance(head, wait).status());
   // Also the one being built: what it holds may have been superseded since it began.
   for (const std::shared_ptr<ViewIndex>& index : Indexes()) {
@@ -316,7 +387,11 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
   SV_ASSIGN_OR_RETURN(const std::unique_ptr<Mapper> mapper,
                       context_->mapper_factory(index->definition()));
   const std::shared_ptr<const ViewIndex::State> state = index->state();
-  return index->Check(*state, mapper.get(), wait);
+  const Status checked = index->Check(*state, mapper.get(), wait);
+  if (checked.code() != StatusCode::kDamaged) return checked;
+  context_->wake();
+  return Status::Corruption("view " + definition().name + " was damaged, and is built anew: " +
+                            checked.message());
 }
 
 Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {
@@ -340,6 +415,7 @@ Result<std::vector<MapError>> LocalView::ListErrors(Seq after, size_t limit) con
 ViewStatus LocalView::GetStatus() const {
   ViewStatus status;
   std::shared_ptr<ViewIndex> index, next;
+  std::string loss;
   Seq live_from;
   {
     MutexLock lock(mutex_);
@@ -348,6 +424,7 @@ ViewStatus LocalView::GetStatus() const {
     live_from = live_from_;
     status.definition = definition_;
     status.last_error = rebuild_error_;
+    loss = loss_;
   }
   const std::shared_ptr<const ViewIndex::State> state = index->state();
   status.id = id_;
@@ -370,6 +447,11 @@ ViewStatus LocalView::GetStatus() const {
   }
   // The map's, as long as there is an entry that it failed on and that counts.
   if (status.last_error.empty() && status.errors > 0) status.last_error = state->last_error;
+  if (status.last_error.empty() && !loss.empty()) {
+    status.last_error = "its index was damaged, and " +
+                        std::string(status.state == ViewState::kLive ? "was" : "is being") +
+                        " built anew: " + loss;
+  }
   status.bytes_on_disk = index->BytesOnDisk();
   status.rate = next ? next->Rate() : index->Rate();
   return status;

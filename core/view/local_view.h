@@ -1,5 +1,6 @@
 // LocalView: a view of the embedded engine: the index that answers, and during a rebuild a second
-// one that is going to take its place.
+// one that is going to take its place. An index that is found damaged is dropped, and a new one is
+// built in its place.
 //
 // Lock order: admin_mutex_, then an index's turn, then mutex_.
 
@@ -24,7 +25,7 @@ namespace streamview {
 class LocalView;
 
 struct ViewContext {
-  Store* store = nullptr;
+  DerivedStore* store = nullptr;
   Log* log = nullptr;
   DocIndex* docs = nullptr;
   Catalog* catalog = nullptr;
@@ -42,11 +43,12 @@ class LocalView final : public View {
                                                    const std::string& id,
                                                    const ViewDefinition& definition);
   // The view of a catalog entry. `family` and `building` are the entry's, or null where they do not
-  // exist (any more): then they are begun anew.
+  // exist (any more): then they are begun anew. `loss`: why, where that is known.
   static Result<std::shared_ptr<LocalView>> Open(const ViewContext* context,
                                                  const CatalogEntry& entry,
                                                  std::shared_ptr<ColumnFamily> family,
-                                                 std::shared_ptr<ColumnFamily> building);
+                                                 std::shared_ptr<ColumnFamily> building,
+                                                 std::string loss);
 
   const std::string& id() const override { return id_; }
   ViewDefinition definition() const override EXCLUDES(mutex_);
@@ -67,6 +69,8 @@ class LocalView final : public View {
   std::vector<std::shared_ptr<ViewIndex>> Indexes() const EXCLUDES(mutex_);
   // Lets the index being built take over, once it has caught up. Does nothing where it has not.
   Status SettleRebuild() EXCLUDES(admin_mutex_);
+  // Begins anew those of its indexes that were found damaged.
+  Status ReplaceDamaged(const WaitOptions& wait) EXCLUDES(admin_mutex_);
   Status Rename(const std::string& name) EXCLUDES(admin_mutex_);
   // Removes data and catalog entry. Snapshots stay readable.
   Status Drop() EXCLUDES(admin_mutex_);
@@ -75,6 +79,9 @@ class LocalView final : public View {
   LocalView(const ViewContext* context, std::string id, const ViewDefinition& definition);
 
   Result<std::shared_ptr<ViewIndex>> OpenIndex(std::shared_ptr<ColumnFamily> family);
+  Result<std::shared_ptr<ViewIndex>> OpenOrBegin(
+      const std::shared_ptr<ColumnFamily>& family,
+      Result<std::shared_ptr<ViewIndex>> (LocalView::*begin)(), std::string* loss);
   Result<std::shared_ptr<ViewIndex>> NewIndex();
   Result<std::shared_ptr<ViewIndex>> NewBuilding();
   Status WasDropped() const;
@@ -84,6 +91,9 @@ class LocalView final : public View {
   Status ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) REQUIRES(admin_mutex_);
   Status RefreshAll(const WaitOptions& wait) const;
   Status RetireAndDrop(const std::shared_ptr<ViewIndex>& index);
+  Result<std::shared_ptr<const ViewSnapshot>> TryRead(Seq at_least, const LogTransaction* own,
+                                                      const WaitOptions& wait);
+  Status TryOptimize(Seq head, const WaitOptions& wait);
   // The index that answers, advanced to `seq`; follows replacements on the way.
   Result<std::shared_ptr<ViewIndex>> Advance(Seq seq, const WaitOptions& wait);
   std::shared_ptr<ViewIndex> current() const EXCLUDES(mutex_);
@@ -99,6 +109,8 @@ class LocalView final : public View {
   std::shared_ptr<ViewIndex> building_ GUARDED_BY(mutex_);
   Seq live_from_ GUARDED_BY(mutex_) = 0;  // once it has processed this, it is `live`
   std::string rebuild_error_ GUARDED_BY(mutex_);
+  std::string loss_ GUARDED_BY(mutex_);  // why an index had to be begun anew; empty: none had
+  int replaced_ GUARDED_BY(admin_mutex_) = 0;
 };
 
 }  // namespace streamview

@@ -35,14 +35,14 @@ MapErrorReader::MapErrorReader(rocksdb::DB* db, const ColumnFamily& family,
 
 Result<bool> MapErrorReader::Next(MapError* error) {
   if (!it_->Valid() || it_->key().empty() || it_->key()[0] != kPrefix) {
-    SV_RETURN_IF_ERROR(FromRocks(it_->status(), "reading " + family_.name()));
+    SV_RETURN_IF_ERROR(family_.CheckRead(it_->status(), "reading " + family_.name()));
     return false;
   }
   const rocksdb::Slice key = it_->key();
   std::string_view value = ToView(it_->value());
   ValueView doc_id;
   if (key.size() != 1 + sizeof(Seq) || !ReadTypedValue(&value, &doc_id)) {
-    return Status::Corruption("an error record of " + family_.name() + " is malformed");
+    return family_.NoteDamage("an error record of " + family_.name() + " is malformed");
   }
   error->seq = DecodeBigEndian64(key.data() + 1);
   error->doc_id = Value(doc_id);

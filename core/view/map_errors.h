@@ -9,7 +9,7 @@
 
 #include "core/base/status.h"
 #include "core/engine.h"
-#include "core/storage/store.h"
+#include "core/storage/column_family.h"
 
 namespace streamview {
 
@@ -24,7 +24,7 @@ class MapErrorReader {
   MapErrorReader(rocksdb::DB* db, const ColumnFamily& family, const rocksdb::Snapshot* snapshot,
                  Seq after);
 
-  // The next one; false: there is none. Errors: kCorruption, kIOError.
+  // The next one; false: there is none. Errors: kDamaged, kIOError.
   Result<bool> Next(MapError* error);
 
  private:

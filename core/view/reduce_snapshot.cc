@@ -18,7 +18,8 @@ class LiveAggregates {
  public:
   // REQUIRES: !keys.empty(). `snapshot` must outlive it.
   LiveAggregates(const ReduceSnapshot& snapshot, KeyRange keys, bool reverse)
-      : reverse_(reverse),
+      : index_(*snapshot.index()),
+        reverse_(reverse),
         keys_(std::move(keys)),
         stored_(*snapshot.index(), snapshot.state(), keys_, reverse_),
         own_(snapshot.own_changes(), keys_, reverse_),
@@ -62,13 +63,14 @@ class LiveAggregates {
     aggregate_ = Aggregate();
     if (at_stored_) {
       status_ = aggregate_.Decode(stored_.value());
+      if (!status_.ok()) status_ = index_.NoteDamage(status_.message());
       // What only the own transaction takes out may come back.
       if (status_.ok() && aggregate_.count == 0) met_.Note(stored_.key());
     }
     if (at_own_) aggregate_.Add(own_.value());
     if (status_.ok() && aggregate_.count < 0) {
-      status_ =
-          Status::Corruption("an index entry counts " + std::to_string(aggregate_.count) + " rows");
+      status_ = index_.NoteDamage("an index entry counts " + std::to_string(aggregate_.count) +
+                                  " rows");
     }
     return status_.ok();
   }
@@ -78,6 +80,7 @@ class LiveAggregates {
     if (at_own_) own_.Next();
   }
 
+  const ViewIndex& index_;
   const bool reverse_;
   const KeyRange keys_;
   StoredEntries stored_;
@@ -188,7 +191,7 @@ class ReduceCursor final : public ViewCursor {
     return value;
   }
 
-  void Fail(const char* why) { status_ = Status::Corruption(why); }
+  void Fail(const char* why) { status_ = snapshot_->index()->NoteDamage(why); }
 
   const std::shared_ptr<const ReduceSnapshot> snapshot_;
   const Reduce reduce_;

@@ -38,7 +38,7 @@ class RowCheck final : private IndexCheck {
         findings_.Add("the index lacks " + Describe(key, value) + " of entry " +
                       std::to_string(seq));
       } else if (!read.ok()) {
-        status = FromRocks(read, "reading " + index_.family()->name());
+        status = index_.CheckRead(read);
       } else if (ToView(stored) != value) {
         findings_.Add("the index has other values in " + Describe(key, value) + " of entry " +
                       std::to_string(seq));

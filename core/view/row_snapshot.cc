@@ -100,12 +100,11 @@ class MergingCursor final : public ViewCursor {
       const std::string_view value = at_own_ ? own_.value() : stored_.value();
       Seq seq;
       if (!ReadIndexSeq(value, &seq)) {
-        Fail(Status::Corruption("an index entry holds no sequence number"));
-        return;
+        return Malformed("an index entry holds no sequence number");
       }
       if (!snapshot_->IsSuperseded(seq)) {
         Status decoded = decoder_.Reset(at_own_ ? own_.key() : stored_.key(), value);
-        if (!decoded.ok()) return Fail(std::move(decoded));
+        if (!decoded.ok()) return Malformed(decoded.message());
         recorder_.Add(stored_key(), decoder_);
         valid_ = true;
         return;
@@ -131,6 +130,7 @@ class MergingCursor final : public ViewCursor {
     return own_.Valid();
   }
 
+  void Malformed(const std::string& why) { Fail(snapshot_->index()->NoteDamage(why)); }
   void Fail(Status status) {
     status_ = std::move(status);
     recorder_.Abandon();

@@ -23,7 +23,7 @@ class StoredEntries {
   // Of `index` at `state`. Both, and `keys`, must outlive it. REQUIRES: !keys.empty()
   StoredEntries(const ViewIndex& index, const ViewIndex::State& state, const KeyRange& keys,
                 bool reverse)
-      : lower_(keys.lower), upper_(keys.upper), reverse_(reverse) {
+      : index_(index), lower_(keys.lower), upper_(keys.upper), reverse_(reverse) {
     rocksdb::ReadOptions options;
     options.snapshot = state.snapshot.get();
     options.iterate_lower_bound = &lower_;
@@ -42,9 +42,11 @@ class StoredEntries {
   void Next() { reverse_ ? it_->Prev() : it_->Next(); }
   std::string_view key() const { return ToView(it_->key()); }
   std::string_view value() const { return ToView(it_->value()); }
-  Status status() const { return FromRocks(it_->status(), "reading an index"); }
+  // Errors: kDamaged, noted as the index's; kIOError.
+  Status status() const { return it_->status().ok() ? Status::Ok() : index_.CheckRead(it_->status()); }
 
  private:
+  const ViewIndex& index_;
   const rocksdb::Slice lower_, upper_;  // the iterator points to them
   const bool reverse_;
   std::unique_ptr<rocksdb::Iterator> it_;

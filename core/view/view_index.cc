@@ -72,7 +72,7 @@ ViewIndex::~ViewIndex() = default;
 ViewIndex::ViewIndex(Parts parts)
     : log_(parts.log),
       docs_(parts.docs),
-      store_(log_->store()),
+      store_(docs_->store()),
       family_(std::move(parts.family)),
       definition_(parts.definition),
       mapper_(std::move(parts.mapper)) {}
@@ -99,34 +99,45 @@ Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
 
 namespace {
 
-// The sequence number under a key of the metadata; 0 where there is none.
-Result<Seq> ReadMetadata(Store* store, const ColumnFamily& family, const rocksdb::Slice& key) {
-  rocksdb::PinnableSlice bytes;
+std::string Reading(const ColumnFamily& family) { return "reading " + family.name(); }
+
+// The value of a key of the metadata; empty: there is none.
+Result<std::string> ReadMetadata(DerivedStore* store, const ColumnFamily& family,
+                                 const rocksdb::Slice& key) {
+  std::string bytes;
   const rocksdb::Status read =
       store->db()->Get(rocksdb::ReadOptions(), family.handle(), key, &bytes);
-  Seq seq = 0;
-  if (read.IsNotFound()) return seq;
-  SV_RETURN_IF_ERROR(FromRocks(read, "reading the checkpoint of " + family.name()));
-  std::string_view input = ToView(bytes);
-  if (!ReadVarint(&input, &seq) || !input.empty()) {
-    return Status::Corruption("the checkpoint of " + family.name() + " is malformed");
-  }
-  return seq;
+  if (!read.IsNotFound()) SV_RETURN_IF_ERROR(family.CheckRead(read, Reading(family)));
+  return bytes;
 }
 
 }  // namespace
 
-Result<ViewIndex::Coverage> ViewIndex::ReadCoverage(Store* store, const ColumnFamily& family) {
+Result<ViewIndex::Coverage> ViewIndex::ReadCoverage(DerivedStore* store,
+                                                    const ColumnFamily& family) {
   Coverage coverage;
-  SV_ASSIGN_OR_RETURN(coverage.checkpoint, ReadMetadata(store, family, kCheckpoint));
-  SV_ASSIGN_OR_RETURN(coverage.readable_from, ReadMetadata(store, family, kReadableFrom));
-  return coverage;
+  SV_ASSIGN_OR_RETURN(const std::string checkpoint, ReadMetadata(store, family, kCheckpoint));
+  SV_ASSIGN_OR_RETURN(const std::string from, ReadMetadata(store, family, kReadableFrom));
+  std::string_view rest = from;
+  const bool fits =
+      (checkpoint.empty() || ReadCheckpoint(checkpoint, &coverage.checkpoint)) &&
+      (from.empty() || (ReadVarint(&rest, &coverage.readable_from) && rest.empty()));
+  if (fits) return coverage;
+  return family.NoteDamage("the checkpoint of " + family.name() + " is malformed");
+}
+
+Status ViewIndex::CheckRead(const rocksdb::Status& read) const {
+  return read.ok() ? Status::Ok() : family_->CheckRead(read, Reading(*family_));
+}
+
+Status ViewIndex::NoteDamage(std::string_view what) const {
+  return family_->NoteDamage(std::string(what) + " in " + family_->name());
 }
 
 Status ViewIndex::Recover() {
   auto state = std::make_shared<State>();
   SV_ASSIGN_OR_RETURN(const Coverage coverage, ReadCoverage(store_, *family_));
-  state->seq = coverage.checkpoint;
+  state->seq = coverage.checkpoint.seq;
   readable_from_ = coverage.readable_from;
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, readable_from_, &obsolete_));
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, state->seq, &state->superseded));
@@ -149,7 +160,7 @@ Status ViewIndex::RecoverErrors(State* state) const {
     state->failure = Status::Failed(failure.ToString());
     state->last_error = failure.ToString();
   } else if (!read.IsNotFound()) {
-    return FromRocks(read, "reading " + family_->name());
+    return CheckRead(read);
   }
   std::vector<Seq> errors;
   MapErrorReader reader(db(), *family_, /*snapshot=*/nullptr, /*after=*/0);
@@ -157,7 +168,7 @@ Status ViewIndex::RecoverErrors(State* state) const {
     SV_ASSIGN_OR_RETURN(const bool found, reader.Next(&error));
     if (!found) break;
     if (error.seq > log_->head()) {
-      return Status::Corruption("the view has an error past the log's end");
+      return NoteDamage("there is an error past the log's end");
     }
     errors.push_back(error.seq);
     if (state->failure.ok()) state->last_error = AtEntry(error.seq, error.doc_id, error.message);
@@ -241,13 +252,13 @@ Status ViewIndex::DeleteDead(const std::vector<std::string>& keys) {
     value.Reset();
     const rocksdb::Status read = db()->Get(rocksdb::ReadOptions(), family_->handle(), key, &value);
     if (read.IsNotFound()) continue;
-    SV_RETURN_IF_ERROR(FromRocks(read, "reading " + family_->name()));
+    SV_RETURN_IF_ERROR(CheckRead(read));
     if (!dead(key, ToView(value))) continue;
     SV_RETURN_IF_ERROR(
         FromRocks(deletes.Delete(family_->handle(), key), "writing " + family_->name()));
   }
   if (deletes.Count() == 0) return Status::Ok();
-  SV_RETURN_IF_ERROR(store_->WriteUnlogged(&deletes));
+  SV_RETURN_IF_ERROR(store_->Write(&deletes));
   PublishAgain();
   return Status::Ok();
 }
@@ -279,7 +290,7 @@ Status ViewIndex::Sweep(const WaitOptions& wait) {
     SV_RETURN_IF_ERROR(DeleteDead(keys));
     keys.clear();
   }
-  return FromRocks(it->status(), "reading " + family_->name());
+  return CheckRead(it->status());
 }
 
 void ViewIndex::NoteBackground(const Status& status) {
@@ -308,7 +319,7 @@ Status ViewIndex::SkipObsolete() {
   SV_RETURN_IF_ERROR(
       FromRocks(batch.Put(family_->handle(), kReadableFrom, VarintBytes(readable_from_)),
                 "writing " + family_->name()));
-  return store_->WriteUnlogged(&batch);
+  return store_->Write(&batch);
 }
 
 Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
@@ -422,6 +433,11 @@ Status ViewIndex::Flush() {
   return store_->Flush(family_->handle());
 }
 
+Status ViewIndex::Close() {
+  SV_RETURN_IF_ERROR(Write());
+  return store_->FlushUnlessLittle(*family_);
+}
+
 Status ViewIndex::WritePending() {
   const State& old = *working_;
   const Seq upto = progress();
@@ -439,7 +455,9 @@ Status ViewIndex::WritePending() {
   }
 
   FamilyWrite write(store_, family_->handle(), pending_->change->keys());
-  write.Put(ToView(kCheckpoint), VarintBytes(upto));
+  std::string checkpoint;
+  AppendCheckpoint(&checkpoint, {log_->epoch(), upto});
+  write.Put(ToView(kCheckpoint), checkpoint);
   if (!pending_->failure.empty()) write.Put(ToView(kFailure), pending_->failure);
   WriteErrors(old, state.get(), &write);
   pending_->change->Write(*state, &write);

@@ -21,9 +21,10 @@
 #include "core/base/seq_set.h"
 #include "core/base/status.h"
 #include "core/base/turn.h"
+#include "core/codec/checkpoint.h"
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
-#include "core/storage/store.h"
+#include "core/storage/derived_store.h"
 #include "core/view/drop_horizon.h"
 
 namespace streamview {
@@ -47,7 +48,7 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
 
   // Opens what `family` holds, or begins an empty index in it, of the kind that the definition asks
   // for. `log` and `docs` must outlive the index. REQUIRES: its coverage is not past
-  // docs->checkpoint(). Errors: kCorruption, kIOError.
+  // docs->checkpoint(). Errors: kDamaged, noted as the family's; kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
                                                  const ViewDefinition& definition,
@@ -56,10 +57,11 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
 
   // What a column family says of itself; zeros where it is new.
   struct Coverage {
-    Seq checkpoint = 0;
+    Checkpoint checkpoint;
     Seq readable_from = 0;
   };
-  static Result<Coverage> ReadCoverage(Store* store, const ColumnFamily& family);
+  // Errors: kDamaged, noted as the family's; kIOError.
+  static Result<Coverage> ReadCoverage(DerivedStore* store, const ColumnFamily& family);
 
   // From now on, entries that are superseded at the document index's present checkpoint are not
   // mapped. For a new index, before its first advance; it must not be read before it is past
@@ -75,6 +77,12 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   Seq progress() const { return progress_.load(std::memory_order_acquire); }
   const ViewDefinition& definition() const { return definition_; }
   const std::shared_ptr<ColumnFamily>& family() const { return family_; }
+  // The outcome of reading what is stored. Where that is damaged, it is noted, and kDamaged.
+  Status CheckRead(const rocksdb::Status& read) const;
+  // Notes that what is stored contradicts its format. Returns kDamaged.
+  Status NoteDamage(std::string_view what) const;
+  // Whether damage was noted: then the index is of no use any more.
+  bool is_damaged() const { return family_->is_damaged(); }
   rocksdb::DB* db() const { return store_->db(); }
   const Log& log() const { return *log_; }
   const DocIndex& docs() const { return *docs_; }
@@ -121,12 +129,14 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
   Status Sweep(const WaitOptions& wait);
   // DropPolicy: what a compaction may leave out.
   DropEntry ForCompaction(uint64_t flushed) override;
-  Status Compact() { return store_->Compact(family_->handle()); }
+  Status Compact() { return store_->Compact(*family_); }
 
   // Writes what is in memory to the column family. Waits for the turn.
   Status Write();
   // The same, and to disk.
   Status Flush();
+  // Writes what is in memory, and that to disk where it is worth it. For an index that is closed.
+  Status Close();
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const;
 
   void CountDeadMet(uint64_t n) { dead_met_.fetch_add(n, std::memory_order_relaxed); }
@@ -194,7 +204,7 @@ class ViewIndex : public DropPolicy, public std::enable_shared_from_this<ViewInd
 
   Log* const log_;
   DocIndex* const docs_;
-  Store* const store_;
+  DerivedStore* const store_;
   const std::shared_ptr<ColumnFamily> family_;
   const ViewDefinition definition_;
   const std::unique_ptr<Mapper> mapper_;  // used by whoever has the turn

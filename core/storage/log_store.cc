@@ -1,0 +1,148 @@
+#include "core/storage/log_store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "core/storage/derived_store.h"
+#include "core/storage/family_names.h"
+#include "core/storage/rocks.h"
+
+namespace streamview {
+
+namespace {
+
+// So many files that are small may be left by a process that closes; one that finds more than are
+// left by one that dies merges them first.
+constexpr size_t kFewAtClose = 3;
+constexpr size_t kFewAtOpen = 16;
+
+constexpr char kLogFamily[] = "log";
+
+// The pid that holds RocksDB's lock file, or 0 where that cannot be told.
+pid_t LockHolder(const std::string& directory) {
+  const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return 0;
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool told = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  ::close(fd);
+  return told ? lock.l_pid : 0;
+}
+
+Status OpenError(const rocksdb::Status& status, const std::string& directory) {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && text.find("lock") != std::string::npos) {
+    // Asking for the holder opens and closes the lock file, and that would drop this process' own
+    // lock, if another copy of the library holds it. RocksDB says so; then there is nothing to ask.
+    if (text.find("current process") != std::string::npos) {
+      return Status::Busy("log directory " + directory +
+                          " is already open in this process, by another copy of the library");
+    }
+    const pid_t pid = LockHolder(directory);
+    return Status::Busy("log directory " + directory + " is held by " +
+                        (pid > 0 ? "process " + std::to_string(pid) : "another process") +
+                        "; one process at a time can use a log");
+  }
+  Status converted = FromRocks(status, "cannot open log directory " + directory);
+  if (converted.code() == StatusCode::kCorruption || converted.code() == StatusCode::kFull) {
+    return converted;
+  }
+  return Status::CannotOpen(converted.message());
+}
+
+// Whether version 0.1 kept derived data in this family.
+bool IsFormerlyDerived(const std::string& family) {
+  return family == "docs" || IsViewFamily(family);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogStore>> LogStore::Open(const StoreOptions& options) {
+  StoreOptions completed = options;
+  if (completed.buffers.block_cache == nullptr) completed.buffers = NewSharedBuffers();
+  std::unique_ptr<LogStore> store(new LogStore);
+  SV_RETURN_IF_ERROR(store->OpenFamilies(completed));
+  // A merge that fails leaves all as it was.
+  (void)store->MergeSmallFiles(kFewAtOpen);
+  return store;
+}
+
+Status LogStore::OpenFamilies(const StoreOptions& options) {
+  Families families;
+  const rocksdb::Status opened =
+      OpenDatabase(options, options.directory, LogOptions(options.buffers),
+                   {rocksdb::kDefaultColumnFamilyName, kLogFamily}, &families);
+  if (!opened.ok()) return OpenError(opened, options.directory);
+  Families former;
+  for (std::unique_ptr<ColumnFamily>& family : families) {
+    const std::string name = family->name();
+    if (name == rocksdb::kDefaultColumnFamilyName) {
+      meta_ = std::move(family);
+    } else if (name == kLogFamily) {
+      log_ = std::move(family);
+    } else {
+      (IsFormerlyDerived(name) ? former : foreign_).push_back(std::move(family));
+    }
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> dropped;
+  for (const std::unique_ptr<ColumnFamily>& family : former) dropped.push_back(family->handle());
+  if (dropped.empty()) return Status::Ok();
+  if (!in_memory()) RemoveBuildingFiles(options.directory);
+  return FromRocks(db()->DropColumnFamilies(dropped), "dropping derived data of version 0.1");
+}
+
+Database::FamilySetUp LogStore::SetUpFamily(const std::string& name) {
+  return {name == kLogFamily ? LogFamilyOptions(buffers()) : MetadataFamilyOptions(buffers()),
+          nullptr};
+}
+
+LogStore::~LogStore() {
+  if (db() == nullptr) return;
+  // An error here has nobody to go to. Whoever was promised that something is on disk has seen it
+  // there.
+  (void)FlushWal(/*sync=*/true);
+  (void)MergeSmallFiles(kFewAtClose);
+  log_.reset();
+  meta_.reset();
+  Close();
+}
+
+Status LogStore::Compact() {
+  for (rocksdb::ColumnFamilyHandle* family : {meta(), log()}) {
+    SV_RETURN_IF_ERROR(Flush(family));
+    SV_RETURN_IF_ERROR(background_error());
+    SV_RETURN_IF_ERROR(FromRocks(CompactAll(family), "compacting the log"));
+  }
+  return Status::Ok();
+}
+
+Status LogStore::MergeSmallFiles(size_t few) {
+  SV_RETURN_IF_ERROR(MergeFiles(meta(), few));
+  return MergeFiles(log(), few);
+}
+
+Status LogStore::Write(rocksdb::WriteBatch* batch) {
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  MutexLock lock(wal_mutex_);
+  SV_RETURN_IF_ERROR(background_error());
+  return Written(db()->Write(rocksdb::WriteOptions(), batch), "writing the log");
+}
+
+Status LogStore::FlushWal(bool sync) {
+  if (in_memory()) return Status::Ok();
+  SV_RETURN_IF_ERROR(Resume());
+  const InUse in_use(in_use_);
+  {
+    MutexLock lock(wal_mutex_);
+    SV_RETURN_IF_ERROR(background_error());
+    SV_RETURN_IF_ERROR(Written(db()->FlushWAL(/*sync=*/false), "flushing the log"));
+  }
+  return sync ? Written(db()->SyncWAL(), "syncing the log") : Status::Ok();
+}
+
+}  // namespace streamview
