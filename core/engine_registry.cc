@@ -10,8 +10,8 @@
 #include "core/base/process.h"
 #include "core/base/random_id.h"
 #include "core/local_engine.h"
+#include "core/map/json_path_mapper.h"
 #include "core/storage/log_directory.h"
-#include "core/view/json_path_mapper.h"
 
 namespace streamview {
 

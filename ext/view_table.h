@@ -21,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/view/definition.h"
+#include "core/map/definition.h"
 #include "ext/range_scan.h"
 #include "ext/session_table.h"
 #include "ext/shared_reading.h"

@@ -4,7 +4,6 @@
 
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
-#include "core/log/batch_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
 
@@ -163,7 +162,7 @@ Status DocIndex::AdvanceBatch(Seq seq) {
   MutexLock lock(mutex_);
   const Seq from = checkpoint_.load(std::memory_order_relaxed);
   if (from >= seq) return Status::Ok();
-  SV_ASSIGN_OR_RETURN(const SharedBatch batch, log_->batches().Read(from + 1, seq));
+  SV_ASSIGN_OR_RETURN(const SharedBatch batch, batches_.Read(from + 1, seq));
   return Apply(batch->From(from + 1));
 }
 

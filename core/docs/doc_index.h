@@ -23,6 +23,7 @@
 #include "core/base/mutex.h"
 #include "core/base/seq_set.h"
 #include "core/base/status.h"
+#include "core/log/batch_reader.h"
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
 
@@ -97,13 +98,15 @@ class DocIndex {
   Status Flush() EXCLUDES(mutex_, pending_mutex_);
 
   Log* log() const { return log_; }
+  // What this index and those that follow it read of the log.
+  BatchReader& batches() const { return batches_; }
   Store* store() const { return store_; }
 
  private:
   using Versions = std::unordered_map<std::string, DocVersion>;  // by key, as it is stored
 
   explicit DocIndex(Log* log)
-      : log_(log), store_(log->store()), pending_run_(&store_->building_memory()) {}
+      : log_(log), store_(log->store()), batches_(log), pending_run_(&store_->building_memory()) {}
   Status Recover();
   Status Apply(std::span<const Entry> entries) REQUIRES(mutex_) EXCLUDES(pending_mutex_);
   Status ReadWritten(std::span<const Entry> entries, Versions* versions) REQUIRES(mutex_)
@@ -119,7 +122,8 @@ class DocIndex {
 
   Log* const log_;
   Store* const store_;
-  Mutex mutex_;  // one advance at a time
+  mutable BatchReader batches_;  // thread-safe
+  Mutex mutex_;                  // one advance at a time
   std::atomic<Seq> checkpoint_{0};
   std::atomic<Seq> settled_{0};  // the end of the last whole transaction
   // No entry outside of these superseded another: a log of distinct documents is never searched.

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "core/storage/aggregate_merge.h"
-#include "core/storage/store.h"
+#include "core/storage/family_names.h"
 
 namespace streamview {
 

@@ -23,12 +23,12 @@
 #include "core/base/status.h"
 #include "core/storage/background_error.h"
 #include "core/storage/drop_filter.h"
+#include "core/storage/family_names.h"
 #include "core/storage/options.h"
 #include "core/storage/pending_run.h"
 
 namespace streamview {
 
-inline constexpr char kViewFamilyPrefix[] = "mrview-";
 // Of files that are not RocksDB's yet (Store::NewBuildingFile).
 inline constexpr char kBuildingPrefix[] = "building-";
 

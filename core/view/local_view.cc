@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/index/open_index.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
 #include "core/view/view_changes.h"
@@ -57,7 +58,8 @@ Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
 Result<std::shared_ptr<ViewIndex>> LocalView::OpenIndex(std::shared_ptr<ColumnFamily> family) {
   const ViewDefinition def = definition();
   SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
-  return ViewIndex::Open(context_->log, context_->docs, std::move(family), def, std::move(mapper));
+  return streamview::OpenIndex(context_->log, context_->docs, std::move(family), def,
+                               std::move(mapper));
 }
 
 Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {

@@ -35,12 +35,17 @@ class BatchReaderTest : public ::testing::Test {
       ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
       transaction.Commit();
     }
-    log_ = Must(Log::Open(store_.get(), nullptr));
+    Reopen();
     ASSERT_TRUE(log_->FindRecent(kHead, kHead, 1).empty());
-    log_->batches().EnableReadingAhead();
+    batches_->EnableReadingAhead();
+  }
+  void Reopen() {
+    batches_.reset();
+    log_ = Must(Log::Open(store_.get(), nullptr));
+    batches_ = std::make_unique<BatchReader>(log_.get());
   }
   SharedBatch Read(Seq first, Seq last = kHead) {
-    SharedBatch batch = Must(log_->batches().Read(first, last));
+    SharedBatch batch = Must(batches_->Read(first, last));
     EXPECT_TRUE(batch->Has(first));
     EXPECT_LE(batch->last(), last);
     for (const Entry& entry : batch->From(first)) {
@@ -52,7 +57,7 @@ class BatchReaderTest : public ::testing::Test {
   bool Follow(Seq from) {
     Seq seq = from;
     while (seq < kHead) {
-      const Result<SharedBatch> batch = log_->batches().Read(seq + 1, kHead);
+      const Result<SharedBatch> batch = batches_->Read(seq + 1, kHead);
       if (!batch.ok() || !(*batch)->Has(seq + 1)) return false;
       for (const Entry& entry : (*batch)->From(seq + 1)) {
         if (entry.seq != ++seq || entry.key.integer() != static_cast<int64_t>(seq)) return false;
@@ -83,6 +88,7 @@ class BatchReaderTest : public ::testing::Test {
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<Log> log_;
+  std::unique_ptr<BatchReader> batches_;
 };
 
 TEST_F(BatchReaderTest, GivesEveryEntryOnce) {
@@ -115,7 +121,7 @@ TEST_F(BatchReaderTest, APlaceThatWasLeftIsNotReadAheadOf) {
 }
 
 TEST_F(BatchReaderTest, WithoutReadingAheadNothingIsKept) {
-  log_ = Must(Log::Open(store_.get(), nullptr));
+  Reopen();
   for (int i = 0; i < 50; i++) {
     Read(1);
     EXPECT_NE(Read(kBatchEntries + 1), Read(kBatchEntries + 1));
@@ -132,7 +138,7 @@ TEST_F(BatchReaderTest, NearItsEndARangeIsReadAsItIs) {
 TEST_F(BatchReaderTest, WhatWasForgottenIsReadAnew) {
   Read(1);
   const SharedBatch second = AwaitAhead(kBatchEntries + 1);
-  log_->batches().Forget();
+  batches_->Forget();
   EXPECT_NE(second, Read(kBatchEntries + 1));
   EXPECT_TRUE(Follow(0));
 }
@@ -145,7 +151,7 @@ TEST_F(BatchReaderTest, AnErrorIsForWhoAsksForTheEntry) {
   ASSERT_TRUE(store_->db()->Delete({}, store_->log(), key).ok());
   Read(1);
   AwaitAhead(2 * kBatchEntries + 1);  // the thread came as far as it could
-  const auto missing = [&] { return log_->batches().Read(kMissing, kHead); };
+  const auto missing = [&] { return batches_->Read(kMissing, kHead); };
   EXPECT_EQ(missing().status().code(), StatusCode::kCorruption);
   EXPECT_EQ(missing().status().code(), StatusCode::kCorruption);
   ASSERT_TRUE(store_->db()->Put({}, store_->log(), key, bytes).ok());
@@ -156,8 +162,8 @@ TEST_F(BatchReaderTest, AnErrorIsForWhoAsksForTheEntry) {
 TEST_F(BatchReaderTest, ALogMayBeClosedWhileItIsReadAhead) {
   for (int i = 0; i < 20; i++) {
     Read(1);
-    log_ = Must(Log::Open(store_.get(), nullptr));
-    log_->batches().EnableReadingAhead();
+    Reopen();
+    batches_->EnableReadingAhead();
   }
 }
 
@@ -169,7 +175,7 @@ TEST_F(BatchReaderTest, ManyThreadsFollowFromManyPlaces) {
     });
   }
   threads.emplace_back([this] {
-    for (int i = 0; i < 200; i++) log_->batches().Forget();
+    for (int i = 0; i < 200; i++) batches_->Forget();
   });
   for (std::thread& thread : threads) thread.join();
 }

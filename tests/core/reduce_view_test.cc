@@ -9,10 +9,11 @@
 #include <map>
 #include <thread>
 
+#include "core/index/open_index.h"
+#include "core/index/reduce_check.h"
 #include "core/log/log_transaction.h"
+#include "core/map/json_path_mapper.h"
 #include "core/storage/store.h"
-#include "core/view/json_path_mapper.h"
-#include "core/view/reduce_check.h"
 #include "tests/core/engine_test_util.h"
 #include "tests/ext/testing/seed.h"
 
@@ -579,8 +580,8 @@ class ReduceIndexTest : public ::testing::Test {
   void OpenIndex() {
     const ViewDefinition definition = Definition(Reduce::kStats);
     index_.reset();
-    index_ = Must(ViewIndex::Open(log_.get(), docs_.get(), family_, definition,
-                                  Must(NewJsonPathMapper(definition))));
+    index_ = Must(streamview::OpenIndex(log_.get(), docs_.get(), family_, definition,
+                                        Must(NewJsonPathMapper(definition))));
   }
   void Put(int document, const std::string& json) {
     LogTransaction transaction(log_.get(), ProcessMark());
@@ -593,8 +594,7 @@ class ReduceIndexTest : public ::testing::Test {
   std::string Check() {
     OpenIndex();  // published anew, so that the check sees what the test has damaged
     const auto mapper = Must(NewJsonPathMapper(index_->definition()));
-    const auto& index = static_cast<const ReduceIndex&>(*index_);
-    return CheckAggregates(index, *index_->state(), mapper.get(), {}, 2000).message();
+    return CheckAggregates(*index_, *index_->state(), mapper.get(), {}, 2000).message();
   }
   static std::string RowKey(const std::string& text) {
     std::string key;

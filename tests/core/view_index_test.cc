@@ -1,13 +1,12 @@
-#include "core/view/view_index.h"
-
 #include <gtest/gtest.h>
 
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
 #include "core/docs/log_check.h"
+#include "core/index/open_index.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
-#include "core/view/json_path_mapper.h"
+#include "core/map/json_path_mapper.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -32,8 +31,8 @@ class ViewIndexTest : public ::testing::Test {
     return definition;
   }
   std::shared_ptr<ViewIndex> OpenIndex(std::shared_ptr<ColumnFamily> family) {
-    return Must(ViewIndex::Open(log_.get(), docs_.get(), std::move(family), Definition(),
-                                Must(NewJsonPathMapper(Definition()))));
+    return Must(streamview::OpenIndex(log_.get(), docs_.get(), std::move(family), Definition(),
+                                      Must(NewJsonPathMapper(Definition()))));
   }
   void Put(const std::string& key, const std::string& json) {
     LogTransaction transaction(log_.get(), ProcessMark());

@@ -1,7 +1,7 @@
 #include <random>
 #include <thread>
 
-#include "core/view/json_path_mapper.h"
+#include "core/map/json_path_mapper.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {

@@ -13,8 +13,8 @@
 #include "core/codec/varint.h"
 #include "core/docs/doc_index.h"
 #include "core/local_engine.h"
+#include "core/map/json_path_mapper.h"
 #include "core/storage/rocks.h"
-#include "core/view/json_path_mapper.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace streamview::fuzz {
