@@ -13,6 +13,7 @@
 #include "core/index/reduce_check.h"
 #include "core/log/log_transaction.h"
 #include "core/map/json_path_mapper.h"
+#include "core/map/reduce_builder.h"
 #include "core/storage/store.h"
 #include "tests/core/engine_test_util.h"
 #include "tests/ext/testing/seed.h"
