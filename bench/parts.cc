@@ -9,10 +9,10 @@
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/record.h"
-#include "core/view/definition.h"
-#include "core/view/json_path_mapper.h"
-#include "core/view/row_builder.h"
-#include "core/view/run_cache.h"
+#include "core/index/run_cache.h"
+#include "core/map/definition.h"
+#include "core/map/json_path_mapper.h"
+#include "core/map/row_builder.h"
 
 namespace streamview {
 namespace {

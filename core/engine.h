@@ -26,8 +26,8 @@
 #include "core/base/status.h"
 #include "core/base/value.h"
 #include "core/base/wait.h"
-#include "core/view/definition.h"
-#include "core/view/mapper.h"
+#include "core/map/definition.h"
+#include "core/map/mapper.h"
 
 namespace streamview {
 

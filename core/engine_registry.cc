@@ -10,8 +10,8 @@
 #include "core/base/process.h"
 #include "core/base/random_id.h"
 #include "core/local_engine.h"
+#include "core/map/json_path_mapper.h"
 #include "core/storage/log_directory.h"
-#include "core/view/json_path_mapper.h"
 
 namespace streamview {
 
@@ -201,6 +201,8 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   // Without a database nobody else knows of a log whose making was cut short: it goes on here.
   const bool create = !info.claimed && options.database.empty();
   SV_ASSIGN_OR_RETURN(engine, Start(options, create));
+  // From here on an older version would find neither documents nor views.
+  if (info.has_old_format) SV_RETURN_IF_ERROR(NoteFormat(options.directory, info.log_id));
   if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
   return engine;
 }

@@ -43,6 +43,16 @@ bool IsWithin(const std::filesystem::path& path, const std::filesystem::path& di
   return differ.first == outer.end() && differ.second != inner.end();
 }
 
+// What meets damaged derived data finds them empty at the next attempt, and builds them anew.
+template <typename Call>
+auto RetryDamaged(const Call& call) {
+  constexpr int kMaxAttempts = 4;
+  for (int attempt = 1;; attempt++) {
+    auto result = call();
+    if (result.status().code() != StatusCode::kDamaged || attempt == kMaxAttempts) return result;
+  }
+}
+
 // Makes a copy of a log's files a log of its own.
 Status Detach(const std::string& directory) {
   StoreOptions options;
@@ -76,8 +86,6 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
     SV_RETURN_IF_ERROR(NoteOwner(options.directory, options.database));
   }
   SV_ASSIGN_OR_RETURN(engine->derived_store_, DerivedStore::Open(store_options, options.log_id));
-  // From here on an older version would take the log for one without documents and views.
-  if (on_disk) SV_RETURN_IF_ERROR(NoteFormat(options.directory, options.log_id));
   SV_ASSIGN_OR_RETURN(engine->docs_,
                       DocIndex::Open(engine->log_.get(), engine->derived_store_.get()));
   engine->catalog_ = std::make_unique<Catalog>(engine->log_store_.get());
@@ -344,14 +352,19 @@ Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
 Result<Seq> LocalEngine::FindDocument(const ValueView& key, const Transaction* own,
                                       const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  return streamview::FindDocument(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
+  return RetryDamaged([&] {
+    return streamview::FindDocument(docs_.get(), key, static_cast<const LogTransaction*>(own),
+                                    wait);
+  });
 }
 
 Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key,
                                                             const Transaction* own,
                                                             const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  return streamview::ScanHistory(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
+  return RetryDamaged([&] {
+    return streamview::ScanHistory(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
+  });
 }
 
 Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition,

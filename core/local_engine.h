@@ -12,7 +12,7 @@
 #include "core/base/process.h"
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
-#include "core/engine_registry.h"
+#include "core/engine_options.h"
 #include "core/indexer/indexer.h"
 #include "core/log/log.h"
 #include "core/storage/derived_store.h"

@@ -35,16 +35,16 @@ struct LogOrView {
   std::optional<ViewEntry> view;
 };
 
-class Connection {
+class Connection final : public SessionHost {
  public:
   explicit Connection(sqlite3* db);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  sqlite3* db() const { return db_; }
+  sqlite3* db() const override { return db_; }
 
-  Consistency consistency() const { return consistency_; }
+  Consistency consistency() const override { return consistency_; }
   void set_consistency(Consistency consistency) { consistency_ = consistency; }
 
   // --- logs
@@ -90,7 +90,7 @@ class Connection {
   // No deadline; ends at sqlite3_interrupt(). For use within a callback of this connection.
   WaitOptions InterruptibleWait();
   // The same, with the connection's busy timeout as the deadline.
-  Result<WaitOptions> WriterWait();
+  Result<WaitOptions> WriterWait() override;
 
   // --- changes of the schema
 
@@ -111,9 +111,10 @@ class Connection {
   WriteWatch& write_watch() { return write_watch_; }
   // Whether a crash around the COMMIT of the open transaction could keep one part of it and lose
   // another: it has changed the database, or several logs.
-  Result<bool> IsConditional();
+  Result<bool> IsConditional() override;
   // The present name of the table of a log, which may have been renamed. Errors: kNotFound.
-  Result<TableName> CurrentName(const TableName& last_known, const LogIdentity& identity) const;
+  Result<TableName> CurrentName(const TableName& last_known,
+                                const LogIdentity& identity) const override;
 
   // SQLite's transaction callbacks, for all sessions and changes of the schema.
   Status Sync();

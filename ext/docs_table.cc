@@ -49,20 +49,20 @@ VtabStatus DocsTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<DocsTable>& table) {
   if (VtabStatus status = Connect(args, table); !status.ok()) return status;
   const Result<std::shared_ptr<LogSession>> session = table->Session();
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   // SQLite tells a new table of the end of the transaction, but not of its beginning, nor of the
   // savepoints that are open.
   table->writing_ = true;
-  return ToVtab(args.aux->JoinTransaction());
+  return args.aux->JoinTransaction();
 }
 
 VtabStatus DocsTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                               std::unique_ptr<DocsTable>& table) {
   const Result<DocsOptions> options = ParseDocsOptions(args.options);
-  if (!options.ok()) return ToVtab(options.status());
+  if (!options.ok()) return options.status();
   if (VtabStatus status = Declare(args.db); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
-  if (!utf8.ok()) return ToVtab(utf8.status());
+  if (!utf8.ok()) return utf8.status();
   const std::string schema(args.schema);
   table = std::make_unique<DocsTable>(*args.aux, TableName{schema, std::string(args.table)},
                                       TableName{schema, options->log}, *utf8);
@@ -129,7 +129,7 @@ VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
     plan.as_of = true;
   }
   if (Status status = PlanView({kKey}, connection().db(), utf8_, info, plan.keys); !status.ok()) {
-    return ToVtab(status);
+    return status;
   }
   if (plan.keys.terms.starts_with('=') || plan.keys.terms.starts_with('i')) {
     info.SetUnique();
@@ -180,7 +180,14 @@ Result<DocsTable::DocsReading> DocsTable::ReadAsOf(sqlite3_value* as_of) {
 }
 
 VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
-  return ToVtab(Read(plan, arguments));
+  for (int reading = 1;; reading++) {
+    const bool is_first = plan.as_of || now_ == nullptr;
+    const Status read = Read(plan, arguments);
+    const bool again = read.code() == StatusCode::kDamaged && is_first && reading < kMaxReadings;
+    if (!again || (!plan.as_of && !Readings::Leave(&group_))) return read;
+    scan_ = {};
+    now_ = nullptr;
+  }
 }
 
 Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
@@ -205,7 +212,7 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));
 }
 
-VtabStatus DocsTable::Cursor::Next() { return ToVtab(scan_.Next()); }
+VtabStatus DocsTable::Cursor::Next() { return scan_.Next(); }
 
 sqlite3_int64 DocsTable::Cursor::Rowid() {
   const auto seq = static_cast<sqlite3_int64>(scan_->seq());
@@ -231,7 +238,7 @@ VtabStatus DocsTable::Cursor::Column(sqlite3_context* context, int column) {
       break;
   }
   const Result<Entry> entry = scan_->ReadEntry();
-  if (!entry.ok()) return ToVtab(entry.status());
+  if (!entry.ok()) return entry.status();
   if (column == kValue) {
     SetResult(context, entry->value, SQLITE_TRANSIENT);
   } else {
@@ -276,7 +283,7 @@ VtabStatus DocsTable::CheckDocument(LogSession& session, const ValueView& key,
                                            " (in a log, NULL says that the document is deleted)"};
   }
   const Result<Seq> live = FindLive(session, key);
-  if (!live.ok()) return ToVtab(live.status());
+  if (!live.ok()) return live.status();
   *found = *live;
   if (*live == 0 || *live == same) return {};
   if (sqlite3_vtab_on_conflict(connection().db()) == SQLITE_REPLACE) return {};
@@ -308,19 +315,19 @@ VtabStatus DocsTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
                                         " are given by the log: insert key and value only"};
   }
   const Result<std::shared_ptr<LogSession>> session = WritingSession();
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   const auto view_of = utf8_ ? ViewOfUtf8 : ViewOf;
   const Result<ValueView> key = view_of(columns[kKey]);
-  if (!key.ok()) return ToVtab(key.status());
+  if (!key.ok()) return key.status();
   const Result<ValueView> value = view_of(columns[kValue]);
-  if (!value.ok()) return ToVtab(value.status());
+  if (!value.ok()) return value.status();
 
   Seq found = 0;
   if (VtabStatus status = CheckDocument(**session, *key, *value, 0, &found); !status.ok()) {
     return status;
   }
   const Result<Seq> seq = (*session)->Append(*key, *value);
-  if (!seq.ok()) return ToVtab(seq.status());
+  if (!seq.ok()) return seq.status();
   *new_rowid = static_cast<sqlite3_int64>(*seq);
   return Counted({});
 }
@@ -330,9 +337,9 @@ VtabStatus DocsTable::Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
   const sqlite3_int64 rowid = sqlite3_value_int64(old_rowid);
   if (rowid < 0) return RefuseAsOf(name().table);
   const Result<std::shared_ptr<LogSession>> session = WritingSession();
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   const Result<std::optional<Document>> old = FindRow(**session, rowid);
-  if (!old.ok()) return ToVtab(old.status());
+  if (!old.ok()) return old.status();
   // An OR REPLACE of the same statement has replaced it: as in an ordinary table, it is gone.
   if (!*old) return Counted({});
   if (!Keeps(new_rowid, rowid) || !Keeps(columns[kSeq], rowid) ||
@@ -351,9 +358,9 @@ VtabStatus DocsTable::Replace(LogSession& session, const Document& old,
     return ViewOf(columns[column]);
   };
   const Result<ValueView> key = value_of(kKey, old.key);
-  if (!key.ok()) return ToVtab(key.status());
+  if (!key.ok()) return key.status();
   const Result<ValueView> value = value_of(kValue, old.value);
-  if (!value.ok()) return ToVtab(value.status());
+  if (!value.ok()) return value.status();
 
   Seq found = 0;
   if (VtabStatus status = CheckDocument(session, *key, *value, old.seq, &found); !status.ok()) {
@@ -362,18 +369,18 @@ VtabStatus DocsTable::Replace(LogSession& session, const Document& old,
   // The new document first: should it be too large, nothing has been appended.
   Status appended = session.Append(*key, *value).status();
   if (appended.ok() && found != old.seq) appended = session.Append(old.key, Value()).status();
-  return ToVtab(appended);
+  return appended;
 }
 
 VtabStatus DocsTable::Delete(sqlite3_value* rowid) {
   const sqlite3_int64 row = sqlite3_value_int64(rowid);
   if (row < 0) return RefuseAsOf(name().table);
   const Result<std::shared_ptr<LogSession>> session = WritingSession();
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   const Result<std::optional<Document>> document = FindRow(**session, row);
-  if (!document.ok()) return ToVtab(document.status());
+  if (!document.ok()) return document.status();
   if (!*document) return Counted({});
-  return Counted(ToVtab((*session)->Append((*document)->key, Value()).status()));
+  return Counted((*session)->Append((*document)->key, Value()).status());
 }
 
 }  // namespace streamview

@@ -28,11 +28,11 @@ class HistoryTable : public sqlite_vtab::Table {
     explicit Cursor(Connection& connection) : connection_(connection) {}
 
     VtabStatus Filter(const Plan&, sqlite_vtab::Values arguments) {
-      return ToVtab(Read(arguments[0], arguments[1]));
+      return Read(arguments[0], arguments[1]);
     }
     VtabStatus Next() {
       cursor_->Next();
-      return ToVtab(cursor_->status());
+      return cursor_->status();
     }
     bool Eof() const noexcept { return cursor_ == nullptr || !cursor_->Valid(); }
     VtabStatus Column(sqlite3_context* context, int column);

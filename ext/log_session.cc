@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "ext/connection.h"
+#include "core/engine_registry.h"
+#include "ext/host_sql.h"
 
 namespace streamview {
 
@@ -18,9 +19,9 @@ WaitOptions NoWait() {
 
 }  // namespace
 
-LogSession::LogSession(Connection& connection, TableName log, LogSettings settings,
+LogSession::LogSession(SessionHost& host, TableName log, LogSettings settings,
                        std::shared_ptr<Engine> engine)
-    : connection_(connection),
+    : host_(host),
       log_(std::move(log)),
       settings_(std::move(settings)),
       engine_(std::move(engine)),
@@ -41,7 +42,7 @@ Status LogSession::TakeTurn() {
   if (transaction_ == nullptr) transaction_ = engine_->Begin();
   Status taken = transaction_->TakeTurn(NoWait());
   if (taken.code() == StatusCode::kBusy) {
-    SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
+    SV_ASSIGN_OR_RETURN(const WaitOptions wait, host_.WriterWait());
     taken = transaction_->TakeTurn(wait);
   }
   has_turn_ = taken.ok();
@@ -61,7 +62,7 @@ Result<Seq> LogSession::AppendNow(const ValueView& key, const ValueView& value) 
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
   Result<Seq> seq = engine_->AppendNow(key, value, sync, NoWait());
   if (seq.status().code() == StatusCode::kBusy) {
-    SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection_.WriterWait());
+    SV_ASSIGN_OR_RETURN(const WaitOptions wait, host_.WriterWait());
     seq = engine_->AppendNow(key, value, sync, wait);
   }
   SV_RETURN_IF_ERROR(seq.status());
@@ -79,7 +80,7 @@ Result<SyncMode> LogSession::ResolveSync() const {
   if (settings_.sync) return *settings_.sync;
   SV_ASSIGN_OR_RETURN(
       const int64_t synchronous,
-      QueryInteger(connection_.db(), "PRAGMA " + QuoteIdentifier(log_.schema) + ".synchronous", 2));
+      QueryInteger(host_.db(), "PRAGMA " + QuoteIdentifier(log_.schema) + ".synchronous", 2));
   return synchronous == 0 ? SyncMode::kOff : synchronous == 1 ? SyncMode::kNormal : SyncMode::kFull;
 }
 
@@ -100,10 +101,10 @@ Status LogSession::ChooseToken() {
   const bool can_survive = !settings_.identity.directory.empty();
   if (open_transaction() == nullptr || !can_survive) return Status::Ok();
   if (token_.empty()) {
-    SV_ASSIGN_OR_RETURN(const bool conditional, connection_.IsConditional());
+    SV_ASSIGN_OR_RETURN(const bool conditional, host_.IsConditional());
     if (!conditional) return Status::Ok();
   }
-  const Result<TableName> log = connection_.CurrentName(log_, settings_.identity);
+  const Result<TableName> log = host_.CurrentName(log_, settings_.identity);
   // Dropped by the same transaction: what it appended goes with it.
   if (log.status().code() == StatusCode::kNotFound) return Status::Ok();
   SV_RETURN_IF_ERROR(log.status());
@@ -111,7 +112,7 @@ Status LogSession::ChooseToken() {
     token_ = NewLogId() + "-" + std::to_string(*last_own_seq());
     token_version_ = own_version_;
   }
-  return LogConfig(connection_.db(), *log).PutToken(token_);
+  return LogConfig(host_.db(), *log).PutToken(token_);
 }
 
 void LogSession::Commit() {
@@ -160,7 +161,7 @@ void LogSession::DismissReaders() {
 }
 
 Seq LogSession::RequiredSeq() const {
-  switch (connection_.consistency()) {
+  switch (host_.consistency()) {
     case Consistency::kSession:
       return seen_;
     case Consistency::kLatest:

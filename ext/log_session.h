@@ -14,16 +14,31 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/base/wait.h"
 #include "core/engine.h"
 #include "ext/log_config.h"
 #include "ext/savepoints.h"
+#include "ext/sqlite_api.h"
 
 namespace streamview {
 
-class Connection;
-
 // How fresh reads must be (docs/reference.md, sv_consistency).
 enum class Consistency { kSession, kLatest, kEventual };
+
+// What a session needs of its connection.
+class SessionHost {
+ public:
+  virtual sqlite3* db() const = 0;
+  virtual Consistency consistency() const = 0;
+  // See Connection.
+  virtual Result<WaitOptions> WriterWait() = 0;
+  virtual Result<bool> IsConditional() = 0;
+  virtual Result<TableName> CurrentName(const TableName& last_known,
+                                        const LogIdentity& identity) const = 0;
+
+ protected:
+  ~SessionHost() = default;
+};
 
 // A cursor that reads the open transaction.
 class OpenTransactionReader {
@@ -37,7 +52,8 @@ class OpenTransactionReader {
 
 class LogSession {
  public:
-  LogSession(Connection& connection, TableName log, LogSettings settings,
+  // `host` must outlive the session.
+  LogSession(SessionHost& host, TableName log, LogSettings settings,
              std::shared_ptr<Engine> engine);
   LogSession(const LogSession&) = delete;
   LogSession& operator=(const LogSession&) = delete;
@@ -104,7 +120,7 @@ class LogSession {
   void DismissReaders();
   void EndTransaction();
 
-  Connection& connection_;
+  SessionHost& host_;
   const TableName log_;
   const LogSettings settings_;
   std::shared_ptr<Engine> engine_;

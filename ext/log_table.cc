@@ -88,15 +88,15 @@ Status CheckName(const std::string& name) {
 VtabStatus LogTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
                             std::unique_ptr<LogTable>& table) {
   const TableName name{std::string(args.schema), std::string(args.table)};
-  if (Status status = CheckName(name.table); !status.ok()) return ToVtab(status);
+  SV_RETURN_IF_ERROR(CheckName(name.table));
   const Result<LogOptions> options = ParseLogOptions(args.options);
-  if (!options.ok()) return ToVtab(options.status());
+  if (!options.ok()) return options.status();
   if (VtabStatus status = Declare(args); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
-  if (!utf8.ok()) return ToVtab(utf8.status());
+  if (!utf8.ok()) return utf8.status();
 
   Result<std::shared_ptr<LogSession>> session = args.aux->CreateLog(name, *options);
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   table = std::make_unique<LogTable>(*args.aux, name, *utf8);
   table->set_session(*std::move(session));
   return {};
@@ -106,7 +106,7 @@ VtabStatus LogTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<LogTable>& table) {
   if (VtabStatus status = Declare(args); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
-  if (!utf8.ok()) return ToVtab(utf8.status());
+  if (!utf8.ok()) return utf8.status();
   const TableName name{std::string(args.schema), std::string(args.table)};
   table = std::make_unique<LogTable>(*args.aux, name, *utf8);
   return {};
@@ -126,28 +126,28 @@ VtabStatus LogTable::Destroy() {
   LogConfig config(db, name());
   const Status known = config.Load().status();
   if (known.code() == StatusCode::kNotFound) return {};
-  if (known.IsCutShort()) return ToVtab(known);
+  if (known.IsCutShort()) return known;
 
   const Status views = CheckNoViews("drop");
-  if (views.code() == StatusCode::kConstraint) return ToVtab(connection().RefuseDrop(views));
-  if (!views.ok()) return ToVtab(views);
+  if (views.code() == StatusCode::kConstraint) return connection().RefuseDrop(views);
+  if (!views.ok()) return views;
   // A directory that cannot be opened is not ours to delete.
   const Result<std::shared_ptr<LogSession>> session = Session();
   // Nor is one that another process uses.
   if (session.status().code() == StatusCode::kBusy) {
-    return ToVtab(connection().RefuseDrop(session.status()));
+    return connection().RefuseDrop(session.status());
   }
-  if (session.status().IsCutShort()) return ToVtab(session.status());
-  if (Status status = connection().JoinTransaction(); !status.ok()) return ToVtab(status);
-  if (Status status = config.Drop(); !status.ok()) return ToVtab(status);
+  if (session.status().IsCutShort()) return session.status();
+  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SV_RETURN_IF_ERROR(config.Drop());
   if (session.ok()) connection().schema_changes().LogDropped((*session)->identity());
   return {};
 }
 
 VtabStatus LogTable::Rename(const char* new_name) {
-  if (Status status = CheckName(new_name); !status.ok()) return ToVtab(status);
-  if (Status status = CheckNoViews("rename"); !status.ok()) return ToVtab(status);
-  return ToVtab(LogConfig(connection().db(), name()).Rename(new_name));
+  SV_RETURN_IF_ERROR(CheckName(new_name));
+  SV_RETURN_IF_ERROR(CheckNoViews("rename"));
+  return LogConfig(connection().db(), name()).Rename(new_name);
 }
 
 // --- reading
@@ -219,10 +219,10 @@ void LogTable::Cursor::Reset() {
 VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
   Reset();
   Result<std::shared_ptr<LogSession>> session = table_.Session();
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   session_ = *std::move(session);
   if (reading_ == nullptr) {
-    if (const Status read = table_.Read(&group_); !read.ok()) return ToVtab(read);
+    if (const Status read = table_.Read(&group_); !read.ok()) return read;
     reading_ = &*group_->reading;
   }
 
@@ -231,7 +231,7 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   if (range.empty()) return {};
   reverse_ = plan.reverse;
   OpenSources({static_cast<Seq>(range.first), static_cast<Seq>(range.last), reverse_});
-  return ToVtab(Settle());
+  return Settle();
 }
 
 Status LogTable::Read(std::shared_ptr<Readings::Group>* group) {
@@ -290,7 +290,7 @@ VtabStatus LogTable::Cursor::Next() {
   } else {
     ++next_kept_;
   }
-  return ToVtab(Settle());
+  return Settle();
 }
 
 Entry LogTable::Cursor::Current() const {
@@ -335,8 +335,8 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
     // What is reported as the new row's number would become last_insert_rowid().
     *new_rowid = sqlite3_last_insert_rowid(connection().db());
     const Result<ValueView> command = ViewOf(columns[kCommand]);
-    if (!command.ok()) return ToVtab(command.status());
-    return Counted(ToVtab(RunCommand(command->type() == ValueType::kText ? command->bytes() : "")));
+    if (!command.ok()) return command.status();
+    return Counted(RunCommand(command->type() == ValueType::kText ? command->bytes() : ""));
   }
   if (!is_null(rowid) || !is_null(columns[kSeq]) || !is_null(columns[kTime])) {
     return {SQLITE_CONSTRAINT, "seq and time of an entry of " + name().table +
@@ -344,13 +344,13 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   }
   const auto view_of = utf8_ ? ViewOfUtf8 : ViewOf;
   const Result<ValueView> key = view_of(columns[kKey]);
-  if (!key.ok()) return ToVtab(key.status());
+  if (!key.ok()) return key.status();
   const Result<ValueView> value = view_of(columns[kValue]);
-  if (!value.ok()) return ToVtab(value.status());
+  if (!value.ok()) return value.status();
   const Result<std::shared_ptr<LogSession>> session = Session();
-  if (!session.ok()) return ToVtab(session.status());
+  if (!session.ok()) return session.status();
   const Result<Seq> seq = (*session)->Append(*key, *value);
-  if (!seq.ok()) return ToVtab(seq.status());
+  if (!seq.ok()) return seq.status();
   *new_rowid = static_cast<sqlite3_int64>(*seq);
   return Counted({});
 }

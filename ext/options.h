@@ -19,7 +19,7 @@
 
 #include "core/base/status.h"
 #include "core/engine.h"
-#include "core/view/definition.h"
+#include "core/map/definition.h"
 
 namespace streamview {
 

@@ -33,16 +33,16 @@ class ReportTable : public sqlite_vtab::Table {
    public:
     explicit Cursor(Connection& connection) : connection_(connection) {}
 
-    sqlite_vtab::Status Filter(const Plan&, sqlite_vtab::Values) {
+    Status Filter(const Plan&, sqlite_vtab::Values) {
       rowid_ = 1;
-      return ToVtab(report_.emplace(connection_).Begin());
+      return report_.emplace(connection_).Begin();
     }
-    sqlite_vtab::Status Next() {
+    Status Next() {
       ++rowid_;
-      return ToVtab(report_->Next());
+      return report_->Next();
     }
     bool Eof() const noexcept { return report_->Eof(); }
-    sqlite_vtab::Status Column(sqlite3_context* context, int column) {
+    Status Column(sqlite3_context* context, int column) {
       SetResult(context, report_->Column(column), SQLITE_TRANSIENT);
       return {};
     }
@@ -54,8 +54,8 @@ class ReportTable : public sqlite_vtab::Table {
     sqlite3_int64 rowid_ = 0;
   };
 
-  static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Aux>& args,
-                                     std::unique_ptr<ReportTable>& table) {
+  static Status Connect(const sqlite_vtab::ConnectArgs<Aux>& args,
+                        std::unique_ptr<ReportTable>& table) {
     table = std::make_unique<ReportTable>(*args.aux);
     // It opens logs, so a schema from elsewhere must not make use of it.
     sqlite3_vtab_config(args.db, SQLITE_VTAB_DIRECTONLY);
@@ -64,12 +64,12 @@ class ReportTable : public sqlite_vtab::Table {
 
   explicit ReportTable(Connection& connection) : connection_(connection) {}
 
-  sqlite_vtab::Status BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
+  Status BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
     // Opening a log costs more than any row.
     info.SetEstimates(/*cost=*/10'000, /*rows=*/100);
     return {};
   }
-  sqlite_vtab::Status Open(std::unique_ptr<Cursor>& cursor) {
+  Status Open(std::unique_ptr<Cursor>& cursor) {
     cursor = std::make_unique<Cursor>(connection_);
     return {};
   }

@@ -19,30 +19,30 @@ class SessionTable : public sqlite_vtab::Table {
   using Aux = Connection;
 
   // --- SQLite's transaction callbacks. All are harmless where the log is not open.
-  sqlite_vtab::Status Begin() {
+  Status Begin() {
     connection_.write_watch().Begin();
     return {};
   }
-  sqlite_vtab::Status Sync() { return session_ ? ToVtab(session_->Sync()) : sqlite_vtab::Status(); }
+  Status Sync() { return session_ ? session_->Sync() : Status(); }
   void Commit() {
     if (session_) session_->Commit();
     connection_.write_watch().End(/*committed=*/true);
   }
-  sqlite_vtab::Status Rollback() {
+  Status Rollback() {
     connection_.write_watch().End(/*committed=*/false);
-    return session_ ? ToVtab(session_->Rollback()) : sqlite_vtab::Status();
+    return session_ ? session_->Rollback() : Status();
   }
   // Also before the table's first use of the log: another table may have used it, and would tell
   // of this savepoint only once there are entries. Where the log cannot be opened, its use says so.
-  sqlite_vtab::Status Savepoint(int n) {
+  Status Savepoint(int n) {
     if (const auto session = Session(); session.ok()) (*session)->Savepoint(n);
     return {};
   }
-  sqlite_vtab::Status Release(int n) {
+  Status Release(int n) {
     if (session_) session_->Release(n);
     return {};
   }
-  sqlite_vtab::Status RollbackTo(int n) {
+  Status RollbackTo(int n) {
     connection_.write_watch().NoteUndone();
     if (session_) session_->RollbackTo(n);
     return {};
@@ -56,15 +56,16 @@ class SessionTable : public sqlite_vtab::Table {
   ~SessionTable() { connection_.ReleaseRemovedLogs(); }
 
   // Every row that a table of ours takes must be counted, or commits cost more than they need.
-  sqlite_vtab::Status Counted(sqlite_vtab::Status status) const {
+  template <typename S = Status>
+  S Counted(S status) const {
     if (status.ok()) connection_.write_watch().CountOwn();
     return status;
   }
 
   // What a check of the table's data has found, for PRAGMA integrity_check: it goes on with the
   // other tables, unless the check itself was cut short.
-  static sqlite_vtab::Status ToFinding(const Status& checked, std::string* finding) {
-    if (checked.IsCutShort()) return ToVtab(checked);
+  static Status ToFinding(const Status& checked, std::string* finding) {
+    if (checked.IsCutShort()) return checked;
     if (!checked.ok()) *finding = checked.message();
     return {};
   }

@@ -19,6 +19,9 @@
 
 namespace streamview {
 
+// How often a cursor reads anew where what it read was damaged: more than one part of it may be.
+inline constexpr int kMaxReadings = 4;
+
 template <typename Snapshot>
 struct Reading {
   std::shared_ptr<Engine> engine;  // outlives the snapshot
@@ -43,6 +46,14 @@ class SharedReading {
     group->earlier = std::move(last);
     last_ = group;
     return group;
+  }
+
+  // Takes a cursor out of its group, to read anew: what the group has read is damaged. False: other
+  // cursors of the statement have to read the same.
+  static bool Leave(std::shared_ptr<Group>* group) {
+    if (group->use_count() > 1) return false;
+    *group = std::make_shared<Group>();
+    return true;
   }
 
   // Finds the group a reading that does for a cursor of this session, its own or the earlier one;

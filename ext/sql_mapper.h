@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "core/base/status.h"
-#include "core/view/definition.h"
-#include "core/view/mapper.h"
+#include "core/map/definition.h"
+#include "core/map/mapper.h"
 
 namespace streamview {
 

@@ -77,6 +77,7 @@ void Describe(const LogStatus& status, Row& row) {
   row[kErrors] = Count(0);
   row[kBytes] = Count(status.bytes_on_disk);
   row[kDefinition] = Value::Text(status.directory.empty() ? "in memory" : status.directory);
+  row[kLastError] = TextOrNull(status.derived_error);
   if (!status.background_error.empty()) SetFailed(status.background_error, row);
 }
 

@@ -47,12 +47,10 @@ class TailTable : public sqlite_vtab::Table {
    public:
     explicit Cursor(Connection& connection) : connection_(connection) {}
 
-    VtabStatus Filter(const Plan&, sqlite_vtab::Values arguments) {
-      return ToVtab(Begin(arguments));
-    }
+    VtabStatus Filter(const Plan&, sqlite_vtab::Values arguments) { return Begin(arguments); }
     VtabStatus Next() {
       ++rowid_;
-      return ToVtab(Advance());
+      return Advance();
     }
     bool Eof() const noexcept { return done_; }
     VtabStatus Column(sqlite3_context* context, int column);

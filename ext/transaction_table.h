@@ -24,53 +24,51 @@ class TransactionTable : public sqlite_vtab::Table {
 
   class Cursor : public sqlite_vtab::Cursor {
    public:
-    sqlite_vtab::Status Filter(const Plan&, sqlite_vtab::Values) { return {}; }
-    sqlite_vtab::Status Next() { return {}; }
+    Status Filter(const Plan&, sqlite_vtab::Values) { return {}; }
+    Status Next() { return {}; }
     bool Eof() const noexcept { return true; }
-    sqlite_vtab::Status Column(sqlite3_context*, int) { return {}; }
+    Status Column(sqlite3_context*, int) { return {}; }
     sqlite3_int64 Rowid() { return 0; }
   };
 
   explicit TransactionTable(Connection& connection) : connection_(connection) {}
 
-  static sqlite_vtab::Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
-                                     std::unique_ptr<TransactionTable>& table) {
+  static Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
+                        std::unique_ptr<TransactionTable>& table) {
     sqlite3_vtab_config(args.db, SQLITE_VTAB_DIRECTONLY);
     const int rc = sqlite3_declare_vtab(args.db, "CREATE TABLE x(ending)");
     if (rc == SQLITE_OK) table = std::make_unique<TransactionTable>(*args.aux);
     return VtabError(args.db, rc);
   }
-  sqlite_vtab::Status BestIndex(sqlite_vtab::IndexInfo&, Plan&) { return {}; }
-  sqlite_vtab::Status Open(std::unique_ptr<Cursor>& cursor) {
+  Status BestIndex(sqlite_vtab::IndexInfo&, Plan&) { return {}; }
+  Status Open(std::unique_ptr<Cursor>& cursor) {
     cursor = std::make_unique<Cursor>();
     return {};
   }
 
-  sqlite_vtab::Status Insert(sqlite3_value*, sqlite_vtab::Values, sqlite3_int64* new_rowid) {
+  Status Insert(sqlite3_value*, sqlite_vtab::Values, sqlite3_int64* new_rowid) {
     *new_rowid = sqlite3_last_insert_rowid(connection_.db());
     connection_.TransactionJoined();
     return {};
   }
-  sqlite_vtab::Status Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {
-    return {SQLITE_READONLY, "sv_transaction has no rows"};
+  Status Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {
+    return {StatusCode::kReadOnly, "sv_transaction has no rows"};
   }
-  sqlite_vtab::Status Delete(sqlite3_value*) {
-    return {SQLITE_READONLY, "sv_transaction has no rows"};
-  }
+  Status Delete(sqlite3_value*) { return {StatusCode::kReadOnly, "sv_transaction has no rows"}; }
 
-  sqlite_vtab::Status Begin() { return {}; }
-  sqlite_vtab::Status Sync() { return ToVtab(connection_.Sync()); }
+  Status Begin() { return {}; }
+  Status Sync() { return connection_.Sync(); }
   void Commit() { connection_.Commit(); }
-  sqlite_vtab::Status Rollback() { return ToVtab(connection_.Rollback()); }
-  sqlite_vtab::Status Savepoint(int n) {
+  Status Rollback() { return connection_.Rollback(); }
+  Status Savepoint(int n) {
     connection_.Savepoint(n);
     return {};
   }
-  sqlite_vtab::Status Release(int n) {
+  Status Release(int n) {
     connection_.Release(n);
     return {};
   }
-  sqlite_vtab::Status RollbackTo(int n) {
+  Status RollbackTo(int n) {
     connection_.RollbackTo(n);
     return {};
   }

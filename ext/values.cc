@@ -95,6 +95,7 @@ int SqliteCode(StatusCode code) {
     case StatusCode::kOk:
       return SQLITE_OK;
     case StatusCode::kBusy:
+    case StatusCode::kDamaged:  // the next attempt finds it built anew
       return SQLITE_BUSY;
     case StatusCode::kConstraint:
       return SQLITE_CONSTRAINT;

@@ -103,14 +103,14 @@ ViewTable::ViewTable(Connection& connection, const TableName& name, ViewDefiniti
 VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<ViewTable>& table) {
   Result<ViewDefinition> definition = MakeDefinition(args);
-  if (!definition.ok()) return ToVtab(definition.status());
+  if (!definition.ok()) return definition.status();
   if (VtabStatus status = Declare(args, *definition); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
-  if (!utf8.ok()) return ToVtab(utf8.status());
+  if (!utf8.ok()) return utf8.status();
   const TableName name{std::string(args.schema), std::string(args.table)};
   auto view =
       std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), Status::Ok(), *utf8);
-  if (Status status = view->CreateView(); !status.ok()) return ToVtab(status);
+  SV_RETURN_IF_ERROR(view->CreateView());
   table = std::move(view);
   return {};
 }
@@ -121,7 +121,7 @@ VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
   // keep the table from being dropped.
   Result<ViewDefinition> definition = MakeDefinition(args);
   Status broken = definition.status();
-  if (broken.IsCutShort()) return ToVtab(broken);
+  if (broken.IsCutShort()) return broken;
   if (!definition.ok()) {
     definition = ViewDefinition();
     if (Result<ViewDefinition> options = ParseViewOptions(args.options); options.ok()) {
@@ -131,7 +131,7 @@ VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
   }
   if (VtabStatus status = Declare(args, *definition); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
-  if (!utf8.ok()) return ToVtab(utf8.status());
+  if (!utf8.ok()) return utf8.status();
   const TableName name{std::string(args.schema), std::string(args.table)};
   table = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), std::move(broken),
                                       *utf8);
@@ -154,7 +154,7 @@ Status ViewTable::CreateView() {
   return LogConfig(connection().db(), log()).PutView(name().table, *id);
 }
 
-VtabStatus ViewTable::Destroy() { return ToVtab(DropView()); }
+VtabStatus ViewTable::Destroy() { return DropView(); }
 
 Status ViewTable::DropView() {
   LogConfig config(connection().db(), log());
@@ -180,7 +180,7 @@ Status ViewTable::DropView() {
   return Status::Ok();
 }
 
-VtabStatus ViewTable::Rename(const char* new_name) { return ToVtab(RenameView(new_name)); }
+VtabStatus ViewTable::Rename(const char* new_name) { return RenameView(new_name); }
 
 Status ViewTable::RenameView(const std::string& new_name) {
   SV_RETURN_IF_ERROR(CheckColumnNames(definition_, new_name));
@@ -198,7 +198,7 @@ Status ViewTable::RenameView(const std::string& new_name) {
 // --- reading
 
 VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
-  return ToVtab(PlanView(index_, connection().db(), utf8_, info, plan));
+  return PlanView(index_, connection().db(), utf8_, info, plan);
 }
 
 VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
@@ -252,33 +252,44 @@ VtabStatus ViewTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
   // Dropped by another connection between SQLite's look at the schema and here: SQLite prepares the
   // statement again, with the schema as it is now.
   if (read.code() == StatusCode::kNotFound) return {SQLITE_SCHEMA, read.message()};
-  return ToVtab(read);
+  return read;
 }
 
 Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
+  for (int reading = 1;; reading++) {
+    const bool is_first = snapshot_ == nullptr;
+    const Status read = Begin(plan, arguments);
+    const bool again = read.code() == StatusCode::kDamaged && is_first && reading < kMaxReadings;
+    if (!again || !Readings::Leave(&group_)) return ExplainDamage(read);
+    snapshot_ = nullptr;
+  }
+}
+
+Status ViewTable::Cursor::Begin(const Plan& plan, sqlite_vtab::Values arguments) {
+  scan_ = {};  // before what it reads
   if (snapshot_ == nullptr) {
     SV_RETURN_IF_ERROR(table_.Read(&group_));
     snapshot_ = group_->reading->snapshot.get();
   }
   SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
-  return ExplainDamage(scan_.Begin(snapshot_, std::move(ranges)));
+  return scan_.Begin(snapshot_, std::move(ranges));
 }
 
-VtabStatus ViewTable::Cursor::Next() { return ToVtab(ExplainDamage(scan_.Next())); }
+VtabStatus ViewTable::Cursor::Next() { return ExplainDamage(scan_.Next()); }
 
 Status ViewTable::Cursor::ExplainDamage(Status status) const {
-  if (status.code() != StatusCode::kCorruption) return status;
-  const std::string view = QuoteIdentifier(table_.name().table);
-  return Status::Corruption(status.message() +
-                            "; the log has all that the view needs: INSERT INTO " + view + "(" +
-                            view + ") VALUES ('rebuild') makes it anew");
+  if (status.code() != StatusCode::kDamaged) return status;
+  return Status::Damaged("view " + table_.name().table +
+                         " was damaged, and is built anew from its log; "
+                         "run the statement again (" +
+                         status.message() + ")");
 }
 
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);
   if (index < table_.row_columns_) {
     const ValueView value = scan_->column(index);
-    if (value.is_null() && !scan_->status().ok()) return ToVtab(ExplainDamage(scan_->status()));
+    if (value.is_null() && !scan_->status().ok()) return ExplainDamage(scan_->status());
     SetResult(context, value, SQLITE_TRANSIENT);
     return {};
   }
@@ -291,7 +302,7 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
       sqlite3_result_int64(context, static_cast<sqlite3_int64>(scan_->seq()));
       break;
     case kDoc:
-      return ToVtab(ReadDocument(context));
+      return ReadDocument(context);
     default:
       break;
   }
@@ -319,8 +330,8 @@ VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
     }
   }
   const Result<ValueView> text = ViewOf(command);
-  if (!text.ok()) return ToVtab(text.status());
-  return Counted(ToVtab(RunCommand(text->type() == ValueType::kText ? text->bytes() : "")));
+  if (!text.ok()) return text.status();
+  return Counted(RunCommand(text->type() == ValueType::kText ? text->bytes() : ""));
 }
 
 VtabStatus ViewTable::Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {

@@ -21,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/view/definition.h"
+#include "core/map/definition.h"
 #include "ext/range_scan.h"
 #include "ext/session_table.h"
 #include "ext/shared_reading.h"
@@ -97,6 +97,7 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
+  Status Begin(const Plan& plan, sqlite_vtab::Values arguments);
   Status ReadDocument(sqlite3_context* context);
   // Adds to an error of a damaged index how to mend it.
   Status ExplainDamage(Status status) const;

@@ -1,4 +1,4 @@
-// From the engine's Status to the one of ext/sqlite_vtab/.
+// The engine's Status as the one of the tables of ext/sqlite_vtab/.
 
 #pragma once
 
@@ -6,16 +6,19 @@
 #include "ext/sqlite_vtab/vtab.hpp"
 #include "ext/values.h"
 
+template <>
+struct sqlite_vtab::StatusTraits<streamview::Status> {
+  static int Code(const streamview::Status& status) {
+    return status.ok() ? SQLITE_OK : streamview::SqliteCode(status.code());
+  }
+  static const char* Message(const streamview::Status& status) { return status.message().c_str(); }
+};
+
 namespace streamview {
 
-inline sqlite_vtab::Status ToVtab(const Status& status) {
-  if (status.ok()) return {};
-  return {SqliteCode(status.code()), status.message()};
-}
-
 // What a call of SQLite's API has returned, with the connection's message for it.
-inline sqlite_vtab::Status VtabError(sqlite3* db, int code) {
-  return code == SQLITE_OK ? sqlite_vtab::Status{} : ToVtab(StatusFromSqlite(db, code));
+inline Status VtabError(sqlite3* db, int code) {
+  return code == SQLITE_OK ? Status::Ok() : StatusFromSqlite(db, code);
 }
 
 }  // namespace streamview

@@ -5,7 +5,6 @@
 #include "core/codec/checkpoint.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
-#include "core/log/batch_reader.h"
 #include "core/storage/family_write.h"
 #include "core/storage/rocks.h"
 
@@ -89,7 +88,8 @@ Status ReadVersion(const ColumnFamily& family, std::string_view bytes, DocVersio
 DocIndex::DocIndex(Log* log, DerivedStore* store)
     : log_(log),
       store_(store),
-      family_(store->TakeDocsFamily()),
+      batches_(log),
+      family_(store->docs()),
       loss_(store->LossOf(family_->name())),
       pending_run_(&store->building_memory()) {}
 
@@ -148,10 +148,10 @@ Status DocIndex::ResetIfDamaged() { return is_damaged() ? Reset() : Status::Ok()
 
 Status DocIndex::Reset() {
   const Family old = family();
-  SV_ASSIGN_OR_RETURN(Family next, store_->ReplaceDocsFamily(*old));
+  SV_RETURN_IF_ERROR(store_->ReplaceDocs());
   // Who reads has taken the family and the checkpoint with the mutex.
   MutexLock lock(pending_mutex_);
-  family_ = std::move(next);
+  family_ = store_->docs();
   if (std::string why = old->damage(); !why.empty()) loss_ = std::move(why);
   checkpoint_ = 0;
   settled_ = 0;
@@ -216,7 +216,7 @@ Status DocIndex::AdvanceBatch(Seq seq) {
   SV_RETURN_IF_ERROR(ResetIfDamaged());
   const Seq from = checkpoint_.load(std::memory_order_relaxed);
   if (from >= seq) return Status::Ok();
-  SV_ASSIGN_OR_RETURN(const SharedBatch batch, log_->batches().Read(from + 1, seq));
+  SV_ASSIGN_OR_RETURN(const SharedBatch batch, batches_.Read(from + 1, seq));
   return Apply(batch->From(from + 1));
 }
 

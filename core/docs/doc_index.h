@@ -25,6 +25,7 @@
 #include "core/base/mutex.h"
 #include "core/base/seq_set.h"
 #include "core/base/status.h"
+#include "core/log/batch_reader.h"
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
 #include "core/storage/derived_store.h"
@@ -117,6 +118,8 @@ class DocIndex {
   uint64_t BytesOnDisk() const EXCLUDES(pending_mutex_);
 
   Log* log() const { return log_; }
+  // What this index and those that follow it read of the log.
+  BatchReader& batches() const { return batches_; }
   DerivedStore* store() const { return store_; }
 
  private:
@@ -150,7 +153,8 @@ class DocIndex {
 
   Log* const log_;
   DerivedStore* const store_;
-  Mutex mutex_;  // one advance at a time
+  mutable BatchReader batches_;  // thread-safe
+  Mutex mutex_;                  // one advance at a time
   std::atomic<Seq> checkpoint_{0};
   std::atomic<Seq> settled_{0};  // the end of the last whole transaction
   // No entry outside of these superseded another: a log of distinct documents is never searched.

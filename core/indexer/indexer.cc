@@ -63,7 +63,7 @@ Indexer::~Indexer() {
 }
 
 void Indexer::Start() {
-  log_->batches().EnableReadingAhead();
+  docs_->batches().EnableReadingAhead();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -122,7 +122,7 @@ bool Indexer::RunRound(bool* ok) {
     first += ServeGroup(followers, first, head, ok);
     worked = true;
   }
-  if (!*ok || AllNear(followers, head)) log_->batches().Forget();
+  if (!*ok || AllNear(followers, head)) docs_->batches().Forget();
   for (const std::shared_ptr<LocalView>& view : views) {
     const std::shared_ptr<ViewIndex> last = view->Indexes().back();
     const Status settled = view->SettleRebuild();
@@ -188,11 +188,11 @@ size_t Indexer::ServeGroup(const std::vector<Follower>& followers, size_t first,
   // entry, and end before that of the others: they go on as well, but not away from the group.
   const Seq behind = followers[end - 1].seq;
   const Seq limit = std::min(head, behind + kBatchEntries);
-  const Result<SharedBatch> batch = log_->batches().Read(behind + 1, head);
+  const Result<SharedBatch> batch = docs_->batches().Read(behind + 1, head);
   for (size_t i = first; i < end; i++) {
     const Seq next = followers[i].seq + 1;
     const bool concerned = batch.ok() && (*batch)->Has(next);
-    Serve(followers[i].index.get(), concerned ? batch : log_->batches().Read(next, limit), ok);
+    Serve(followers[i].index.get(), concerned ? batch : docs_->batches().Read(next, limit), ok);
   }
   return end - first;
 }

@@ -6,7 +6,6 @@
 
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
-#include "core/log/batch_reader.h"
 #include "core/log/conditional.h"
 #include "core/storage/rocks.h"
 
@@ -39,8 +38,7 @@ Status CheckNumber(Seq seq) {
   return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
 }
 
-Log::Log(LogStore* store) : store_(store), batches_(std::make_unique<BatchReader>(this)) {}
-Log::~Log() = default;
+Log::Log(LogStore* store) : store_(store) {}
 
 Result<std::unique_ptr<Log>> Log::Open(LogStore* store, const CommittedToken& committed_token,
                                        bool adopt) {

@@ -31,12 +31,8 @@ Status CheckKey(const ValueView& key);
 // kConstraint where no log can have an entry of this number.
 Status CheckNumber(Seq seq);
 
-class BatchReader;
-
 class Log {
  public:
-  ~Log();
-
   // `store` must outlive the log. The token of the log's last conditional transaction
   // (Transaction::Prepare) is compared with the one that `committed_token` gives; a null function
   // is not asked. Where the database has the token before it, a transaction that ends the log, and
@@ -58,8 +54,6 @@ class Log {
   // Goes with each checkpoint of what is made from the log (core/codec/checkpoint.h).
   uint64_t epoch() const { return epoch_; }
   LogStore* store() const { return store_; }
-  // For those who follow the log.
-  BatchReader& batches() const { return *batches_; }
 
   // The stored record of an entry, committed or not. kNotFound; kCorruption is for the decoder to
   // find.
@@ -162,8 +156,6 @@ class Log {
   mutable Mutex mutex_;  // taken after commit_mutex_
   CondVar head_moved_;
   RecentRecords recent_ GUARDED_BY(mutex_);  // up to head_
-
-  const std::unique_ptr<BatchReader> batches_;  // last: it reads what is above
 };
 
 }  // namespace streamview

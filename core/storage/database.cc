@@ -59,8 +59,7 @@ void Database::SetEnvForTesting(rocksdb::Env* env) { env_for_testing = env; }
 
 rocksdb::Status Database::OpenDatabase(const StoreOptions& options, const std::string& directory,
                                        rocksdb::DBOptions db_options,
-                                       const std::vector<std::string>& wanted,
-                                       Families* families) {
+                                       const std::vector<std::string>& wanted, Families* families) {
   buffers_ = options.buffers;
   directory_ = directory;
   if (directory_.empty()) {
@@ -143,7 +142,8 @@ Status Database::Resume() {
   for (size_t i = 0; i < undo_.size() && status.ok(); i++) {
     status = db_->Write(rocksdb::WriteOptions(), &undo_[i]);
   }
-  if (status.ok() && !undo_.empty() && !memory_env_ && uses_wal_) status = db_->FlushWAL(/*sync=*/true);
+  if (status.ok() && !undo_.empty() && !memory_env_ && uses_wal_)
+    status = db_->FlushWAL(/*sync=*/true);
   if (!status.ok()) return background_error();
   undo_.clear();
   background_error_->Clear();
@@ -242,9 +242,8 @@ Status Database::MergeFiles(rocksdb::ColumnFamilyHandle* family, size_t few) {
   for (const rocksdb::LevelMetaData& level : data.levels) {
     for (const rocksdb::SstFileMetaData& file : level.files) files.emplace_back(file, level.level);
   }
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
-    return a.first.largestkey > b.first.largestkey;
-  });
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return a.first.largestkey > b.first.largestkey; });
   std::vector<std::string> merged;
   uint64_t bytes = 0;
   int level = 1;

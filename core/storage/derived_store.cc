@@ -113,8 +113,8 @@ Result<std::unique_ptr<DerivedStore>> DerivedStore::Open(const StoreOptions& opt
       if (!directory.empty()) RemoveBuildingFiles(directory);
       return store;
     }
-    const bool damaged = opened.ok() ? usable.code() == StatusCode::kDamaged
-                                     : !SaysNothingOfTheFiles(opened);
+    const bool damaged =
+        opened.ok() ? usable.code() == StatusCode::kDamaged : !SaysNothingOfTheFiles(opened);
     if (!damaged || !loss.empty() || directory.empty()) return usable;
     loss = usable.message();
     store.reset();
@@ -126,9 +126,8 @@ rocksdb::Status DerivedStore::OpenFamilies(const StoreOptions& options) {
   rocksdb::DBOptions db_options = DerivedOptions(options.buffers);
   db_options.listeners.push_back(flush_listener_);
   Families families, docs;
-  const rocksdb::Status opened =
-      OpenDatabase(options, options.directory, std::move(db_options),
-                   {rocksdb::kDefaultColumnFamilyName}, &families);
+  const rocksdb::Status opened = OpenDatabase(options, options.directory, std::move(db_options),
+                                              {rocksdb::kDefaultColumnFamilyName}, &families);
   if (!opened.ok()) return opened;
   MutexLock lock(mutex_);
   for (std::unique_ptr<ColumnFamily>& family : families) {
@@ -166,7 +165,8 @@ rocksdb::Status DerivedStore::OpenFamilies(const StoreOptions& options) {
 Status DerivedStore::CheckLogId(const std::string& log_id) {
   SV_RETURN_IF_ERROR(DropDamagedFamilies());
   std::string stored;
-  const rocksdb::Status read = db()->Get(rocksdb::ReadOptions(), meta_->handle(), kLogIdKey, &stored);
+  const rocksdb::Status read =
+      db()->Get(rocksdb::ReadOptions(), meta_->handle(), kLogIdKey, &stored);
   if (read.IsNotFound()) {
     rocksdb::WriteBatch batch;
     SV_RETURN_IF_ERROR(FromRocks(batch.Put(meta_->handle(), kLogIdKey, log_id), "writing"));
@@ -197,9 +197,7 @@ Status DerivedStore::DropDamagedFamilies() {
   if (const std::string& why = LossOf(rocksdb::kDefaultColumnFamilyName); !why.empty()) {
     return meta_->NoteDamage(why);
   }
-  if (!LossOf(docs_->name()).empty()) {
-    SV_ASSIGN_OR_RETURN(docs_, ReplaceDocsFamily(*docs_));
-  }
+  if (!LossOf(docs()->name()).empty()) SV_RETURN_IF_ERROR(ReplaceDocs());
   for (const std::shared_ptr<ColumnFamily>& family : views_) {
     if (!LossOf(family->name()).empty()) SV_RETURN_IF_ERROR(DropFamily(*family));
   }
@@ -223,7 +221,10 @@ Database::FamilySetUp DerivedStore::SetUpFamily(const std::string& name) {
 
 DerivedStore::~DerivedStore() {
   views_.clear();
-  docs_.reset();
+  {
+    MutexLock lock(mutex_);
+    docs_.reset();
+  }
   meta_.reset();
   Close();
 }
@@ -246,16 +247,21 @@ Result<std::shared_ptr<ColumnFamily>> DerivedStore::CreateViewFamily(const std::
   return CreateFamily(kViewFamilyPrefix + view);
 }
 
-Result<std::shared_ptr<ColumnFamily>> DerivedStore::ReplaceDocsFamily(const ColumnFamily& old) {
+std::shared_ptr<ColumnFamily> DerivedStore::docs() const {
+  MutexLock lock(mutex_);
+  return docs_;
+}
+
+Status DerivedStore::ReplaceDocs() {
   SV_RETURN_IF_ERROR(Resume());
-  std::shared_ptr<ColumnFamily> family;
+  std::shared_ptr<ColumnFamily> old;
   {
     const InUse in_use(in_use_);
     MutexLock lock(mutex_);
-    SV_ASSIGN_OR_RETURN(family, CreateFamily(kDocsFamily));
+    SV_ASSIGN_OR_RETURN(std::shared_ptr<ColumnFamily> family, CreateFamily(kDocsFamily));
+    old = std::exchange(docs_, std::move(family));
   }
-  SV_RETURN_IF_ERROR(DropFamily(old));
-  return family;
+  return DropFamily(*old);
 }
 
 Status DerivedStore::DropFamily(const ColumnFamily& family) {
@@ -311,8 +317,7 @@ Status DerivedStore::TakeIn(rocksdb::ColumnFamilyHandle* family, const std::stri
   rocksdb::IngestExternalFileOptions options;
   options.move_files = true;
   options.failed_move_fall_back_to_copy = true;
-  return Written(db()->IngestExternalFile(family, {file}, options),
-                 "writing " + family->GetName());
+  return Written(db()->IngestExternalFile(family, {file}, options), "writing " + family->GetName());
 }
 
 std::string DerivedStore::NewBuildingFile() {

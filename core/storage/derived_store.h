@@ -39,11 +39,10 @@ class DerivedStore final : public Database {
   // Why the column family was lost; empty: it was not.
   std::string LossOf(const std::string& family) const;
 
-  // The column family of the document index, found or new. REQUIRES: the first call
-  std::shared_ptr<ColumnFamily> TakeDocsFamily() { return std::move(docs_); }
-  // An empty one in its place. The old one is dropped.
-  Result<std::shared_ptr<ColumnFamily>> ReplaceDocsFamily(const ColumnFamily& old)
-      EXCLUDES(mutex_);
+  // The column family of the document index.
+  std::shared_ptr<ColumnFamily> docs() const EXCLUDES(mutex_);
+  // Puts an empty one in its place, and drops the old one.
+  Status ReplaceDocs() EXCLUDES(mutex_);
   // The view column families found when the database was opened; the caller takes them over.
   std::vector<std::shared_ptr<ColumnFamily>> TakeViewFamilies() { return std::move(views_); }
   // An empty column family for an index of view `view`: `mrview-<view>`, with a number behind where
@@ -85,9 +84,9 @@ class DerivedStore final : public Database {
   std::map<std::string, std::string> losses_;  // constant once opened
   // Closed before the database is.
   std::unique_ptr<ColumnFamily> meta_;
-  std::shared_ptr<ColumnFamily> docs_;
   std::vector<std::shared_ptr<ColumnFamily>> views_;
   mutable Mutex mutex_;
+  std::shared_ptr<ColumnFamily> docs_ GUARDED_BY(mutex_);
   // Of all column families, with RocksDB's number, which is never used again.
   std::map<std::string, uint32_t> names_ GUARDED_BY(mutex_);
 };

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/storage/derived_store.h"
 #include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 #include "core/storage/small_file.h"
-#include "core/storage/derived_store.h"
 
 namespace streamview {
 
@@ -89,7 +89,8 @@ Status CheckHoldsFilesOnly(const std::string& directory, const std::string& inne
     const fs::file_type type = entry.symlink_status(ignored).type();
     // Where the log is in use, a file may go between the two looks.
     const bool is_inner = type == fs::file_type::directory && entry.path() == inner;
-    const bool fits = type == fs::file_type::regular || type == fs::file_type::not_found || is_inner;
+    const bool fits =
+        type == fs::file_type::regular || type == fs::file_type::not_found || is_inner;
     has_inner |= is_inner;
     if (!fits) other = entry.path().filename().string();
     return fits;
@@ -159,6 +160,7 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   SV_RETURN_IF_ERROR(CheckHoldsFilesOnly(directory, DerivedDirectory(directory)));
   SV_ASSIGN_OR_RETURN(Marker marker, ReadMarker(directory));
   info.log_id = std::move(marker.log_id);
+  info.has_old_format = marker.format != kFormat;
   info.has_database = fs::exists(fs::path(directory) / "CURRENT", error);
   info.claimed = !fs::exists(fs::path(directory) / kUnclaimedName, error);
   return info;
@@ -241,8 +243,6 @@ Status UnfinishedCopy::Finish() {
 }
 
 Status NoteFormat(const std::string& directory, const std::string& log_id) {
-  SV_ASSIGN_OR_RETURN(const Marker marker, ReadMarker(directory));
-  if (marker.format == kFormat) return Status::Ok();
   const Status noted = ReplaceFile(MarkerPath(directory), MarkerText(log_id));
   return noted.ok() ? noted : CannotWrite(directory, noted);
 }

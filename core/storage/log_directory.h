@@ -18,9 +18,10 @@ enum class DirectoryKind { kMissing, kEmpty, kLog, kForeign };
 
 struct DirectoryInfo {
   DirectoryKind kind = DirectoryKind::kMissing;
-  std::string log_id;         // kLog
-  bool has_database = false;  // kLog: RocksDB's files are there, too
-  bool claimed = false;       // kLog: not UNCLAIMED
+  std::string log_id;           // kLog
+  bool has_database = false;    // kLog: RocksDB's files are there, too
+  bool claimed = false;         // kLog: not UNCLAIMED
+  bool has_old_format = false;  // kLog: of an older version, to be noted anew (NoteFormat)
 };
 
 // Errors: kCannotOpen (not a directory, no permission, a STREAMVIEW file that cannot be read or of
@@ -64,8 +65,8 @@ class UnfinishedCopy {
   bool finished_ = false;
 };
 
-// Notes in the file STREAMVIEW that a directory which older versions may have made has the present
-// format. Errors: kCannotOpen.
+// Notes in the file STREAMVIEW that a log of an older version has the present format now. Errors:
+// kCannotOpen.
 Status NoteFormat(const std::string& directory, const std::string& log_id);
 
 // Makes or removes the file UNCLAIMED.

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/map/definition.h"
 #include "core/storage/log_store.h"
-#include "core/view/definition.h"
 
 namespace streamview {
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/index/open_index.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
 #include "core/view/view_changes.h"
@@ -47,7 +48,8 @@ Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
   std::shared_ptr<ViewIndex> current_index, building_index;
   SV_ASSIGN_OR_RETURN(current_index, view->OpenOrBegin(family, &LocalView::NewIndex, &loss));
   if (!entry.building_family.empty()) {
-    SV_ASSIGN_OR_RETURN(building_index, view->OpenOrBegin(building, &LocalView::NewBuilding, &loss));
+    SV_ASSIGN_OR_RETURN(building_index,
+                        view->OpenOrBegin(building, &LocalView::NewBuilding, &loss));
   }
   const bool complete = current_index->family() == family &&
                         (building_index == nullptr || building_index->family() == building);
@@ -80,7 +82,8 @@ Result<std::shared_ptr<ViewIndex>> LocalView::OpenOrBegin(
 Result<std::shared_ptr<ViewIndex>> LocalView::OpenIndex(std::shared_ptr<ColumnFamily> family) {
   const ViewDefinition def = definition();
   SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
-  return ViewIndex::Open(context_->log, context_->docs, std::move(family), def, std::move(mapper));
+  return streamview::OpenIndex(context_->log, context_->docs, std::move(family), def,
+                               std::move(mapper));
 }
 
 Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {
@@ -267,7 +270,8 @@ Status LocalView::ReplaceDamaged(const WaitOptions& wait) {
     if (!is_current && index != building()) continue;  // somebody else was faster
     const std::string why = index->family()->damage();
     if (++replaced_ > kMaxReplaced) {
-      return Status::Corruption("view " + definition().name + " is damaged again and again: " + why);
+      return Status::Corruption("view " + definition().name +
+                                " is damaged again and again: " + why);
     }
     SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> next, NewBuilding());
     {
@@ -390,8 +394,8 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
   const Status checked = index->Check(*state, mapper.get(), wait);
   if (checked.code() != StatusCode::kDamaged) return checked;
   context_->wake();
-  return Status::Corruption("view " + definition().name + " was damaged, and is built anew: " +
-                            checked.message());
+  return Status::Corruption("view " + definition().name +
+                            " was damaged, and is built anew: " + checked.message());
 }
 
 Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {

@@ -15,9 +15,9 @@
 #include "core/base/process.h"
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
+#include "core/index/view_index.h"
 #include "core/log/log.h"
 #include "core/view/catalog.h"
-#include "core/view/view_index.h"
 
 namespace streamview {
 

@@ -6,8 +6,8 @@
 
 #include "core/codec/index_entry.h"
 #include "core/codec/record.h"
+#include "core/map/row_builder.h"
 #include "core/storage/rocks.h"
-#include "core/view/row_builder.h"
 
 namespace streamview {
 

@@ -28,6 +28,8 @@
 //
 //   sqlite_vtab::Register<Numbers>(db, "numbers", nullptr);
 //
+// Status is sqlite_vtab::Status, or any type that StatusTraits is specialized for.
+//
 // What else the class has decides what the table can do. Each group is complete or absent (a static
 // assertion says which function is missing):
 //
@@ -78,12 +80,41 @@ SQLITE_EXTENSION_INIT3
 
 namespace sqlite_vtab {
 
-// A SQLite result code and, for errors, the message that the user sees.
+// How to read a type that says whether a function has succeeded. A specialization has
+//
+//   static int Code(const S&);             // a SQLite result code, SQLITE_OK included
+//   static const char* Message(const S&);  // what the user sees, "" for SQLite's own text; valid as
+//                                          // long as the S. Not called on success.
+template <typename S>
+struct StatusTraits;
+
+template <typename S>
+concept StatusLike = requires(const S& status) {
+  { StatusTraits<S>::Code(status) } -> std::same_as<int>;
+  { StatusTraits<S>::Message(status) } -> std::same_as<const char*>;
+};
+
+// The Status of who has no other: a SQLite result code and, for errors, the message that the user
+// sees. Any other can be returned as one.
 struct [[nodiscard]] Status {
-  int code = SQLITE_OK;
-  std::string message;
+  Status() = default;
+  Status(int result, std::string text) : code(result), message(std::move(text)) {}
+  template <typename S>
+  requires(!std::same_as<S, Status> && StatusLike<S>) Status(const S& other)
+      : code(StatusTraits<S>::Code(other)) {
+    if (code != SQLITE_OK) message = StatusTraits<S>::Message(other);
+  }
 
   bool ok() const { return code == SQLITE_OK; }
+
+  int code = SQLITE_OK;
+  std::string message;
+};
+
+template <>
+struct StatusTraits<Status> {
+  static int Code(const Status& status) { return status.code; }
+  static const char* Message(const Status& status) { return status.message.c_str(); }
 };
 
 using Values = std::span<sqlite3_value* const>;
@@ -224,15 +255,21 @@ inline void SetMessage(char** target, const char* message) noexcept {
   *target = message[0] == '\0' ? nullptr : sqlite3_mprintf("%s", message);
 }
 
-// Runs `body`, which returns a Status, and turns whatever becomes of it into a result code and a
+template <StatusLike S>
+bool IsOk(const S& status) {
+  return StatusTraits<S>::Code(status) == SQLITE_OK;
+}
+
+// Runs `body`, which returns a Status of any type, and turns whatever becomes of it into a result code and a
 // message in `*message`, memory of sqlite3_malloc().
 template <typename Body>
 int Guard(char** message, Body&& body) noexcept {
   try {
-    const Status status = body();
-    if (status.ok()) return SQLITE_OK;
-    SetMessage(message, status.message.c_str());
-    return status.code;
+    const auto status = body();
+    using Traits = StatusTraits<std::remove_const_t<decltype(status)>>;
+    const int code = Traits::Code(status);
+    if (code != SQLITE_OK) SetMessage(message, Traits::Message(status));
+    return code;
   } catch (const std::bad_alloc&) {
     return SQLITE_NOMEM;
   } catch (const std::exception& e) {
@@ -253,31 +290,31 @@ int Guard(sqlite3_vtab* table, Body&& body) noexcept {
 
 template <typename T, typename Aux = typename T::Aux>
 concept HasCreate = requires(const ConnectArgs<Aux>& args, std::unique_ptr<T>& table) {
-  { T::Create(args, table) } -> std::same_as<Status>;
+  { T::Create(args, table) } -> StatusLike;
 };
 template <typename T>
 concept HasDestroy = requires(T& t) {
-  { t.Destroy() } -> std::same_as<Status>;
+  { t.Destroy() } -> StatusLike;
 };
 template <typename T>
 concept HasInsert = requires(T& t, sqlite3_value* key, Values values, sqlite3_int64* rowid) {
-  { t.Insert(key, values, rowid) } -> std::same_as<Status>;
+  { t.Insert(key, values, rowid) } -> StatusLike;
 };
 template <typename T>
 concept HasUpdate = requires(T& t, sqlite3_value* key, Values values) {
-  { t.Update(key, key, values) } -> std::same_as<Status>;
+  { t.Update(key, key, values) } -> StatusLike;
 };
 template <typename T>
 concept HasDelete = requires(T& t, sqlite3_value* key) {
-  { t.Delete(key) } -> std::same_as<Status>;
+  { t.Delete(key) } -> StatusLike;
 };
 template <typename T>
 concept HasBegin = requires(T& t) {
-  { t.Begin() } -> std::same_as<Status>;
+  { t.Begin() } -> StatusLike;
 };
 template <typename T>
 concept HasSync = requires(T& t) {
-  { t.Sync() } -> std::same_as<Status>;
+  { t.Sync() } -> StatusLike;
 };
 template <typename T>
 concept HasCommit = requires(T& t) {
@@ -285,23 +322,23 @@ concept HasCommit = requires(T& t) {
 };
 template <typename T>
 concept HasRollback = requires(T& t) {
-  { t.Rollback() } -> std::same_as<Status>;
+  { t.Rollback() } -> StatusLike;
 };
 template <typename T>
 concept HasSavepoint = requires(T& t) {
-  { t.Savepoint(0) } -> std::same_as<Status>;
+  { t.Savepoint(0) } -> StatusLike;
 };
 template <typename T>
 concept HasRelease = requires(T& t) {
-  { t.Release(0) } -> std::same_as<Status>;
+  { t.Release(0) } -> StatusLike;
 };
 template <typename T>
 concept HasRollbackTo = requires(T& t) {
-  { t.RollbackTo(0) } -> std::same_as<Status>;
+  { t.RollbackTo(0) } -> StatusLike;
 };
 template <typename T>
 concept HasRename = requires(T& t, const char* name) {
-  { t.Rename(name) } -> std::same_as<Status>;
+  { t.Rename(name) } -> StatusLike;
 };
 template <typename T>
 concept HasFindFunction = requires(T& t, const char* name, SqlFunction* function, void** argument) {
@@ -313,7 +350,7 @@ concept HasIsShadowName = requires(std::string_view suffix) {
 };
 template <typename T>
 concept HasCheckIntegrity = requires(T& t, std::string* finding) {
-  { t.CheckIntegrity(true, finding) } -> std::same_as<Status>;
+  { t.CheckIntegrity(true, finding) } -> StatusLike;
 };
 template <typename C>
 concept HasRowid = requires(C& c) {
@@ -340,11 +377,11 @@ concept Plan = std::default_initializable<P> && requires(const P& plan, std::str
 template <typename C, typename P>
 concept VirtualTableCursor = std::derived_from<C, Cursor> &&
     requires(C& c, const P& plan, Values arguments, sqlite3_context* context) {
-  { c.Filter(plan, arguments) } -> std::same_as<Status>;
-  { c.Next() } -> std::same_as<Status>;
+  { c.Filter(plan, arguments) } -> StatusLike;
+  { c.Next() } -> StatusLike;
   { c.Eof() }
   noexcept->std::same_as<bool>;
-  { c.Column(context, 0) } -> std::same_as<Status>;
+  { c.Column(context, 0) } -> StatusLike;
 };
 
 template <typename T>
@@ -352,9 +389,9 @@ concept VirtualTable = std::derived_from<T, Table> && Plan<typename T::Plan> &&
     VirtualTableCursor<typename T::Cursor, typename T::Plan> &&
     requires(T& t, const ConnectArgs<typename T::Aux>& args, std::unique_ptr<T>& table,
              std::unique_ptr<typename T::Cursor>& cursor, IndexInfo& info, typename T::Plan& plan) {
-  { T::Connect(args, table) } -> std::same_as<Status>;
-  { t.BestIndex(info, plan) } -> std::same_as<Status>;
-  { t.Open(cursor) } -> std::same_as<Status>;
+  { T::Connect(args, table) } -> StatusLike;
+  { t.BestIndex(info, plan) } -> StatusLike;
+  { t.Open(cursor) } -> StatusLike;
 };
 
 namespace detail {
@@ -392,8 +429,8 @@ struct Glue {
                     char** message) {
     return Guard(message, [&] {
       std::unique_ptr<T> table;
-      Status status = T::Create(MakeArgs(db, aux, argc, argv), table);
-      if (status.ok()) *out = table.release();
+      auto status = T::Create(MakeArgs(db, aux, argc, argv), table);
+      if (IsOk(status)) *out = table.release();
       return status;
     });
   }
@@ -401,8 +438,8 @@ struct Glue {
                      char** message) {
     return Guard(message, [&] {
       std::unique_ptr<T> table;
-      Status status = T::Connect(MakeArgs(db, aux, argc, argv), table);
-      if (status.ok()) *out = table.release();
+      auto status = T::Connect(MakeArgs(db, aux, argc, argv), table);
+      if (IsOk(status)) *out = table.release();
       return status;
     });
   }
@@ -420,8 +457,8 @@ struct Glue {
     return Guard(table, [&]() -> Status {
       IndexInfo info(raw);
       P plan;
-      Status status = Self(table).BestIndex(info, plan);
-      if (!status.ok()) return status;
+      auto status = Self(table).BestIndex(info, plan);
+      if (!IsOk(status)) return status;
       const EncodedPlan encoded = plan.Encode();
       raw->idxNum = encoded.number;
       if (encoded.text.empty()) return {};
@@ -434,8 +471,8 @@ struct Glue {
   static int Open(sqlite3_vtab* table, sqlite3_vtab_cursor** out) {
     return Guard(table, [&] {
       std::unique_ptr<C> cursor;
-      Status status = Self(table).Open(cursor);
-      if (status.ok()) *out = cursor.release();
+      auto status = Self(table).Open(cursor);
+      if (IsOk(status)) *out = cursor.release();
       return status;
     });
   }
@@ -477,7 +514,7 @@ struct Glue {
   // argv of an INSERT: NULL, rowid, columns...; of an UPDATE: old key, new key, columns...; of a
   // DELETE: old key.
   static int Update(sqlite3_vtab* table, int argc, sqlite3_value** argv, sqlite3_int64* rowid) {
-    return Guard(table, [&] {
+    return Guard(table, [&]() -> Status {
       if (argc == 1) return Self(table).Delete(argv[0]);
       const Values columns = Values(argv, static_cast<size_t>(argc)).subspan(2);
       if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
@@ -537,9 +574,9 @@ struct Glue {
 
   static int Integrity(sqlite3_vtab* table, const char* schema, const char* name, int flags,
                        char** message) {
-    return Guard(table, [&] {
+    return Guard(table, [&]() -> Status {
       std::string finding;
-      Status status = Self(table).CheckIntegrity((flags & kQuickCheck) != 0, &finding);
+      const Status status = Self(table).CheckIntegrity((flags & kQuickCheck) != 0, &finding);
       if (!status.ok() || finding.empty()) return status;
       *message = sqlite3_mprintf("%s.%s: %s", schema, name, finding.c_str());
       return *message == nullptr ? Status{SQLITE_NOMEM, ""} : Status();

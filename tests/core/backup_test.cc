@@ -127,7 +127,10 @@ TEST_F(BackupTest, ADirectoryThatWasLeftUnfinishedIsNoLog) {
 }
 
 TEST_F(BackupTest, FilesAreKeptAsLongAsTheyAreCopied) {
-  const auto store = Must(Store::Open({directory(), /*create=*/true}));
+  StoreOptions options;
+  options.directory = directory();
+  options.create = true;
+  const auto store = Must(LogStore::Open(options));
   const auto deletes_files = [&store] {
     uint64_t enabled = 0;
     store->db()->GetIntProperty("rocksdb.is-file-deletions-enabled", &enabled);

@@ -22,10 +22,7 @@ class BatchReaderTest : public ::testing::Test {
   static constexpr Seq kHead = 30 * kBatchEntries;
 
   void SetUp() override {
-    StoreOptions options;
-    options.create = true;
-    store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get(), nullptr));
+    log_ = Must(Log::Open(stores_.log.get(), nullptr));
     {
       LogTransaction transaction(log_.get(), ProcessMark());
       for (Seq seq = 1; seq <= kHead; seq++) {
@@ -35,12 +32,17 @@ class BatchReaderTest : public ::testing::Test {
       ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
       transaction.Commit();
     }
-    log_ = Must(Log::Open(store_.get(), nullptr));
+    Reopen();
     ASSERT_TRUE(log_->FindRecent(kHead, kHead, 1).empty());
-    log_->batches().EnableReadingAhead();
+    batches_->EnableReadingAhead();
+  }
+  void Reopen() {
+    batches_.reset();
+    log_ = Must(Log::Open(stores_.log.get(), nullptr));
+    batches_ = std::make_unique<BatchReader>(log_.get());
   }
   SharedBatch Read(Seq first, Seq last = kHead) {
-    SharedBatch batch = Must(log_->batches().Read(first, last));
+    SharedBatch batch = Must(batches_->Read(first, last));
     EXPECT_TRUE(batch->Has(first));
     EXPECT_LE(batch->last(), last);
     for (const Entry& entry : batch->From(first)) {
@@ -52,7 +54,7 @@ class BatchReaderTest : public ::testing::Test {
   bool Follow(Seq from) {
     Seq seq = from;
     while (seq < kHead) {
-      const Result<SharedBatch> batch = log_->batches().Read(seq + 1, kHead);
+      const Result<SharedBatch> batch = batches_->Read(seq + 1, kHead);
       if (!batch.ok() || !(*batch)->Has(seq + 1)) return false;
       for (const Entry& entry : (*batch)->From(seq + 1)) {
         if (entry.seq != ++seq || entry.key.integer() != static_cast<int64_t>(seq)) return false;
@@ -81,8 +83,9 @@ class BatchReaderTest : public ::testing::Test {
     return key;
   }
 
-  std::unique_ptr<Store> store_;
+  Stores stores_;
   std::unique_ptr<Log> log_;
+  std::unique_ptr<BatchReader> batches_;
 };
 
 TEST_F(BatchReaderTest, GivesEveryEntryOnce) {
@@ -115,7 +118,7 @@ TEST_F(BatchReaderTest, APlaceThatWasLeftIsNotReadAheadOf) {
 }
 
 TEST_F(BatchReaderTest, WithoutReadingAheadNothingIsKept) {
-  log_ = Must(Log::Open(store_.get(), nullptr));
+  Reopen();
   for (int i = 0; i < 50; i++) {
     Read(1);
     EXPECT_NE(Read(kBatchEntries + 1), Read(kBatchEntries + 1));
@@ -132,7 +135,7 @@ TEST_F(BatchReaderTest, NearItsEndARangeIsReadAsItIs) {
 TEST_F(BatchReaderTest, WhatWasForgottenIsReadAnew) {
   Read(1);
   const SharedBatch second = AwaitAhead(kBatchEntries + 1);
-  log_->batches().Forget();
+  batches_->Forget();
   EXPECT_NE(second, Read(kBatchEntries + 1));
   EXPECT_TRUE(Follow(0));
 }
@@ -141,14 +144,14 @@ TEST_F(BatchReaderTest, AnErrorIsForWhoAsksForTheEntry) {
   constexpr Seq kMissing = 3 * kBatchEntries + 1;
   const std::string key = KeyOf(kMissing);
   std::string bytes;
-  ASSERT_TRUE(store_->db()->Get({}, store_->log(), key, &bytes).ok());
-  ASSERT_TRUE(store_->db()->Delete({}, store_->log(), key).ok());
+  ASSERT_TRUE(stores_.log->db()->Get({}, stores_.log->log(), key, &bytes).ok());
+  ASSERT_TRUE(stores_.log->db()->Delete({}, stores_.log->log(), key).ok());
   Read(1);
   AwaitAhead(2 * kBatchEntries + 1);  // the thread came as far as it could
-  const auto missing = [&] { return log_->batches().Read(kMissing, kHead); };
+  const auto missing = [&] { return batches_->Read(kMissing, kHead); };
   EXPECT_EQ(missing().status().code(), StatusCode::kCorruption);
   EXPECT_EQ(missing().status().code(), StatusCode::kCorruption);
-  ASSERT_TRUE(store_->db()->Put({}, store_->log(), key, bytes).ok());
+  ASSERT_TRUE(stores_.log->db()->Put({}, stores_.log->log(), key, bytes).ok());
   EXPECT_TRUE(missing().ok());
   EXPECT_TRUE(Follow(0));
 }
@@ -156,8 +159,8 @@ TEST_F(BatchReaderTest, AnErrorIsForWhoAsksForTheEntry) {
 TEST_F(BatchReaderTest, ALogMayBeClosedWhileItIsReadAhead) {
   for (int i = 0; i < 20; i++) {
     Read(1);
-    log_ = Must(Log::Open(store_.get(), nullptr));
-    log_->batches().EnableReadingAhead();
+    Reopen();
+    batches_->EnableReadingAhead();
   }
 }
 
@@ -169,7 +172,7 @@ TEST_F(BatchReaderTest, ManyThreadsFollowFromManyPlaces) {
     });
   }
   threads.emplace_back([this] {
-    for (int i = 0; i < 200; i++) log_->batches().Forget();
+    for (int i = 0; i < 200; i++) batches_->Forget();
   });
   for (std::thread& thread : threads) thread.join();
 }

@@ -1,4 +1,4 @@
-#include "core/view/definition.h"
+#include "core/map/definition.h"
 
 #include <gtest/gtest.h>
 

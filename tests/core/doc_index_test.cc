@@ -19,11 +19,8 @@ using ::testing::Pair;
 class DocIndexTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    StoreOptions options;
-    options.create = true;
-    store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get(), nullptr));
-    docs_ = Must(DocIndex::Open(log_.get()));
+    log_ = Must(Log::Open(stores_.log.get(), nullptr));
+    docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
   }
   void Append(const std::vector<Value>& keys) {
     LogTransaction transaction(log_.get(), ProcessMark());
@@ -39,7 +36,7 @@ class DocIndexTest : public ::testing::Test {
     return pairs;
   }
 
-  std::unique_ptr<Store> store_;
+  Stores stores_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<DocIndex> docs_;
 };
@@ -79,7 +76,7 @@ TEST_F(DocIndexTest, GoesOnFromItsCheckpointAfterReopening) {
   ASSERT_OK(docs_->Flush());
   Append({kA});
   ASSERT_OK(docs_->AdvanceTo(3, {}));  // not written
-  docs_ = Must(DocIndex::Open(log_.get()));
+  docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
   EXPECT_EQ(docs_->checkpoint(), 2u);
   EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));
   ASSERT_OK(docs_->AdvanceTo(3, {}));
@@ -92,7 +89,7 @@ TEST_F(DocIndexTest, WritesItsCheckpointWhateverTheEntriesAre) {
   Append(std::vector<Value>(kEntries, kNone));
   Append(std::vector<Value>(kEntries, kA));
   ASSERT_OK(docs_->AdvanceTo(2 * kEntries, {}));
-  docs_ = Must(DocIndex::Open(log_.get()));
+  docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
   EXPECT_GT(docs_->checkpoint(), Seq{2 * kEntries - 2000});
 }
 
@@ -133,8 +130,8 @@ TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
   Append({kA});
   ASSERT_OK(docs_->AdvanceTo(3, {}));
   ASSERT_OK(log_->EraseRecords(3, 1, SyncMode::kOff));  // as a machine may lose the log's end
-  log_ = Must(Log::Open(store_.get(), nullptr));
-  docs_ = Must(DocIndex::Open(log_.get()));
+  log_ = Must(Log::Open(stores_.log.get(), nullptr));
+  docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
   EXPECT_EQ(docs_->checkpoint(), 0u);
   ASSERT_OK(docs_->AdvanceTo(2, {}));
   EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));

@@ -128,11 +128,9 @@ TEST_F(DocsReaderTest, HistoryOutlivesTheTransactionThatItReads) {
 
 // Counting documents, or listing their keys, does not read them.
 TEST(DocsCursorTest, ReadsAnEntryOnlyWhereItIsAskedFor) {
-  StoreOptions options;
-  options.create = true;
-  const auto store = Must(Store::Open(options));
-  const auto log = Must(Log::Open(store.get(), nullptr));
-  const auto docs = Must(DocIndex::Open(log.get()));
+  const Stores stores;
+  const auto log = Must(Log::Open(stores.log.get(), nullptr));
+  const auto docs = Must(DocIndex::Open(log.get(), stores.derived.get()));
   LogTransaction transaction(log.get(), ProcessMark());
   Must(transaction.Append(Value::Text("a"), Value::Text("1"), {}));
   ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));

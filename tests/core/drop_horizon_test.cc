@@ -1,4 +1,4 @@
-#include "core/view/drop_horizon.h"
+#include "core/index/drop_horizon.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

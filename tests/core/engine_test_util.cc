@@ -4,6 +4,21 @@
 
 namespace streamview {
 
+namespace {
+
+StoreOptions OptionsFor(const std::string& directory) {
+  StoreOptions options;
+  options.directory = directory;
+  options.create = directory.empty();
+  return options;
+}
+
+}  // namespace
+
+Stores::Stores(const std::string& directory, const std::string& log_id)
+    : log(Must(LogStore::Open(OptionsFor(directory)))),
+      derived(Must(DerivedStore::Open(OptionsFor(directory), log_id))) {}
+
 EngineTest::EngineTest() {
   std::string pattern = std::filesystem::temp_directory_path() / "streamview-XXXXXX";
   root_ = mkdtemp(pattern.data());

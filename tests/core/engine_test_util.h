@@ -12,6 +12,8 @@
 
 #include "core/engine.h"
 #include "core/engine_registry.h"
+#include "core/storage/derived_store.h"
+#include "core/storage/log_store.h"
 
 namespace streamview {
 
@@ -32,6 +34,13 @@ T Must(Result<T> result) {
   if (!result.ok()) throw std::runtime_error(result.status().message());
   return *std::move(result);
 }
+
+// The two databases of a log, without an engine: those in `directory`, or empty ones in memory.
+struct Stores {
+  explicit Stores(const std::string& directory = "", const std::string& log_id = "");
+  const std::unique_ptr<LogStore> log;
+  const std::unique_ptr<DerivedStore> derived;
+};
 
 class EngineTest : public ::testing::Test {
  protected:

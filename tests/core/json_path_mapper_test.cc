@@ -1,4 +1,4 @@
-#include "core/view/json_path_mapper.h"
+#include "core/map/json_path_mapper.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/view/json_path.h"
+#include "core/map/json_path.h"
 
 #include <gtest/gtest.h>
 

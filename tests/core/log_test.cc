@@ -273,13 +273,12 @@ TEST_F(ConditionalTest, AnOlderDatabaseIsToldAfterACleanCloseHoweverLittleOlder)
 }
 
 TEST(ConditionalFormatTest, IsAsDocumented) {
-  StoreOptions options;
-  options.create = true;
-  const auto store = Must(Store::Open(options));
+  const Stores stores;
+  LogStore* const store = stores.log.get();
   EXPECT_EQ(Must(LoadConditional(*store)).token, "");
   rocksdb::WriteBatch batch;
   ASSERT_OK(PutConditional(*store, {5, 2, "t2", "t1"}, &batch));
-  ASSERT_OK(store->WriteLogged(&batch));
+  ASSERT_OK(store->Write(&batch));
   std::string bytes;
   ASSERT_TRUE(store->db()->Get({}, store->meta(), "conditional", &bytes).ok());
   EXPECT_EQ(bytes, "\x05\x02\x02t2\x02t1");

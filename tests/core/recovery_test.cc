@@ -5,7 +5,7 @@
 
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
-#include "core/storage/store.h"
+#include "core/storage/derived_store.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -15,8 +15,8 @@ using ::testing::ElementsAre;
 
 class RecoveryTest : public EngineTest {
  protected:
-  // The closed log's store, to do to it what no engine does.
-  std::unique_ptr<Store> OpenStore() { return Must(Store::Open({directory(), false})); }
+  // The closed log's databases, to do to them what no engine does.
+  Stores OpenStores() { return Stores(directory(), options_.log_id); }
 };
 
 TEST_F(RecoveryTest, AViewThatIsAheadOfTheLogIsMadeAnew) {
@@ -30,8 +30,8 @@ TEST_F(RecoveryTest, AViewThatIsAheadOfTheLogIsMadeAnew) {
   Close();
   {
     // As a machine may lose the log's unsynced end, but not what was flushed of the view.
-    const std::unique_ptr<Store> store = OpenStore();
-    const std::unique_ptr<Log> log = Must(Log::Open(store.get(), nullptr));
+    const Stores stores = OpenStores();
+    const std::unique_ptr<Log> log = Must(Log::Open(stores.log.get(), nullptr));
     ASSERT_OK(log->EraseRecords(2, 1, SyncMode::kFull));
   }
   Open({id});
@@ -48,18 +48,22 @@ TEST_F(RecoveryTest, ColumnFamiliesOfOthersAreLeftAloneAndOrphansAreRemoved) {
   Open();
   Close();
   {
-    const std::unique_ptr<Store> store = OpenStore();
+    const Stores stores = OpenStores();
+    rocksdb::DB* const db = stores.log->db();
     rocksdb::ColumnFamilyHandle* theirs = nullptr;
-    ASSERT_TRUE(store->db()->CreateColumnFamily({}, "theirs", &theirs).ok());
-    ASSERT_TRUE(store->db()->Put({}, theirs, "key", "value").ok());
-    ASSERT_TRUE(store->db()->DestroyColumnFamilyHandle(theirs).ok());
-    ASSERT_OK(store->CreateViewFamily("orphan").status());
+    ASSERT_TRUE(db->CreateColumnFamily({}, "theirs", &theirs).ok());
+    ASSERT_TRUE(db->Put({}, theirs, "key", "value").ok());
+    ASSERT_TRUE(db->DestroyColumnFamilyHandle(theirs).ok());
+    ASSERT_OK(stores.derived->CreateViewFamily("orphan").status());
   }
   Open();
   Close();
   std::vector<std::string> families;
   ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, directory(), &families).ok());
-  EXPECT_THAT(families, ElementsAre("default", "log", "docs", "theirs"));
+  EXPECT_THAT(families, ElementsAre("default", "log", "theirs"));
+  families.clear();
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, DerivedDirectory(directory()), &families).ok());
+  EXPECT_THAT(families, ElementsAre("default", "docs"));
 }
 
 TEST_F(RecoveryTest, AViewWithADamagedCheckpointIsMadeAnew) {
@@ -68,10 +72,11 @@ TEST_F(RecoveryTest, AViewWithADamagedCheckpointIsMadeAnew) {
   Put("a", R"({"tags":["x"]})");
   Close();
   {
-    const std::unique_ptr<Store> store = OpenStore();
-    const auto family = store->TakeViewFamilies().at(0);
-    ASSERT_TRUE(
-        store->db()->Put({}, family->handle(), std::string("\0checkpoint", 11), "\xff\xff").ok());
+    const Stores stores = OpenStores();
+    const auto family = stores.derived->TakeViewFamilies().at(0);
+    const std::string key("\0checkpoint", 11);
+    ASSERT_TRUE(stores.derived->db()->Put({}, family->handle(), key, "\xff\xff").ok());
+    ASSERT_OK(stores.derived->Flush(family->handle()));
   }
   Open({id});
   const auto tags = Must(engine_->FindView(id));
@@ -84,8 +89,8 @@ TEST_F(RecoveryTest, ADamagedCatalogEntryDoesNotKeepTheLogFromOpening) {
   Put("a", R"({"tags":["x"]})");
   Close();
   {
-    const std::unique_ptr<Store> store = OpenStore();
-    ASSERT_TRUE(store->db()->Put({}, store->meta(), "view/" + id, "?").ok());
+    const Stores stores = OpenStores();
+    ASSERT_TRUE(stores.log->db()->Put({}, stores.log->meta(), "view/" + id, "?").ok());
   }
   Open({id});
   EXPECT_EQ(engine_->Head(), 1u);

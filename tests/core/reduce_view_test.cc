@@ -9,10 +9,12 @@
 #include <map>
 #include <thread>
 
+#include "core/index/open_index.h"
+#include "core/index/reduce_check.h"
 #include "core/log/log_transaction.h"
-#include "core/storage/store.h"
-#include "core/view/json_path_mapper.h"
-#include "core/view/reduce_check.h"
+#include "core/map/json_path_mapper.h"
+#include "core/map/reduce_builder.h"
+#include "core/storage/derived_store.h"
 #include "tests/core/engine_test_util.h"
 #include "tests/ext/testing/seed.h"
 
@@ -565,12 +567,9 @@ TEST_F(ReduceViewTest, ReadersOfManyThreadsSeeSumsThatAreWhole) {
 class ReduceIndexTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    StoreOptions options;
-    options.create = true;
-    store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get(), nullptr));
-    docs_ = Must(DocIndex::Open(log_.get()));
-    family_ = Must(store_->CreateViewFamily("v"));
+    log_ = Must(Log::Open(stores_.log.get(), nullptr));
+    docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
+    family_ = Must(stores_.derived->CreateViewFamily("v"));
     OpenIndex();
     for (int i = 0; i < 20; i++) {
       Put(i % 15, R"({"k":["k)" + std::to_string(i % 10) + R"("],"v":)" + std::to_string(i) + "}");
@@ -579,8 +578,8 @@ class ReduceIndexTest : public ::testing::Test {
   void OpenIndex() {
     const ViewDefinition definition = Definition(Reduce::kStats);
     index_.reset();
-    index_ = Must(ViewIndex::Open(log_.get(), docs_.get(), family_, definition,
-                                  Must(NewJsonPathMapper(definition))));
+    index_ = Must(streamview::OpenIndex(log_.get(), docs_.get(), family_, definition,
+                                        Must(NewJsonPathMapper(definition))));
   }
   void Put(int document, const std::string& json) {
     LogTransaction transaction(log_.get(), ProcessMark());
@@ -593,8 +592,7 @@ class ReduceIndexTest : public ::testing::Test {
   std::string Check() {
     OpenIndex();  // published anew, so that the check sees what the test has damaged
     const auto mapper = Must(NewJsonPathMapper(index_->definition()));
-    const auto& index = static_cast<const ReduceIndex&>(*index_);
-    return CheckAggregates(index, *index_->state(), mapper.get(), {}, 2000).message();
+    return CheckAggregates(*index_, *index_->state(), mapper.get(), {}, 2000).message();
   }
   static std::string RowKey(const std::string& text) {
     std::string key;
@@ -610,7 +608,7 @@ class ReduceIndexTest : public ::testing::Test {
     return bytes;
   }
 
-  std::unique_ptr<Store> store_;
+  Stores stores_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<DocIndex> docs_;
   std::shared_ptr<ColumnFamily> family_;
@@ -620,32 +618,32 @@ class ReduceIndexTest : public ::testing::Test {
 TEST_F(ReduceIndexTest, ASoundIndexHasNoFindings) { EXPECT_EQ(Check(), ""); }
 
 TEST_F(ReduceIndexTest, AMissingRowIsNamed) {
-  ASSERT_TRUE(store_->db()->Delete({}, family_->handle(), RowKey("k7")).ok());
+  ASSERT_TRUE(stores_.derived->db()->Delete({}, family_->handle(), RowKey("k7")).ok());
   EXPECT_THAT(Check(), HasSubstr("the index lacks row ('k7') with count 2"));
 }
 
 TEST_F(ReduceIndexTest, ARowThatNoEntryEmitsIsNamed) {
-  ASSERT_TRUE(store_->db()->Merge({}, family_->handle(), RowKey("q"), OneRow()).ok());
+  ASSERT_TRUE(stores_.derived->db()->Merge({}, family_->handle(), RowKey("q"), OneRow()).ok());
   EXPECT_THAT(Check(), HasSubstr("has row ('q') with count 1 and sum 1.0, which no entry emits"));
 }
 
 TEST_F(ReduceIndexTest, AChangeThatWasAppliedTwiceIsNamed) {
-  ASSERT_TRUE(store_->db()->Merge({}, family_->handle(), RowKey("k5"), OneRow()).ok());
+  ASSERT_TRUE(stores_.derived->db()->Merge({}, family_->handle(), RowKey("k5"), OneRow()).ok());
   EXPECT_THAT(Check(), ::testing::AllOf(HasSubstr("1 difference"), HasSubstr("row ('k5')")));
 }
 
 TEST_F(ReduceIndexTest, ALostValueIsNamed) {
   std::string key = ValuesKey(RowKey("k6"));
   AppendKeyColumn(&key, ValueView::Integer(6));
-  ASSERT_TRUE(store_->db()->Delete({}, family_->handle(), key).ok());
+  ASSERT_TRUE(stores_.derived->db()->Delete({}, family_->handle(), key).ok());
   EXPECT_THAT(Check(), HasSubstr("the index lacks value ('k6', 6) with count 1"));
 }
 
-TEST_F(ReduceIndexTest, BytesThatAreNoAggregateAreNamedAndReadAsCorruption) {
-  ASSERT_TRUE(store_->db()->Put({}, family_->handle(), RowKey("k0"), "\xff").ok());
+TEST_F(ReduceIndexTest, BytesThatAreNoAggregateAreNamedAndReadAsDamage) {
+  ASSERT_TRUE(stores_.derived->db()->Put({}, family_->handle(), RowKey("k0"), "\xff").ok());
   EXPECT_THAT(Check(), HasSubstr("aggregate: "));
   const auto snapshot = Must(index_->Read(index_->state(), nullptr, nullptr, {}));
-  EXPECT_EQ(snapshot->NewCursor({})->status().code(), StatusCode::kCorruption);
+  EXPECT_EQ(snapshot->NewCursor({})->status().code(), StatusCode::kDamaged);
 }
 
 TEST_F(ReduceIndexTest, CompactionsDropKeysWithoutRows) {
@@ -669,7 +667,7 @@ TEST_F(ReduceIndexTest, AHotKeyIsReadWithoutAddingUpAllOfItsChanges) {
   std::vector<rocksdb::PinnableSlice> changes(kChanges);
   int count = 0;
   ASSERT_TRUE(
-      store_->db()
+      stores_.derived->db()
           ->GetMergeOperands({}, family_->handle(), RowKey("hot"), changes.data(), &limit, &count)
           .ok());
   EXPECT_LT(count, kMost);

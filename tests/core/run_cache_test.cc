@@ -1,4 +1,4 @@
-#include "core/view/run_cache.h"
+#include "core/index/run_cache.h"
 
 #include "core/codec/key_codec.h"
 #include "tests/core/engine_test_util.h"

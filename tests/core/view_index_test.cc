@@ -1,13 +1,12 @@
-#include "core/view/view_index.h"
-
 #include <gtest/gtest.h>
 
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
 #include "core/docs/log_check.h"
+#include "core/index/open_index.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
-#include "core/view/json_path_mapper.h"
+#include "core/map/json_path_mapper.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -17,12 +16,9 @@ namespace {
 class ViewIndexTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    StoreOptions options;
-    options.create = true;
-    store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get(), nullptr));
-    docs_ = Must(DocIndex::Open(log_.get()));
-    index_ = OpenIndex(Must(store_->CreateViewFamily("tags")));
+    log_ = Must(Log::Open(stores_.log.get(), nullptr));
+    docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
+    index_ = OpenIndex(Must(stores_.derived->CreateViewFamily("tags")));
   }
   ViewDefinition Definition() {
     ViewDefinition definition;
@@ -32,8 +28,8 @@ class ViewIndexTest : public ::testing::Test {
     return definition;
   }
   std::shared_ptr<ViewIndex> OpenIndex(std::shared_ptr<ColumnFamily> family) {
-    return Must(ViewIndex::Open(log_.get(), docs_.get(), std::move(family), Definition(),
-                                Must(NewJsonPathMapper(Definition()))));
+    return Must(streamview::OpenIndex(log_.get(), docs_.get(), std::move(family), Definition(),
+                                      Must(NewJsonPathMapper(Definition()))));
   }
   void Put(const std::string& key, const std::string& json) {
     LogTransaction transaction(log_.get(), ProcessMark());
@@ -44,7 +40,7 @@ class ViewIndexTest : public ::testing::Test {
   }
   uint64_t Entries() { return index_->CountEntries(); }
 
-  std::unique_ptr<Store> store_;
+  Stores stores_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<DocIndex> docs_;
   std::shared_ptr<ViewIndex> index_;
@@ -101,7 +97,7 @@ TEST_F(ViewIndexTest, ReadersSeeWholeTransactionsOnly) {
   EXPECT_EQ(index_->state()->seq, 2501u);
   ASSERT_OK(docs_->SettleAt(2, {}));
   EXPECT_EQ(Must(docs_->TakeState()).seq, 2501u);
-  docs_ = Must(DocIndex::Open(log_.get()));
+  docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
   EXPECT_EQ(Must(docs_->TakeState()).seq, 2501u);
 }
 
@@ -112,11 +108,11 @@ TEST_F(ViewIndexTest, ACompactionSparesWhatIsNotOnDiskAsSuperseded) {
   const ValueView columns[] = {ValueView::Text("x")}, others[] = {ValueView::Null()};
   AppendIndexKey(&key, columns, ValueView::Text("a"), false, 0);
   AppendIndexValue(&value, 1, 0, columns, ValueView::Text("a"), others);
-  const uint64_t before = store_->db()->GetLatestSequenceNumber();
+  const uint64_t before = stores_.derived->db()->GetLatestSequenceNumber();
   EXPECT_FALSE(index_->ForCompaction(before));  // nothing is superseded
   Put("a", R"({"tags":["y"]})");
   EXPECT_FALSE(index_->ForCompaction(before));
-  const DropEntry drop = index_->ForCompaction(store_->db()->GetLatestSequenceNumber());
+  const DropEntry drop = index_->ForCompaction(stores_.derived->db()->GetLatestSequenceNumber());
   ASSERT_TRUE(drop);
   EXPECT_TRUE(drop(key, value));
 }
@@ -166,7 +162,7 @@ class ViewCheckTest : public ViewIndexTest {
   }
   std::string LastKey() {
     std::unique_ptr<rocksdb::Iterator> it(
-        store_->db()->NewIterator({}, index_->family()->handle()));
+        stores_.derived->db()->NewIterator({}, index_->family()->handle()));
     it->SeekToLast();
     return it->key().ToString();
   }
@@ -175,7 +171,7 @@ class ViewCheckTest : public ViewIndexTest {
 TEST_F(ViewCheckTest, ASoundViewHasNoFindings) { EXPECT_EQ(Check(), ""); }
 
 TEST_F(ViewCheckTest, AMissingRowIsNamed) {
-  ASSERT_TRUE(store_->db()->Delete({}, index_->family()->handle(), LastKey()).ok());
+  ASSERT_TRUE(stores_.derived->db()->Delete({}, index_->family()->handle(), LastKey()).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("lacks row ('z', document 'b') of entry 3"));
 }
 
@@ -184,7 +180,7 @@ TEST_F(ViewCheckTest, ARowThatNoEntryEmitsIsNamed) {
   const ValueView columns[] = {ValueView::Text("q")}, others[] = {ValueView::Null()};
   AppendIndexKey(&key, columns, ValueView::Text("b"), false, 0);
   AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
-  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), key, value).ok());
+  ASSERT_TRUE(stores_.derived->db()->Put({}, index_->family()->handle(), key, value).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("has row ('q', document 'b'), which entry 3"));
 }
 
@@ -193,8 +189,8 @@ TEST_F(ViewCheckTest, ALostRowAndAForeignOneAreBothNamed) {
   const ValueView columns[] = {ValueView::Text("q")}, others[] = {ValueView::Null()};
   AppendIndexKey(&key, columns, ValueView::Text("b"), false, 0);
   AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
-  ASSERT_TRUE(store_->db()->Delete({}, index_->family()->handle(), LastKey()).ok());
-  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), key, value).ok());
+  ASSERT_TRUE(stores_.derived->db()->Delete({}, index_->family()->handle(), LastKey()).ok());
+  ASSERT_TRUE(stores_.derived->db()->Put({}, index_->family()->handle(), key, value).ok());
   EXPECT_THAT(Check(), ::testing::AllOf(::testing::HasSubstr("lacks row ('z'"),
                                         ::testing::HasSubstr("has row ('q'")));
 }
@@ -203,12 +199,12 @@ TEST_F(ViewCheckTest, AChangedRowIsNamed) {
   std::string value;
   const ValueView columns[] = {ValueView::Text("z")}, others[] = {ValueView::Integer(7)};
   AppendIndexValue(&value, 3, 0, columns, ValueView::Text("b"), others);
-  ASSERT_TRUE(store_->db()->Put({}, index_->family()->handle(), LastKey(), value).ok());
+  ASSERT_TRUE(stores_.derived->db()->Put({}, index_->family()->handle(), LastKey(), value).ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("other values in row ('z', document 'b')"));
 }
 
 TEST_F(ViewCheckTest, AMissingErrorIsNamed) {
-  ASSERT_TRUE(store_->db()->DeleteRange({}, index_->family()->handle(), "\1", "\2").ok());
+  ASSERT_TRUE(stores_.derived->db()->DeleteRange({}, index_->family()->handle(), "\1", "\2").ok());
   EXPECT_THAT(Check(), ::testing::HasSubstr("entry 4 is no recorded error"));
 }
 
@@ -224,7 +220,8 @@ TEST_F(ViewCheckTest, ADocumentIndexThatDisagreesWithTheLogIsNamed) {
   std::string key, value;
   AppendKeyColumn(&key, ValueView::Text("a"));
   AppendVersion(&value, {1, false, false});
-  ASSERT_TRUE(store_->db()->Put({}, store_->docs(), key, value).ok());
+  ASSERT_TRUE(
+      stores_.derived->db()->Put({}, Must(docs_->TakeState()).family->handle(), key, value).ok());
   const std::string message = CheckLog(docs_.get(), {}).message();
   EXPECT_THAT(message, ::testing::HasSubstr("entry 1 of document 'a' is the latest one, and yet"));
   EXPECT_THAT(message, ::testing::HasSubstr("entry 2 of document 'a' is neither the latest"));
@@ -234,7 +231,8 @@ TEST_F(ViewCheckTest, ADocumentWithoutEntryIsNamed) {
   std::string key, value;
   AppendKeyColumn(&key, ValueView::Text("ghost"));
   AppendVersion(&value, {2, false, false});
-  ASSERT_TRUE(store_->db()->Put({}, store_->docs(), key, value).ok());
+  ASSERT_TRUE(
+      stores_.derived->db()->Put({}, Must(docs_->TakeState()).family->handle(), key, value).ok());
   EXPECT_THAT(CheckLog(docs_.get(), {}).message(),
               ::testing::HasSubstr("entry 2, which is of another document"));
 }

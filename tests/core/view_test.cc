@@ -1,7 +1,7 @@
 #include <random>
 #include <thread>
 
-#include "core/view/json_path_mapper.h"
+#include "core/map/json_path_mapper.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -177,6 +177,7 @@ TEST_F(ViewTest, ReopeningFindsTheViewWhereItWas) {
   Put("a", R"({"tags":["x"]})");
   Put("a", R"({"tags":["y"]})");
   EXPECT_THAT(Rows(*tags), ElementsAre("y/NULL/a"));
+  ASSERT_OK(tags->Flush());
   const std::string id = tags->id();
   tags.reset();
   Close();

@@ -3,7 +3,7 @@
 //
 // The input is emit path, value path and document, each with a line feed behind it but the last.
 
-#include "core/view/json_path.h"
+#include "core/map/json_path.h"
 
 #include <sqlite3.h>
 
@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/view/json_path_mapper.h"
+#include "core/map/json_path_mapper.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace streamview::fuzz {

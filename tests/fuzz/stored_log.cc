@@ -7,14 +7,15 @@
 
 #include <memory>
 
+#include "core/codec/checkpoint.h"
 #include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
 #include "core/docs/doc_index.h"
 #include "core/local_engine.h"
+#include "core/map/json_path_mapper.h"
 #include "core/storage/rocks.h"
-#include "core/view/json_path_mapper.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace streamview::fuzz {
@@ -28,9 +29,9 @@ constexpr int kMaxRows = 300;  // that a cursor is followed for
 class MemoryDisk {
  public:
   MemoryDisk() : env_(rocksdb::NewMemEnv(rocksdb::Env::Default())) {
-    Store::SetEnvForTesting(env_.get());
+    Database::SetEnvForTesting(env_.get());
   }
-  ~MemoryDisk() { Store::SetEnvForTesting(nullptr); }
+  ~MemoryDisk() { Database::SetEnvForTesting(nullptr); }
 
  private:
   const std::unique_ptr<rocksdb::Env> env_;
@@ -50,6 +51,13 @@ Seq TakeSeq(Input& input) {
 std::string TakeSeqBytes(Input& input) {
   std::string bytes;
   AppendVarint(&bytes, TakeSeq(input));
+  return bytes;
+}
+
+std::string TakeCheckpoint(Input& input) {
+  constexpr uint64_t kEpoch = 1;  // of a log that was never adopted
+  std::string bytes;
+  AppendCheckpoint(&bytes, {kEpoch, TakeSeq(input)});
   return bytes;
 }
 
@@ -84,16 +92,17 @@ std::string TakeCatalogEntry(Input& input) {
 }
 
 struct Families {
-  Store* store;
-  std::shared_ptr<ColumnFamily> view, building;
+  LogStore* log;
+  DerivedStore* derived;
+  std::shared_ptr<ColumnFamily> docs, view, building;
 };
 
-void PutBytes(Store* store, rocksdb::ColumnFamilyHandle* family, std::string_view key,
+void PutBytes(Database* store, rocksdb::ColumnFamilyHandle* family, std::string_view key,
               std::string_view value) {
   FUZZ_CHECK(store->db()->Put(rocksdb::WriteOptions(), family, ToSlice(key), ToSlice(value)).ok());
 }
 
-void PutLogEntry(Store* store, Input& input) {
+void PutLogEntry(LogStore* store, Input& input) {
   const Seq seq = TakeSeq(input);
   std::string record;
   AppendRecord(&record, 1000, input.TakeValue(), input.TakeValue());
@@ -101,26 +110,29 @@ void PutLogEntry(Store* store, Input& input) {
   PutBytes(store, store->log(), SeqKey(seq), record);
 }
 
-void PutDocsEntry(Store* store, Input& input) {
+void PutDocsEntry(const Families& families, Input& input) {
   using std::string_literals::operator""s;
+  const auto put = [&](const std::string& key, const std::string& value) {
+    PutBytes(families.derived, families.docs->handle(), key, value);
+  };
   std::string key;
   switch (input.TakeBelow(3)) {
     case 0:
-      return PutBytes(store, store->docs(), "\0checkpoint"s, TakeSeqBytes(input));
+      return put("\0checkpoint"s, TakeCheckpoint(input));
     case 1:
-      return PutBytes(store, store->docs(), "\1" + SeqKey(TakeSeq(input)), TakeVersion(input));
+      return put("\1" + SeqKey(TakeSeq(input)), TakeVersion(input));
     default:
       AppendKeyColumn(&key, input.TakeValue());
-      return PutBytes(store, store->docs(), key, TakeVersion(input));
+      return put(key, TakeVersion(input));
   }
 }
 
-void PutViewEntry(Store* store, rocksdb::ColumnFamilyHandle* family, Input& input) {
+void PutViewEntry(DerivedStore* store, rocksdb::ColumnFamilyHandle* family, Input& input) {
   using std::string_literals::operator""s;
   std::string key, value;
   switch (input.TakeBelow(4)) {
     case 0:
-      return PutBytes(store, family, "\0checkpoint"s, TakeSeqBytes(input));
+      return PutBytes(store, family, "\0checkpoint"s, TakeCheckpoint(input));
     case 1:
       return PutBytes(store, family, "\0readable_from"s, TakeSeqBytes(input));
     case 2:
@@ -137,7 +149,7 @@ void PutViewEntry(Store* store, rocksdb::ColumnFamilyHandle* family, Input& inpu
   }
 }
 
-void PutMetadata(Store* store, Input& input) {
+void PutMetadata(LogStore* store, Input& input) {
   std::string bytes;
   switch (input.TakeBelow(3)) {
     case 0:
@@ -158,33 +170,40 @@ void PutMetadata(Store* store, Input& input) {
 }
 
 void PutEntry(const Families& families, Input& input) {
-  Store* const store = families.store;
-  rocksdb::ColumnFamilyHandle* const all[] = {store->log(), store->docs(), store->meta(),
-                                              families.view->handle(), families.building->handle()};
   const uint8_t kind = input.TakeByte() % 16;
-  if (kind < 6) return PutLogEntry(store, input);
-  if (kind < 9) return PutDocsEntry(store, input);
-  if (kind < 11) return PutMetadata(store, input);
-  if (kind < 13) return PutViewEntry(store, families.view->handle(), input);
-  if (kind < 14) return PutViewEntry(store, families.building->handle(), input);
+  if (kind < 6) return PutLogEntry(families.log, input);
+  if (kind < 9) return PutDocsEntry(families, input);
+  if (kind < 11) return PutMetadata(families.log, input);
+  if (kind < 13) return PutViewEntry(families.derived, families.view->handle(), input);
+  if (kind < 14) return PutViewEntry(families.derived, families.building->handle(), input);
+  struct Place {
+    Database* store;
+    rocksdb::ColumnFamilyHandle* family;
+  };
+  const Place places[] = {{families.log, families.log->log()},
+                          {families.derived, families.docs->handle()},
+                          {families.log, families.log->meta()},
+                          {families.derived, families.view->handle()},
+                          {families.derived, families.building->handle()}};
   const std::string_view key = input.TakeString();
-  PutBytes(store, all[input.TakeBelow(std::size(all))], key, input.TakeString());
+  const Place& place = places[input.TakeBelow(std::size(places))];
+  PutBytes(place.store, place.family, key, input.TakeString());
 }
 
 void Fill(Input& input) {
   StoreOptions options;
   options.directory = "/log";
   options.create = true;
-  Result<std::unique_ptr<Store>> opened = Store::Open(options);
-  FUZZ_CHECK(opened.ok());
-  Store* const store = opened->get();
-  Families families{store, nullptr, nullptr};
-  Result<std::shared_ptr<ColumnFamily>> view = store->CreateViewFamily("v");
-  Result<std::shared_ptr<ColumnFamily>> building = store->CreateViewFamily("w");
+  const Result<std::unique_ptr<LogStore>> log = LogStore::Open(options);
+  FUZZ_CHECK(log.ok());
+  const Result<std::unique_ptr<DerivedStore>> derived = DerivedStore::Open(options, kLogId);
+  FUZZ_CHECK(derived.ok());
+  Result<std::shared_ptr<ColumnFamily>> view = (*derived)->CreateViewFamily("v");
+  Result<std::shared_ptr<ColumnFamily>> building = (*derived)->CreateViewFamily("w");
   FUZZ_CHECK(view.ok() && building.ok());
-  families.view = *std::move(view);
-  families.building = *std::move(building);
-  PutBytes(store, store->meta(), "log_id", kLogId);
+  const Families families{log->get(), derived->get(), (*derived)->docs(), *view,
+                          *building};
+  PutBytes(families.log, families.log->meta(), "log_id", kLogId);
   for (int n = 0; !input.empty() && n < 64; n++) PutEntry(families, input);
 }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Dependencies run one way (docs/architecture.md):
 #
-#   ext -> core/engine_registry.h -> local_engine -> indexer -> view, docs, log -> codec, storage -> base
+#   ext -> core/engine_registry.h -> local_engine -> indexer -> view -> index
+#     -> map, docs, log -> codec, storage -> base
 #
 # and core/ knows nothing of SQLite, ext/ nothing of RocksDB. core/engine.h is an interface: the parts
 # that implement a piece of it include it too.
@@ -24,13 +25,16 @@ refuse() {
 
 refuse 'core/ must not include SQLite' 'sqlite3|ext/' core
 refuse 'ext/ must not include RocksDB' 'rocksdb/' ext
-refuse 'core/base/ is the bottom' 'core/(codec|storage|log|docs|view|indexer|[a-z_]*\.h)' core/base
+refuse 'core/base/ is the bottom' 'core/(codec|storage|log|docs|map|index|view|indexer|[a-z_]*\.h)' core/base
 refuse 'core/codec/ and core/storage/ stand on core/base/ only' \
-  'core/(log|docs|view|indexer|[a-z_]*\.h)' core/codec core/storage
-refuse 'core/log/, docs/ and view/ must not know who drives them' \
-  'core/(indexer/|local_engine|engine_registry)' core/log core/docs core/view
+  'core/(log|docs|map|index|view|indexer|[a-z_]*\.h)' core/codec core/storage
+refuse 'core/map/ knows one entry at a time' 'core/(storage|log|docs|index|view)/|core/engine' core/map
+refuse 'core/log/ and docs/ must not know what stands on them' 'core/(map|index|view)/' core/log core/docs
+refuse 'core/index/ must not know the views' 'core/view/' core/index
+refuse 'core/log/, docs/, index/ and view/ must not know who drives them' \
+  'core/(indexer/|local_engine|engine_registry)' core/log core/docs core/map core/index core/view
 refuse 'ext/ knows the engine by its interface only' \
-  'core/(codec|storage|log|docs|indexer)/|core/local_engine' ext
+  'core/(codec|storage|log|docs|index|view|indexer)/|core/local_engine' ext
 refuse 'ext/sqlite_vtab/ is a library of its own' 'core/|ext/[^/]*[.]' ext/sqlite_vtab
 
 [[ -z $failed ]]

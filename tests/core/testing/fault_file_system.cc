@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "core/storage/store.h"
+#include "core/storage/database.h"
 
 namespace streamview::testing {
 
@@ -337,9 +337,9 @@ class FaultEnv final : public rocksdb::EnvWrapper {
 }  // namespace
 
 FaultDisk::FaultDisk() : env_(std::make_unique<FaultEnv>(files_)) {
-  Store::SetEnvForTesting(env_.get());
+  Database::SetEnvForTesting(env_.get());
 }
 
-FaultDisk::~FaultDisk() { Store::SetEnvForTesting(nullptr); }
+FaultDisk::~FaultDisk() { Database::SetEnvForTesting(nullptr); }
 
 }  // namespace streamview::testing
