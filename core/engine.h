@@ -305,7 +305,8 @@ class Engine {
 
   // --- views
   // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper
-  // comes from the engine's MapperFactory. Errors: those of the factory. Names need not be unique:
+  // comes from the engine's MapperFactory. Errors: those of ViewDefinition::Validate and of the
+  // factory. Names need not be unique:
   // a redefinition in one transaction has two for a while.
   // `view_id`: where the database knows the view by an id that the log has lost; empty: a new one.
   virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,

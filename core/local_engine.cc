@@ -327,6 +327,7 @@ Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key
 Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition,
                                                       const std::string& view_id) {
   SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(definition.Validate());
   MutexLock creation(creation_mutex_);
   if (!view_id.empty()) {
     Result<std::shared_ptr<View>> existing = FindView(view_id);
