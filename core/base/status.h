@@ -1,7 +1,8 @@
 // Status and Result<T>: how every fallible function of the engine reports its outcome.
 //
 // Both are values: copyable, not tied to a thread. An error carries a message that says what was
-// wrong, where, and where it helps what to do; ext/ hands it to SQLite's user unchanged.
+// wrong, where, and where it helps what to do. ext/ hands it to SQLite's user; where the remedy has a
+// name in SQL, which the engine does not know, ext/ adds it (ext/sql_terms.h).
 
 #pragma once
 
@@ -30,6 +31,13 @@ enum class StatusCode {
   kInterrupted,  // the caller's WaitOptions asked to stop
   kTimedOut,     // the caller's deadline has passed
   kFailed,       // the view has stopped at a document that its map cannot handle
+};
+
+// What helps against an error, where the caller has to name it to somebody.
+enum class Remedy : unsigned char {
+  kNone,
+  kAdopt,           // EngineOptions::adopt
+  kOtherDirectory,  // EngineOptions::directory
 };
 
 class [[nodiscard]] Status {
@@ -70,7 +78,14 @@ class [[nodiscard]] Status {
 
   // The same error, with `context` and ": " before its message.
   Status WithContext(std::string_view context) const {
-    return ok() ? *this : Status(code(), std::string(context) + ": " + message());
+    return ok() ? *this
+                : Status(code(), std::string(context) + ": " + message()).WithRemedy(remedy_);
+  }
+  // Its message ends by saying what helps, in words without a name for it: "..., or take it over".
+  Remedy remedy() const { return remedy_; }
+  Status WithRemedy(Remedy remedy) && {
+    remedy_ = remedy;
+    return std::move(*this);
   }
 
  private:
@@ -78,6 +93,7 @@ class [[nodiscard]] Status {
   static const std::string& UsualMessage(StatusCode code);
 
   StatusCode code_ = StatusCode::kOk;
+  Remedy remedy_ = Remedy::kNone;
   std::shared_ptr<const std::string> message_;  // null: the usual one
 };
 
