@@ -10,6 +10,9 @@
 // Lifetime: transactions, views, snapshots and cursors keep what they need of the engine alive, but
 // must be gone before the last reference to the engine is: an engine closes in its destructor.
 //
+// Of what a function REQUIRES, and an error can be returned for, the breach is kMisuse; of what else
+// it REQUIRES, only builds with checks take notice (core/base/check.h).
+//
 // A call in a forked child fails with kMisuse: RocksDB's threads did not come along.
 
 #pragma once
@@ -228,7 +231,8 @@ class View {
   // says how far the view came).
   virtual Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
                                                            const WaitOptions& wait) = 0;
-  // Processes the log up to `seq`, or finds it done; returns the checkpoint. Errors: as Read.
+  // Processes the log up to `seq`, or finds it done; returns the checkpoint. REQUIRES:
+  // seq <= Engine::Head(). Errors: as Read.
   virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
   // How far it is now.
   virtual Seq checkpoint() const = 0;

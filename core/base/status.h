@@ -6,12 +6,13 @@
 
 #pragma once
 
-#include <cassert>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "core/base/check.h"
 
 namespace streamview {
 
@@ -102,19 +103,28 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}
-  Result(Status status) : status_(std::move(status)) { assert(!status_.ok()); }
+  Result(Status status) : status_(std::move(status)) { SV_REQUIRE(!status_.ok()); }
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
 
   // REQUIRES: ok()
-  T& operator*() & { return *value_; }
-  const T& operator*() const& { return *value_; }
-  T&& operator*() && { return *std::move(value_); }
-  T* operator->() { return &*value_; }
-  const T* operator->() const { return &*value_; }
+  T& operator*() & { return Get(); }
+  const T& operator*() const& { return Get(); }
+  T&& operator*() && { return std::move(Get()); }
+  T* operator->() { return &Get(); }
+  const T* operator->() const { return &Get(); }
 
  private:
+  T& Get() {
+    SV_REQUIRE(ok());
+    return *value_;
+  }
+  const T& Get() const {
+    SV_REQUIRE(ok());
+    return *value_;
+  }
+
   Status status_;
   std::optional<T> value_;
 };
@@ -125,6 +135,17 @@ class [[nodiscard]] Result {
 #define SV_RETURN_IF_ERROR(expr)                                                       \
   do {                                                                                 \
     if (::streamview::Status sv_status_ = (expr); !sv_status_.ok()) return sv_status_; \
+  } while (0)
+
+// For functions that are called from outside of the library: SV_REQUIRE, but where checks are off the
+// calling function returns kMisuse.
+#define SV_REQUIRE_OR_RETURN(condition)                                                      \
+  do {                                                                                       \
+    SV_REQUIRE(condition);                                                                   \
+    if (!(condition)) {                                                                      \
+      return ::streamview::Status::Misuse("called in a way that is not allowed: " #condition \
+                                          " does not hold");                                 \
+    }                                                                                        \
   } while (0)
 
 #define SV_CONCAT_INNER_(a, b) a##b

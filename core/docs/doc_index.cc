@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/check.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
 #include "core/storage/family_write.h"
@@ -70,6 +71,7 @@ constexpr int kSeqShift = 2;
 }  // namespace
 
 DocVersion VersionOf(const Entry& entry) {
+  SV_REQUIRE(entry.has_document());
   return {entry.seq, entry.is_tombstone(), entry.key.type() == ValueType::kReal};
 }
 
@@ -140,6 +142,7 @@ Result<Seq> DocIndex::LastEnd(Seq seq) const {
 }
 
 Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE(seq <= log_->head());
   while (checkpoint() < seq) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     if (wait.Expired()) return Status::TimedOut();
@@ -149,6 +152,7 @@ Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
 }
 
 Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE(seq <= log_->head());
   SV_RETURN_IF_ERROR(AdvanceTo(seq, wait));
   while (settled_.load(std::memory_order_acquire) < seq) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
@@ -279,6 +283,7 @@ Status DocIndex::ReadLatest(const std::string& doc_key, DocVersion* version) con
 
 Status DocIndex::ListSupersessions(Seq after, Seq upto, std::vector<Supersession>* out,
                                    size_t limit) const {
+  SV_REQUIRE(upto <= checkpoint());
   if (upto < first_superseding_ || after >= last_superseding_) return Status::Ok();
   std::vector<Supersession> recent;
   Seq recent_from;
@@ -322,6 +327,7 @@ Status DocIndex::ListWritten(Seq after, Seq upto, std::vector<Supersession>* out
 }
 
 Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
+  SV_REQUIRE(upto <= checkpoint());
   constexpr size_t kPage = 1 << 16;
   std::vector<Supersession> list;
   std::vector<Seq> seqs;
@@ -338,6 +344,7 @@ Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
 }
 
 Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
+  SV_REQUIRE(at <= checkpoint());
   const std::string doc_key = DocKey(key);
   DocVersion version;
   {
@@ -358,6 +365,7 @@ Result<DocVersion> DocIndex::AsOf(DocVersion version, Seq at) const {
 }
 
 Result<DocVersion> DocIndex::FindPrevious(Seq seq) const {
+  SV_REQUIRE(seq <= checkpoint());
   {
     MutexLock lock(pending_mutex_);
     const auto found = FindRecent(seq);

@@ -123,6 +123,7 @@ Result<ViewIndex::Coverage> ViewIndex::ReadCoverage(Store* store, const ColumnFa
 Status ViewIndex::Recover() {
   auto state = std::make_shared<State>();
   SV_ASSIGN_OR_RETURN(const Coverage coverage, ReadCoverage(store_, *family_));
+  SV_REQUIRE(coverage.checkpoint <= docs_->checkpoint());
   state->seq = coverage.checkpoint;
   readable_from_ = coverage.readable_from;
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, readable_from_, &obsolete_));
@@ -220,6 +221,7 @@ bool ViewIndex::NeedsRepair() const {
 }
 
 Status ViewIndex::Repair() {
+  SV_REQUIRE(turn_.IsTaken());
   std::vector<std::string> keys;
   {
     MutexLock lock(mutex_);
@@ -309,6 +311,7 @@ Status ViewIndex::SkipObsolete() {
 }
 
 Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE(seq <= log_->head());
   for (bool stepped = false;; stepped = true) {
     const std::shared_ptr<const State> now = state();
     if (now->seq >= seq || !now->failure.ok() || retired()) return Status::Ok();
@@ -334,6 +337,8 @@ Status ViewIndex::Step(Seq seq) {
 }
 
 Status ViewIndex::Apply(const EntryBatch& batch) {
+  SV_REQUIRE(turn_.IsTaken());
+  SV_REQUIRE(batch.empty() || batch.last() <= docs_->checkpoint());
   const Seq from = progress();
   if (retired() || !working_->failure.ok()) return Status::Ok();
   if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();

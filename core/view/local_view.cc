@@ -129,6 +129,7 @@ Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions
 }
 
 Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE_OR_RETURN(seq <= context_->log->head());
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(seq, wait));
   return index->state()->seq;
 }
@@ -136,6 +137,7 @@ Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
 Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const Transaction* own,
                                                             const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(context_->process.Check());
+  SV_REQUIRE_OR_RETURN(at_least <= context_->log->head());
   std::shared_ptr<ViewIndex> index = current();
   std::shared_ptr<const ViewIndex::State> state = index->state();
   const Seq needed = std::max(at_least, index->readable_from());
