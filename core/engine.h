@@ -10,6 +10,9 @@
 // Lifetime: transactions, views, snapshots and cursors keep what they need of the engine alive, but
 // must be gone before the last reference to the engine is: an engine closes in its destructor.
 //
+// Of what a function REQUIRES, and an error can be returned for, the breach is kMisuse; of what else
+// it REQUIRES, only builds with checks take notice (core/base/check.h).
+//
 // A call in a forked child fails with kMisuse: RocksDB's threads did not come along.
 
 #pragma once
@@ -231,7 +234,8 @@ class View {
   // says how far the view came).
   virtual Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
                                                            const WaitOptions& wait) = 0;
-  // Processes the log up to `seq`, or finds it done; returns the checkpoint. Errors: as Read.
+  // Processes the log up to `seq`, or finds it done; returns the checkpoint. REQUIRES:
+  // seq <= Engine::Head(). Errors: as Read.
   virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
   // How far it is now.
   virtual Seq checkpoint() const = 0;
@@ -308,7 +312,8 @@ class Engine {
 
   // --- views
   // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper
-  // comes from the engine's MapperFactory. Errors: those of the factory. Names need not be unique:
+  // comes from the engine's MapperFactory. Errors: those of ViewDefinition::Validate and of the
+  // factory. Names need not be unique:
   // a redefinition in one transaction has two for a while.
   // `view_id`: where the database knows the view by an id that the log has lost; empty: a new one.
   virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,

@@ -340,12 +340,14 @@ Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocs(Seq at_least,
                                                                   const Transaction* own,
                                                                   const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
+  SV_REQUIRE_OR_RETURN(at_least <= Head());
   return streamview::ReadDocs(docs_.get(), at_least, static_cast<const LogTransaction*>(own), wait);
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
                                                                       const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
+  SV_REQUIRE_OR_RETURN(as_of <= Head());
   return streamview::ReadDocsAsOf(docs_.get(), as_of, wait);
 }
 
@@ -370,6 +372,7 @@ Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key
 Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition,
                                                       const std::string& view_id) {
   SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(definition.Validate());
   MutexLock creation(creation_mutex_);
   if (!view_id.empty()) {
     Result<std::shared_ptr<View>> existing = FindView(view_id);

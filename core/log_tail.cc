@@ -13,6 +13,7 @@ constexpr Seq kViewStep = 1000;
 }  // namespace
 
 Status LogTail::Begin(Seq view_at_least, const WaitOptions& wait) {
+  SV_REQUIRE_OR_RETURN(view_at_least <= engine_->Head());
   last_ = engine_->Head();
   if (next_ > last_ + 1) {
     return Status::InvalidArgument("there is no entry " + std::to_string(next_ - 1) +

@@ -10,6 +10,7 @@
 
 #include <memory>
 
+#include "core/base/check.h"
 #include "core/engine.h"
 
 namespace streamview {
@@ -33,7 +34,10 @@ class LogTail {
   Status Await(const WaitOptions& wait);
 
   // Valid until the next call of Next() or Await(). REQUIRES: Next() returned true
-  const Entry& entry() const { return cursor_->entry(); }
+  const Entry& entry() const {
+    SV_REQUIRE(cursor_ != nullptr);
+    return cursor_->entry();
+  }
 
  private:
   Status AdvanceView(Seq seq, const WaitOptions& wait);

@@ -7,6 +7,7 @@
 #include "ext/committed_token.h"
 #include "ext/removed_logs.h"
 #include "ext/sql_mapper.h"
+#include "ext/sql_terms.h"
 #include "ext/sqlite_vtab/newer_sqlite.hpp"
 #include "ext/values.h"
 
@@ -174,7 +175,7 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log) {
   if (found != sessions_.end()) return found->second;
 
   SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings.identity));
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenEngine(options)));
   return AddSession(log, settings, std::move(engine));
 }
 
@@ -213,7 +214,7 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptWithLock(const TableName& l
   SV_RETURN_IF_ERROR(config.PutLogId(settings.identity.log_id));
   SV_ASSIGN_OR_RETURN(EngineOptions options, OptionsToOpen(log, settings.identity));
   options.adopt = true;
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenEngine(options)));
   return AddSession(log, settings, std::move(engine));
 }
 
@@ -229,7 +230,7 @@ Result<std::shared_ptr<LogSession>> Connection::CreateLog(const TableName& log,
       const LogSettings settings,
       config.Create(options, [this](const std::string& path) { return IsBeingRemoved(path); }));
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine,
-                      CreateEngine(MakeEngineOptions(log, settings.identity)));
+                      InSqlTerms(CreateEngine(MakeEngineOptions(log, settings.identity))));
   schema_changes_.LogCreated(settings.identity);
   return AddSession(log, settings, std::move(engine));
 }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "core/base/check.h"
+
 namespace streamview {
 
 namespace {
@@ -69,7 +71,7 @@ void AppendValue(std::string* out, const ValueView& value) {
 }  // namespace
 
 std::string ToJsonObject(std::span<const std::string> names, std::span<const Value> values) {
-  assert(names.size() == values.size());
+  SV_REQUIRE(names.size() == values.size());
   std::string json = "{";
   for (size_t i = 0; i < names.size(); i++) {
     if (i > 0) json.push_back(',');

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/status.h"
 #include "core/base/wait.h"
 #include "core/engine.h"
@@ -86,7 +87,10 @@ class LogSession {
   // The transaction's entries so far; null where it has none.
   const Transaction* open_transaction() const;
   // The number of its first entry. REQUIRES: open_transaction() != nullptr
-  Seq first_uncommitted() const { return first_uncommitted_; }
+  Seq first_uncommitted() const {
+    SV_REQUIRE(open_transaction() != nullptr);
+    return first_uncommitted_;
+  }
 
   void AddReader(OpenTransactionReader* reader) { readers_.push_back(reader); }
   void RemoveReader(OpenTransactionReader* reader) { std::erase(readers_, reader); }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/status.h"
 
 namespace streamview {
@@ -23,19 +24,23 @@ class RangeScan {
     ranges_ = std::move(ranges);
     next_ = 0;
     cursor_.reset();
-    return Settle();
+    return SkipEmptyRanges();
   }
   Status Next() {
+    SV_REQUIRE(Valid());
     cursor_->Next();
-    return Settle();
+    return SkipEmptyRanges();
   }
 
   bool Valid() const { return cursor_ != nullptr && cursor_->Valid(); }
   // REQUIRES: Valid()
-  auto* operator->() const { return cursor_.get(); }
+  auto* operator->() const {
+    SV_REQUIRE(Valid());
+    return cursor_.get();
+  }
 
  private:
-  Status Settle() {
+  Status SkipEmptyRanges() {
     while (!Valid()) {
       if (cursor_ != nullptr) SV_RETURN_IF_ERROR(cursor_->status());
       cursor_.reset();

@@ -51,7 +51,7 @@ class SessionTable : public sqlite_vtab::Table {
  protected:
   SessionTable(Connection& connection, TableName name, TableName log)
       : connection_(connection), name_(std::move(name)), log_(std::move(log)) {
-    connection_.write_watch().Settle();
+    connection_.write_watch().NoteBaseline();
   }
   ~SessionTable() { connection_.ReleaseRemovedLogs(); }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/base/check.h"
+
 namespace streamview {
 
 namespace {
@@ -85,6 +87,7 @@ void SetResult(sqlite3_context* context, const ValueView& value, sqlite3_destruc
 }
 
 void SetResultError(sqlite3_context* context, const Status& status) {
+  SV_REQUIRE(!status.ok());
   if (status.code() == StatusCode::kNoMemory) return sqlite3_result_error_nomem(context);
   sqlite3_result_error(context, status.message().data(), static_cast<int>(status.message().size()));
   sqlite3_result_error_code(context, SqliteCode(status.code()));
@@ -126,6 +129,7 @@ int SqliteCode(StatusCode code) {
 }
 
 StatusCode CodeFromSqlite(int code) {
+  SV_REQUIRE(code != SQLITE_OK);
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

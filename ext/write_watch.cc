@@ -1,15 +1,16 @@
 #include "ext/write_watch.h"
 
+#include "core/base/check.h"
 #include "ext/host_sql.h"
 
 namespace streamview {
 
-void WriteWatch::Settle() {
+void WriteWatch::NoteBaseline() {
   if (active_ || sqlite3_txn_state(db_, nullptr) == SQLITE_TXN_WRITE) return;
-  settled_changes_ = sqlite3_total_changes64(db_);
-  settled_headers_.reset();
+  baseline_changes_ = sqlite3_total_changes64(db_);
+  baseline_headers_.reset();
   if (Result<std::string> headers = ReadHeaders(); headers.ok()) {
-    settled_headers_ = *std::move(headers);
+    baseline_headers_ = *std::move(headers);
   }
 }
 
@@ -20,23 +21,25 @@ void WriteWatch::Begin() {
   own_changes_ = 0;
   is_statement_ = sqlite3_get_autocommit(db_) != 0;
   // In a longer transaction, something may have been written already.
-  if (is_statement_) settled_changes_ = sqlite3_total_changes64(db_);
+  if (is_statement_) baseline_changes_ = sqlite3_total_changes64(db_);
 }
 
 Result<bool> WriteWatch::ChangedDatabase() {
-  const int64_t changes = sqlite3_total_changes64(db_) - settled_changes_.value_or(0);
+  SV_REQUIRE(active_);
+  const int64_t changes = sqlite3_total_changes64(db_) - baseline_changes_.value_or(0);
   // The rows of the statement that is just ending are not counted yet.
   if (is_statement_) return undone_ || changes != 0;
   SV_ASSIGN_OR_RETURN(const std::string headers, ReadHeaders());
-  const bool same_headers = headers == settled_headers_;
-  settled_headers_ = headers;
-  return undone_ || !settled_changes_ || changes != own_changes_ || !same_headers;
+  const bool same_headers = headers == baseline_headers_;
+  baseline_headers_ = headers;
+  return undone_ || !baseline_changes_ || changes != own_changes_ || !same_headers;
 }
 
 void WriteWatch::End(bool committed) {
   if (!active_) return;
   active_ = false;
-  settled_changes_ = sqlite3_total_changes64(db_) + (committed && is_statement_ ? own_changes_ : 0);
+  baseline_changes_ =
+      sqlite3_total_changes64(db_) + (committed && is_statement_ ? own_changes_ : 0);
 }
 
 Result<std::string> WriteWatch::ReadHeaders() const {

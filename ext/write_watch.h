@@ -25,7 +25,7 @@ class WriteWatch {
   explicit WriteWatch(sqlite3* db) : db_(db) {}
 
   // Takes note of the counters, where no transaction is writing. Called as tables connect.
-  void Settle();
+  void NoteBaseline();
   // A table of ours becomes part of a writing transaction. Harmless where one is already.
   void Begin();
   // One of our tables has taken a row, which SQLite is going to count.
@@ -45,8 +45,8 @@ class WriteWatch {
 
   sqlite3* const db_;
   // As of the end of the last transaction that is known of; absent: unknown.
-  std::optional<int64_t> settled_changes_;
-  std::optional<std::string> settled_headers_;
+  std::optional<int64_t> baseline_changes_;
+  std::optional<std::string> baseline_headers_;
 
   bool active_ = false;
   bool is_statement_ = false;  // the transaction is a single statement: it can write one table only

@@ -1,16 +1,18 @@
 // Status and Result<T>: how every fallible function of the engine reports its outcome.
 //
 // Both are values: copyable, not tied to a thread. An error carries a message that says what was
-// wrong, where, and where it helps what to do; ext/ hands it to SQLite's user unchanged.
+// wrong, where, and where it helps what to do. ext/ hands it to SQLite's user; where the remedy has a
+// name in SQL, which the engine does not know, ext/ adds it (ext/sql_terms.h).
 
 #pragma once
 
-#include <cassert>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "core/base/check.h"
 
 namespace streamview {
 
@@ -31,6 +33,13 @@ enum class StatusCode {
   kInterrupted,  // the caller's WaitOptions asked to stop
   kTimedOut,     // the caller's deadline has passed
   kFailed,       // the view has stopped at a document that its map cannot handle
+};
+
+// What helps against an error, where the caller has to name it to somebody.
+enum class Remedy : unsigned char {
+  kNone,
+  kAdopt,           // EngineOptions::adopt
+  kOtherDirectory,  // EngineOptions::directory
 };
 
 class [[nodiscard]] Status {
@@ -72,7 +81,14 @@ class [[nodiscard]] Status {
 
   // The same error, with `context` and ": " before its message.
   Status WithContext(std::string_view context) const {
-    return ok() ? *this : Status(code(), std::string(context) + ": " + message());
+    return ok() ? *this
+                : Status(code(), std::string(context) + ": " + message()).WithRemedy(remedy_);
+  }
+  // Its message ends by saying what helps, in words without a name for it: "..., or take it over".
+  Remedy remedy() const { return remedy_; }
+  Status WithRemedy(Remedy remedy) && {
+    remedy_ = remedy;
+    return std::move(*this);
   }
 
  private:
@@ -80,6 +96,7 @@ class [[nodiscard]] Status {
   static const std::string& UsualMessage(StatusCode code);
 
   StatusCode code_ = StatusCode::kOk;
+  Remedy remedy_ = Remedy::kNone;
   std::shared_ptr<const std::string> message_;  // null: the usual one
 };
 
@@ -88,19 +105,28 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}
-  Result(Status status) : status_(std::move(status)) { assert(!status_.ok()); }
+  Result(Status status) : status_(std::move(status)) { SV_REQUIRE(!status_.ok()); }
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
 
   // REQUIRES: ok()
-  T& operator*() & { return *value_; }
-  const T& operator*() const& { return *value_; }
-  T&& operator*() && { return *std::move(value_); }
-  T* operator->() { return &*value_; }
-  const T* operator->() const { return &*value_; }
+  T& operator*() & { return Get(); }
+  const T& operator*() const& { return Get(); }
+  T&& operator*() && { return std::move(Get()); }
+  T* operator->() { return &Get(); }
+  const T* operator->() const { return &Get(); }
 
  private:
+  T& Get() {
+    SV_REQUIRE(ok());
+    return *value_;
+  }
+  const T& Get() const {
+    SV_REQUIRE(ok());
+    return *value_;
+  }
+
   Status status_;
   std::optional<T> value_;
 };
@@ -111,6 +137,17 @@ class [[nodiscard]] Result {
 #define SV_RETURN_IF_ERROR(expr)                                                       \
   do {                                                                                 \
     if (::streamview::Status sv_status_ = (expr); !sv_status_.ok()) return sv_status_; \
+  } while (0)
+
+// For functions that are called from outside of the library: SV_REQUIRE, but where checks are off the
+// calling function returns kMisuse.
+#define SV_REQUIRE_OR_RETURN(condition)                                                      \
+  do {                                                                                       \
+    SV_REQUIRE(condition);                                                                   \
+    if (!(condition)) {                                                                      \
+      return ::streamview::Status::Misuse("called in a way that is not allowed: " #condition \
+                                          " does not hold");                                 \
+    }                                                                                        \
   } while (0)
 
 #define SV_CONCAT_INNER_(a, b) a##b

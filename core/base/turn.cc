@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/check.h"
+
 namespace streamview {
 
 Status Turn::Take(const WaitOptions& wait) {
@@ -48,8 +50,14 @@ void Turn::Leave(uint64_t ticket) {
 
 void Turn::Release() {
   MutexLock lock(mutex_);
+  SV_REQUIRE(taken_);
   taken_ = false;
   changed_.NotifyAll();
+}
+
+bool Turn::IsTaken() const {
+  MutexLock lock(mutex_);
+  return taken_;
 }
 
 }  // namespace streamview

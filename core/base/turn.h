@@ -26,12 +26,14 @@ class Turn {
   Status Take(const WaitOptions& wait);
   // REQUIRES: the caller has the turn.
   void Release();
+  // Whether anybody has it: for SV_REQUIRE.
+  bool IsTaken() const EXCLUDES(mutex_);
 
  private:
   Status Await(uint64_t ticket, const WaitOptions& wait) EXCLUDES(mutex_);
   void Leave(uint64_t ticket) EXCLUDES(mutex_);
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   bool taken_ GUARDED_BY(mutex_) = false;
   uint64_t next_ticket_ GUARDED_BY(mutex_) = 0;

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/check.h"
+
 namespace streamview {
 
 // The most key columns of a view: an index entry has a bit mask of them (docs/format.md).
@@ -53,11 +55,16 @@ class ValueView {
     return type_ == ValueType::kInteger || type_ == ValueType::kReal;
   }
   // REQUIRES: the type asked for is the type().
-  constexpr int64_t integer() const { return integer_; }
-  constexpr double real() const { return real_; }
-  constexpr std::string_view bytes() const {
-    return bytes_;
-  }  // empty for others than TEXT and BLOB
+  constexpr int64_t integer() const {
+    SV_REQUIRE(type_ == ValueType::kInteger);
+    return integer_;
+  }
+  constexpr double real() const {
+    SV_REQUIRE(type_ == ValueType::kReal);
+    return real_;
+  }
+  // Empty for others than TEXT and BLOB.
+  constexpr std::string_view bytes() const { return bytes_; }
 
  private:
   constexpr ValueView(ValueType type, std::string_view bytes) : type_(type), bytes_(bytes) {}

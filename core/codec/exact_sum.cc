@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "core/base/check.h"
 #include "core/codec/varint.h"
 
 namespace streamview {
@@ -44,6 +45,9 @@ Dyadic Decompose(const ValueView& number) {
 }  // namespace
 
 void ExactSum::AddPower(const ValueView& number, int power, bool subtract) {
+  SV_REQUIRE(number.type() == ValueType::kInteger ||
+             (number.type() == ValueType::kReal && std::isfinite(number.real())));
+  SV_REQUIRE(power == 1 || power == 2);
   const Dyadic d = Decompose(number);
   const bool negative = power == 1 && d.negative;
   const Uint128 mantissa = power == 1 ? Uint128{d.mantissa} : Uint128{d.mantissa} * d.mantissa;
@@ -122,9 +126,13 @@ uint64_t ExactSum::Bits(int position) const {
   return shift == 0 ? low : low | Limb(i + 1) << (kLimbBits - shift);
 }
 
-int ExactSum::LowestBit() const { return low_ * kLimbBits + std::countr_zero(limbs_.front()); }
+int ExactSum::LowestBit() const {
+  SV_REQUIRE(!is_zero());
+  return low_ * kLimbBits + std::countr_zero(limbs_.front());
+}
 
 int ExactSum::HighestBit() const {
+  SV_REQUIRE(!is_zero());
   return (low_ + static_cast<int>(limbs_.size())) * kLimbBits - 1 - std::countl_zero(limbs_.back());
 }
 

@@ -1,7 +1,5 @@
 #include "core/codec/index_entry.h"
 
-#include <cassert>
-
 #include "core/codec/key_codec.h"
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
@@ -19,6 +17,7 @@ constexpr char kOriginEvent = '\x01';     // the sequence number of an event wit
 
 void AppendIndexKey(std::string* dst, std::span<const ValueView> key_columns,
                     const ValueView& doc_id, bool is_event, uint64_t ordinal) {
+  SV_REQUIRE(!key_columns.empty() && key_columns.size() <= kMaxKeyColumns);
   for (const ValueView& column : key_columns) AppendKeyColumn(dst, column);
   AppendIndexKeySuffix(dst, doc_id, is_event, ordinal);
 }
@@ -33,7 +32,7 @@ void AppendIndexKeySuffix(std::string* dst, const ValueView& doc_id, bool is_eve
 void AppendIndexValue(std::string* dst, Seq seq, uint64_t row,
                       std::span<const ValueView> key_columns, const ValueView& doc_id,
                       std::span<const ValueView> other_columns) {
-  assert(!key_columns.empty() && key_columns.size() <= kMaxKeyColumns);
+  SV_REQUIRE(!key_columns.empty() && key_columns.size() <= kMaxKeyColumns);
   uint64_t real_mask = 0;
   for (size_t i = 0; i < key_columns.size(); ++i)
     real_mask |= uint64_t{IsRealColumn(key_columns[i])} << i;
@@ -48,7 +47,7 @@ bool ReadIndexSeq(std::string_view value, Seq* seq) { return ReadVarint(&value, 
 
 IndexEntryDecoder::IndexEntryDecoder(size_t columns, size_t key_columns)
     : key_columns_(key_columns), columns_(columns), scratch_(key_columns + 1) {
-  assert(1 <= key_columns && key_columns <= columns && key_columns <= kMaxKeyColumns);
+  SV_REQUIRE(1 <= key_columns && key_columns <= columns && key_columns <= kMaxKeyColumns);
 }
 
 Status IndexEntryDecoder::Reset(std::string_view key, std::string_view value) {

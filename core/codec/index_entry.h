@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/entry.h"
 #include "core/base/status.h"
 #include "core/base/value.h"
@@ -55,7 +56,11 @@ class IndexEntryDecoder {
 
   size_t columns() const { return columns_.size(); }
   // Valid until the next Reset; they point into its arguments or into this decoder.
-  ValueView column(size_t i) const { return columns_[i]; }  // REQUIRES: i < columns
+  // REQUIRES: i < columns()
+  ValueView column(size_t i) const {
+    SV_REQUIRE(i < columns_.size());
+    return columns_[i];
+  }
   ValueView doc_id() const { return doc_id_; }
   Seq seq() const { return seq_; }
   uint64_t row() const { return row_; }

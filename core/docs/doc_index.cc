@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/check.h"
 #include "core/codec/checkpoint.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
@@ -68,6 +69,7 @@ constexpr int kSeqShift = 2;
 }  // namespace
 
 DocVersion VersionOf(const Entry& entry) {
+  SV_REQUIRE(entry.has_document());
   return {entry.seq, entry.is_tombstone(), entry.key.type() == ValueType::kReal};
 }
 
@@ -193,6 +195,7 @@ Result<Seq> DocIndex::LastEnd(Seq seq) const {
 }
 
 Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE(seq <= log_->head());
   while (checkpoint() < seq || is_damaged()) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     if (wait.Expired()) return Status::TimedOut();
@@ -202,6 +205,7 @@ Status DocIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
 }
 
 Status DocIndex::SettleAt(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE(seq <= log_->head());
   SV_RETURN_IF_ERROR(AdvanceTo(seq, wait));
   while (settled_.load(std::memory_order_acquire) < seq) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
@@ -384,6 +388,7 @@ Status DocIndex::ListWritten(const ColumnFamily& family, Seq after, Seq upto,
 }
 
 Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
+  SV_REQUIRE(upto <= checkpoint());
   constexpr size_t kPage = 1 << 16;
   std::vector<Supersession> list;
   std::vector<Seq> seqs;

@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "core/base/check.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/key_range.h"
 #include "core/codec/record.h"
@@ -66,10 +67,14 @@ class MergedDocCursor final : public DocCursor {
 
   bool Valid() const override { return valid_; }
   Status status() const override { return status_; }
-  ValueView key() override { return key_; }
+  ValueView key() override {
+    SV_REQUIRE(valid_);
+    return key_;
+  }
   Seq seq() override { return version_.seq; }
 
   Result<Entry> ReadEntry() override {
+    SV_REQUIRE(valid_);
     if (!loaded_) {
       SV_RETURN_IF_ERROR(at_own_ ? DecodeRecord(*Own()->second.record, version_.seq, &entry_)
                                  : loader_.Load(version_.seq, &entry_));
@@ -79,6 +84,7 @@ class MergedDocCursor final : public DocCursor {
   }
 
   void Next() override {
+    SV_REQUIRE(valid_);
     Step();
     Settle();
   }
@@ -209,6 +215,7 @@ class HistoryCursor final : public LogCursor {
   const Entry& entry() const override { return entry_; }
 
   void Next() override {
+    SV_REQUIRE(valid_);
     if (!own_.empty()) {
       own_.pop_back();
     } else {

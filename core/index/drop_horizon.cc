@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/base/check.h"
+
 namespace streamview {
 
 namespace {
@@ -18,6 +20,7 @@ void DropHorizon::Add(const std::shared_ptr<const void>& state, Seq seq, const S
   if (held_.size() > kManyStates) {
     std::erase_if(held_, [](const Held& held) { return held.state.expired(); });
   }
+  SV_REQUIRE(held_.empty() || held_.back().seq <= seq);
   held_.push_back({state, seq});
   if (candidate_.superseded == nullptr) {
     candidate_ = {seq, written, std::make_shared<const SeqSet>(superseded)};

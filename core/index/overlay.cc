@@ -18,6 +18,7 @@ Status Overlay::Extend(const LogTransaction& own, const WaitOptions& wait) {
 }
 
 Status Overlay::TakeInNext(const LogTransaction& own) {
+  SV_REQUIRE(index_->turn().IsTaken());
   Entry entry;
   SV_RETURN_IF_ERROR(own.EntryAt(records_.size(), &entry));
   SV_ASSIGN_OR_RETURN(const Seq superseded, FindSuperseded(entry));

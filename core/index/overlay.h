@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/docs/doc_index.h"
 #include "core/index/view_index.h"
 #include "core/log/log_transaction.h"
@@ -30,7 +31,10 @@ class Overlay {
     return truncations_ == own.truncations() && base_ == base.seq;
   }
   // Whether that is all of them. REQUIRES: BelongsTo(own)
-  bool Covers(const LogTransaction& own) const { return records_.size() == own.size(); }
+  bool Covers(const LogTransaction& own) const {
+    SV_REQUIRE(truncations_ == own.truncations());
+    return records_.size() == own.size();
+  }
   // Maps the entries of `own` that are not covered yet. Takes the index's turn. After an error it
   // is of no use. REQUIRES: BelongsTo(own)
   Status Extend(const LogTransaction& own, const WaitOptions& wait);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/key_range.h"
 #include "core/index/stored_entries.h"
@@ -23,22 +24,25 @@ class LiveAggregates {
         stored_(*snapshot.index(), snapshot.state(), keys_, reverse_),
         own_(snapshot.own_changes(), keys_, reverse_),
         met_(snapshot.index(), snapshot.wake()) {
-    Settle();
+    SkipDead();
   }
 
   bool Valid() const { return valid_; }
   void Next() {
     Leave();
-    Settle();
+    SkipDead();
   }
   const Status& status() const { return status_; }
   // Both until the next Next(). REQUIRES: Valid()
-  std::string_view key() const { return at_stored_ ? stored_.key() : own_.key(); }
+  std::string_view key() const {
+    SV_REQUIRE(valid_);
+    return at_stored_ ? stored_.key() : own_.key();
+  }
   const Aggregate& aggregate() const { return aggregate_; }
 
  private:
   // Goes on from the present entries to the first that counts.
-  void Settle() {
+  void SkipDead() {
     valid_ = false;
     for (; FindEntry(); Leave()) {
       if (!ReadEntry()) return;
@@ -107,14 +111,15 @@ class ReduceCursor final : public ViewCursor {
         rows_(*snapshot_, std::move(keys), reverse),
         columns_(key_columns_),
         scratch_(key_columns_) {
-    Settle();
+    DecodeKey();
   }
 
   bool Valid() const override { return rows_.Valid() && status_.ok(); }
   Status status() const override { return status_.ok() ? rows_.status() : status_; }
   void Next() override {
+    SV_REQUIRE(Valid());
     rows_.Next();
-    Settle();
+    DecodeKey();
   }
   ValueView column(size_t i) override {
     return i < key_columns_ ? columns_[i] : Reduced(i - key_columns_);
@@ -130,7 +135,7 @@ class ReduceCursor final : public ViewCursor {
   // In the order of ViewDefinition::RowColumns.
   enum StatsColumn { kCountColumn, kSumColumn, kMinColumn, kMaxColumn, kSumSqrColumn };
 
-  void Settle() {
+  void DecodeKey() {
     if (!Valid()) return;
     std::string_view key = rows_.key();
     for (size_t i = 0; i < key_columns_; i++) {

@@ -1,5 +1,6 @@
 #include "core/index/row_snapshot.h"
 
+#include "core/base/check.h"
 #include "core/codec/index_entry.h"
 #include "core/codec/key_range.h"
 #include "core/codec/record.h"
@@ -75,25 +76,29 @@ class MergingCursor final : public ViewCursor {
                  snapshot_->index()->definition().key_columns),
         recorder_(*snapshot_, keys_, keep),
         met_(snapshot_->index(), snapshot_->wake()) {
-    Settle();
+    SkipDead();
   }
 
   bool Valid() const override { return valid_; }
   Status status() const override { return status_; }
-  ValueView column(size_t i) override { return decoder_.column(i); }
+  ValueView column(size_t i) override {
+    SV_REQUIRE(valid_);
+    return decoder_.column(i);
+  }
   ValueView doc_id() override { return decoder_.doc_id(); }
   Seq seq() override { return decoder_.seq(); }
   Result<Value> ReadDocument() override { return snapshot_->ReadDocument(seq()); }
   int64_t row_id() override { return RowId(decoder_.seq(), decoder_.row()); }
 
   void Next() override {
+    SV_REQUIRE(valid_);
     at_own_ ? own_.Next() : stored_.Next();
-    Settle();
+    SkipDead();
   }
 
  private:
   // Goes on from the present entries to the next one that counts.
-  void Settle() {
+  void SkipDead() {
     valid_ = false;
     while (FindEntry()) {
       const std::string_view value = at_own_ ? own_.value() : stored_.value();
@@ -163,7 +168,7 @@ class RunCursor final : public ViewCursor {
   RunCursor(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys,
             std::shared_ptr<const CachedRun> run)
       : snapshot_(std::move(snapshot)), keys_(std::move(keys)), run_(std::move(run)) {
-    Settle();
+    SkipSuperseded();
   }
   ~RunCursor() override {
     // The next one reads the index, and tells it what is superseded and still there.
@@ -173,9 +178,10 @@ class RunCursor final : public ViewCursor {
   bool Valid() const override { return rest_ != nullptr ? rest_->Valid() : at_ < run_->size(); }
   Status status() const override { return rest_ != nullptr ? rest_->status() : Status::Ok(); }
   void Next() override {
+    SV_REQUIRE(Valid());
     if (rest_ != nullptr) return rest_->Next();
     ++at_;
-    Settle();
+    SkipSuperseded();
   }
   ValueView column(size_t i) override {
     return rest_ != nullptr ? rest_->column(i) : run_->column(at_, i);
@@ -188,7 +194,7 @@ class RunCursor final : public ViewCursor {
   }
 
  private:
-  void Settle() {
+  void SkipSuperseded() {
     for (; at_ < run_->size(); ++at_) {
       if (!snapshot_->IsSuperseded(run_->seq(at_))) return;
       superseded_met_ = true;

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/mutex.h"
 #include "core/codec/index_entry.h"
 #include "core/codec/key_range.h"
@@ -36,9 +37,9 @@ class CachedRun {
   // Whether the range has no other rows.
   bool complete() const { return complete_; }
   // Of row i. REQUIRES: i < size(). The bytes live as long as the run.
-  Seq seq(size_t i) const { return rows_[i].seq; }
-  uint64_t row(size_t i) const { return rows_[i].row; }
-  std::string_view key(size_t i) const { return {bytes_.data() + rows_[i].key, rows_[i].key_size}; }
+  Seq seq(size_t i) const { return At(i).seq; }
+  uint64_t row(size_t i) const { return At(i).row; }
+  std::string_view key(size_t i) const { return {bytes_.data() + At(i).key, At(i).key_size}; }
   ValueView column(size_t i, size_t column) const { return ViewOf(i * (columns_ + 1) + column); }
   ValueView doc_id(size_t i) const { return ViewOf(i * (columns_ + 1) + columns_); }
 
@@ -52,6 +53,10 @@ class CachedRun {
     uint64_t row;
     uint32_t key, key_size;  // in bytes_
   };
+  const Row& At(size_t i) const {
+    SV_REQUIRE(i < rows_.size());
+    return rows_[i];
+  }
   // A value. Of TEXT and BLOB, the bytes are in bytes_.
   struct Cell {
     union {

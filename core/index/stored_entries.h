@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/codec/key_range.h"
 #include "core/engine.h"
 #include "core/index/view_index.h"
@@ -24,6 +25,7 @@ class StoredEntries {
   // Of `index` at `state`. Both, and `keys`, must outlive it. REQUIRES: !keys.empty()
   StoredEntries(const ViewIndex& index, const IndexState& state, const KeyRange& keys, bool reverse)
       : index_(index), lower_(keys.lower), upper_(keys.upper), reverse_(reverse) {
+    SV_REQUIRE(!keys.empty());
     rocksdb::ReadOptions options;
     options.snapshot = state.snapshot.get();
     options.iterate_lower_bound = &lower_;
@@ -87,7 +89,7 @@ class OverlayEntries {
 class EmptyCursor final : public ViewCursor {
  public:
   bool Valid() const override { return false; }
-  void Next() override {}
+  void Next() override { SV_REQUIRE(Valid()); }
   Status status() const override { return Status::Ok(); }
   ValueView column(size_t) override { return ValueView::Null(); }
   ValueView doc_id() override { return ValueView::Null(); }

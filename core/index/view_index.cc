@@ -230,6 +230,7 @@ bool ViewIndex::NeedsRepair() const {
 }
 
 Status ViewIndex::Repair() {
+  SV_REQUIRE(turn_.IsTaken());
   std::vector<std::string> keys;
   {
     MutexLock lock(mutex_);
@@ -319,6 +320,7 @@ Status ViewIndex::SkipObsolete() {
 }
 
 Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE(seq <= log_->head());
   for (bool stepped = false;; stepped = true) {
     const std::shared_ptr<const State> now = state();
     if (now->seq >= seq || !now->failure.ok() || retired()) return Status::Ok();
@@ -344,6 +346,8 @@ Status ViewIndex::Step(Seq seq) {
 }
 
 Status ViewIndex::Apply(const EntryBatch& batch) {
+  SV_REQUIRE(turn_.IsTaken());
+  SV_REQUIRE(batch.empty() || batch.last() <= docs_->checkpoint());
   const Seq from = progress();
   if (retired() || !working_->failure.ok()) return Status::Ok();
   if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/mutex.h"
 #include "core/base/seq_set.h"
 #include "core/base/status.h"
@@ -99,14 +100,20 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   // The right to advance, retire or use the mapper.
   Turn& turn() { return turn_; }
   // For mapping only. REQUIRES: the caller has the turn.
-  Mapper* mapper() const { return mapper_.get(); }
+  Mapper* mapper() const {
+    SV_REQUIRE(turn_.IsTaken());
+    return mapper_.get();
+  }
   // Takes the entries of `batch` that follow progress(), or as many as one slice of time allows.
   // Far from the head of the log they are kept in memory first (core/storage/pending_run.h). Does
   // nothing where the batch does not follow on, or the index is failed or retired.
   // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint().
   Status Apply(const EntryBatch& batch);
   // The index is no longer anybody's: it stops to advance. REQUIRES: the caller has the turn.
-  void Retire() { retired_.store(true, std::memory_order_release); }
+  void Retire() {
+    SV_REQUIRE(turn_.IsTaken());
+    retired_.store(true, std::memory_order_release);
+  }
   bool retired() const { return retired_.load(std::memory_order_acquire); }
 
   // --- dead entries: those that no longer count

@@ -70,8 +70,8 @@ Status TokenMismatch(Seq head, const std::string& known, const std::string& comm
   } else {
     message = "the log and its database are of different times";
   }
-  return Status::CannotOpen(
-      message + "; put the matching one back, or accept both as they are with sv_adopt");
+  return Status::CannotOpen(message + "; put the matching one back, or accept both as they are")
+      .WithRemedy(Remedy::kAdopt);
 }
 
 }  // namespace streamview

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/codec/record.h"
 #include "core/codec/varint.h"
 #include "core/log/conditional.h"
@@ -107,6 +108,7 @@ Status Log::CheckEndsWith(Seq first) const {
 }
 
 Status Log::Settle() {
+  SV_REQUIRE(!writer_turn_.IsTaken());
   if (settled_ || !background_error().ok()) return Status::Ok();
   return EraseRecords(head() + 1, 0, SyncMode::kNormal);
 }
@@ -172,6 +174,7 @@ Status Log::WaitForHead(Seq seq, const WaitOptions& wait) {
 }
 
 int64_t Log::NextTime() {
+  SV_REQUIRE(writer_turn_.IsTaken());
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   if (ms > last_time_ms_) last_time_ms_ = ms;
@@ -180,6 +183,7 @@ int64_t Log::NextTime() {
 
 Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                          SyncMode sync, const std::string& token) {
+  SV_REQUIRE(writer_turn_.IsTaken());
   size_t bytes = kBytesOfABatch;
   for (const auto& record : records) bytes += record->size() + kBytesOfAPut;
   rocksdb::WriteBatch batch(bytes);
@@ -231,6 +235,7 @@ Status Log::BuildErasure(Seq first, size_t count, rocksdb::WriteBatch* batch) co
 
 void Log::Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
                   std::string token) noexcept {
+  SV_REQUIRE(writer_turn_.IsTaken());
   if (!token.empty()) committed_token_.swap(token);
   {
     MutexLock lock(mutex_);

@@ -40,9 +40,13 @@ class MergedLogCursor final : public LogCursor {
 
   bool Valid() const override { return valid_; }
   Status status() const override { return status_; }
-  const Entry& entry() const override { return entry_; }
+  const Entry& entry() const override {
+    SV_REQUIRE(valid_);
+    return entry_;
+  }
 
   void Next() override {
+    SV_REQUIRE(valid_);
     valid_ = false;
     if (reverse_ ? entry_.seq == first_ : entry_.seq == last_) return;
     Load(reverse_ ? entry_.seq - 1 : entry_.seq + 1);
@@ -101,6 +105,7 @@ size_t EntryBatch::MemoryUsage() const {
 }
 
 Status ReadBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch) {
+  SV_REQUIRE(first <= last && last <= log.head());
   batch->entries_.clear();
   batch->records_ = log.FindRecent(first, last, kBatchEntries);
   if (batch->records_.empty()) return ReadStoredBatch(log, first, last, cache, batch);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/engine.h"
 #include "core/log/log.h"
 #include "core/log/log_transaction.h"
@@ -20,14 +21,24 @@ enum class BlockCache { kFill, kSpare };
 class EntryBatch {
  public:
   bool empty() const { return entries_.empty(); }
-  Seq first() const { return entries_.front().seq; }  // REQUIRES: !empty()
-  Seq last() const { return entries_.back().seq; }    // REQUIRES: !empty()
+  // Both REQUIRE !empty().
+  Seq first() const {
+    SV_REQUIRE(!empty());
+    return entries_.front().seq;
+  }
+  Seq last() const {
+    SV_REQUIRE(!empty());
+    return entries_.back().seq;
+  }
   const std::vector<Entry>& entries() const { return entries_; }
   // In bytes, what it shares with the log included.
   size_t MemoryUsage() const;
   bool Has(Seq seq) const { return !empty() && seq >= first() && seq <= last(); }
   // The entries from `seq` on. REQUIRES: Has(seq)
-  std::span<const Entry> From(Seq seq) const { return std::span(entries_).subspan(seq - first()); }
+  std::span<const Entry> From(Seq seq) const {
+    SV_REQUIRE(Has(seq));
+    return std::span(entries_).subspan(seq - first());
+  }
 
  private:
   friend Status ReadBatch(const Log&, Seq, Seq, BlockCache, EntryBatch*);

@@ -1,7 +1,6 @@
 #include "core/log/log_transaction.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "core/codec/record.h"
@@ -37,7 +36,7 @@ Result<Seq> LogTransaction::Append(const ValueView& key, const ValueView& value,
 }
 
 void LogTransaction::Truncate(size_t size) {
-  assert(size <= records_.size());
+  SV_REQUIRE(size <= records_.size());
   if (size == records_.size()) return;
   records_.resize(size);
   prepared_is_current_ = false;
@@ -58,7 +57,7 @@ Status LogTransaction::Prepare(SyncMode sync, const std::string& token) {
 }
 
 void LogTransaction::Commit() {
-  assert(prepared_is_current_);
+  SV_REQUIRE(prepared_is_current_);
   if (prepared_ > 0) log_->Publish(first_, records_, std::move(prepared_token_));
   prepared_ = 0;
   Finish();
@@ -72,6 +71,7 @@ Status LogTransaction::Rollback() {
 }
 
 Status LogTransaction::EntryAt(size_t i, Entry* entry) const {
+  SV_REQUIRE(i < records_.size());
   return DecodeRecord(*records_[i], first_ + i, entry);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/process.h"
 #include "core/engine.h"
 #include "core/log/log.h"
@@ -32,11 +33,17 @@ class LogTransaction final : public Transaction {
   Status Rollback() override;
 
   // The number of the first entry. REQUIRES: size() > 0
-  Seq first() const { return first_; }
+  Seq first() const {
+    SV_REQUIRE(!records_.empty());
+    return first_;
+  }
   // Entry i, 0-based, valid until the entry is truncated. REQUIRES: i < size()
   Status EntryAt(size_t i, Entry* entry) const;
   // Its stored form, which may be kept beyond the transaction.
-  const std::shared_ptr<const std::string>& RecordAt(size_t i) const { return records_[i]; }
+  const std::shared_ptr<const std::string>& RecordAt(size_t i) const {
+    SV_REQUIRE(i < records_.size());
+    return records_[i];
+  }
   // Counts truncations: what was derived from the entries holds while it is the same.
   uint64_t truncations() const { return truncations_; }
 

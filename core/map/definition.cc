@@ -144,6 +144,26 @@ std::vector<std::string> ViewDefinition::RowColumns() const {
   return names;
 }
 
+Status ViewDefinition::Validate() const {
+  if (kind == MapKind::kJsonPath && columns.size() != kJsonPathColumns) {
+    return Status::InvalidArgument("a view by JSON path has 2 columns, key and value, not " +
+                                   std::to_string(columns.size()));
+  }
+  if (key_columns < 1 || key_columns > columns.size()) {
+    return Status::InvalidArgument(std::to_string(key_columns) + " key columns among " +
+                                   std::to_string(columns.size()));
+  }
+  if (key_columns > kMaxKeyColumns) {
+    return Status::InvalidArgument(std::to_string(key_columns) + " key columns; at most " +
+                                   std::to_string(kMaxKeyColumns) + " are allowed");
+  }
+  const bool needs_value = reduce == Reduce::kSum || reduce == Reduce::kStats;
+  if (needs_value && key_columns == columns.size()) {
+    return Status::InvalidArgument("there is no column to reduce");
+  }
+  return Status::Ok();
+}
+
 std::string ViewDefinition::Fingerprint() const {
   const uint8_t version = reduce == Reduce::kNone ? kIndexEntryVersion : kAggregateVersion;
   std::string bytes(1, static_cast<char>(version));
@@ -186,15 +206,8 @@ Result<ViewDefinition> ViewDefinition::Decode(std::string_view bytes) {
   if (!in.Read(&d.name) || !ReadFields(&in, &d) || !in.input.empty()) {
     return Status::Corruption("view definition: bad bytes");
   }
-  const bool fit = d.kind == MapKind::kSql || d.columns.size() == kJsonPathColumns;
-  if (!fit || d.key_columns < 1 || d.key_columns > d.columns.size() ||
-      d.key_columns > kMaxKeyColumns) {
-    return Status::Corruption("view definition: " + std::to_string(d.key_columns) +
-                              " key columns among " + std::to_string(d.columns.size()));
-  }
-  const bool needs_value = d.reduce == Reduce::kSum || d.reduce == Reduce::kStats;
-  if (needs_value && d.key_columns == d.columns.size()) {
-    return Status::Corruption("view definition: there is no column to reduce");
+  if (const Status valid = d.Validate(); !valid.ok()) {
+    return Status::Corruption("view definition: " + valid.message());
   }
   return d;
 }

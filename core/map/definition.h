@@ -41,6 +41,10 @@ struct ViewDefinition {
   // `count`, or `sum`, or `count`, `sum`, `min`, `max`, `sumsqr`.
   std::vector<std::string> RowColumns() const;
 
+  // Whether the columns fit the kind of map, the number of key columns and the reduction. Errors:
+  // kInvalidArgument.
+  Status Validate() const;
+
   // Two definitions with the same fingerprint make the same index from the same log: it covers all
   // fields but the name, and the format of the index. Hexadecimal, stable across releases.
   std::string Fingerprint() const;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -14,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/map/json_path.h"
 
 namespace streamview {
@@ -345,7 +345,8 @@ class JsonPathMapper : public Mapper {
 }  // namespace
 
 Result<std::unique_ptr<Mapper>> NewJsonPathMapper(const ViewDefinition& definition) {
-  assert(definition.kind == MapKind::kJsonPath && definition.columns.size() == kJsonPathColumns);
+  SV_REQUIRE(definition.kind == MapKind::kJsonPath &&
+             definition.columns.size() == kJsonPathColumns);
   SV_ASSIGN_OR_RETURN(JsonPath emit_path, JsonPath::Parse(definition.emit_path));
   std::optional<JsonPath> value_path;
   if (!definition.value_path.empty()) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -46,6 +47,7 @@ void FamilyWrite::Keep(rocksdb::Status status) {
 }
 
 Status FamilyWrite::Commit() {
+  SV_REQUIRE(!status_.ok() || file_ != nullptr || batch_.Count() > 0);
   if (file_ == nullptr) {
     SV_RETURN_IF_ERROR(FromRocks(status_, "writing " + family_->GetName()));
     return store_->Write(&batch_);

@@ -156,6 +156,7 @@ Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions
 }
 
 Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
+  SV_REQUIRE_OR_RETURN(seq <= context_->log->head());
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(seq, wait));
   return index->state()->seq;
 }
@@ -163,6 +164,7 @@ Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
 Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const Transaction* own,
                                                             const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(context_->process.Check());
+  SV_REQUIRE_OR_RETURN(at_least <= context_->log->head());
   const auto entries = static_cast<const LogTransaction*>(own);
   const bool has_own = entries != nullptr && entries->size() > 0;
   for (int attempt = 1;; attempt++) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -145,6 +146,34 @@ TEST(ViewDefinitionTest, EveryTruncationIsCorruption) {
   for (size_t size = 0; size < bytes.size(); ++size) {
     const std::string truncated = bytes.substr(0, size);
     EXPECT_EQ(ViewDefinition::Decode(truncated).status().code(), StatusCode::kCorruption) << size;
+  }
+}
+
+TEST(ViewDefinitionTest, ColumnsThatDoNotFitAreRefused) {
+  const auto refusal = [](ViewDefinition d, const std::function<void(ViewDefinition&)>& change) {
+    change(d);
+    const Status status = d.Validate();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    return status.message();
+  };
+  EXPECT_EQ(refusal(BySql(), [](ViewDefinition& d) { d.key_columns = 0; }),
+            "0 key columns among 3");
+  EXPECT_EQ(refusal(BySql(), [](ViewDefinition& d) { d.key_columns = 4; }),
+            "4 key columns among 3");
+  EXPECT_EQ(refusal(ByProgram(), [](ViewDefinition& d) { d.columns.clear(); }),
+            "1 key columns among 0");
+  EXPECT_EQ(refusal(ByProgram(),
+                    [](ViewDefinition& d) {
+                      d.key_columns = 63;
+                      d.columns.resize(70);
+                    }),
+            "63 key columns; at most 62 are allowed");
+  EXPECT_EQ(refusal(ByPath(), [](ViewDefinition& d) { d.columns.emplace_back("more"); }),
+            "a view by JSON path has 2 columns, key and value, not 3");
+  EXPECT_EQ(refusal(Sums(), [](ViewDefinition& d) { d.key_columns = 2; }),
+            "there is no column to reduce");
+  for (const ViewDefinition& d : {ByPath(), BySql(), ByProgram(), Sums()}) {
+    EXPECT_TRUE(d.Validate().ok());
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <thread>
 
@@ -225,7 +226,7 @@ class FaultTest : public EngineTest {
     disk_->LosePower(torn);
   }
 
-  void Sweep(FaultOp op, Repeat repeat);
+  void Sweep(FaultOp op, Repeat repeat, int least);
 
   FaultDisk disk_;
   Ledger ledger_;
@@ -235,11 +236,13 @@ class FaultTest : public EngineTest {
   int created_in_ = 0;
 };
 
-// Runs the workload with the fault at one operation after the other.
-void FaultTest::Sweep(FaultOp op, Repeat repeat) {
+// Runs the workload with the fault at one operation after the other. In at least `least` runs it
+// must be met: with fewer, operations are not counted any more.
+void FaultTest::Sweep(FaultOp op, Repeat repeat, int least) {
   const uint64_t seed = testing::TestSeed();
   Random random(seed);
   bool met = true;
+  int runs_that_met = 0;
   for (int n = 1; met && !HasFailure(); n += n < 10 ? 1 : 1 + random.Below(8)) {
     SCOPED_TRACE("fault at operation " + std::to_string(n));
     BeginRun();
@@ -247,6 +250,7 @@ void FaultTest::Sweep(FaultOp op, Repeat repeat) {
     Random workload(seed);
     RunWorkload(&workload, {SyncMode::kFull}, repeat);
     met = disk_->met();
+    runs_that_met += met;
     if (repeat == Repeat::kOnce) {
       // The log works again without ado.
       disk_->Mend();
@@ -262,32 +266,38 @@ void FaultTest::Sweep(FaultOp op, Repeat repeat) {
     CheckAll(/*crashed=*/true, /*lost_power=*/false);
     ASSERT_OK(Commit({"later=1"}, SyncMode::kFull));
   }
+  std::printf("the fault was met in %d runs\n", runs_that_met);
+  EXPECT_GE(runs_that_met, least);
 }
 
-TEST_F(FaultTest, AnAppendToAFileFailsOnce) { Sweep(FaultOp::kAppend, Repeat::kOnce); }
-TEST_F(FaultTest, AppendsToFilesFailForGood) { Sweep(FaultOp::kAppend, Repeat::kForGood); }
-TEST_F(FaultTest, ASyncFailsOnce) { Sweep(FaultOp::kSync, Repeat::kOnce); }
-TEST_F(FaultTest, SyncsFailForGood) { Sweep(FaultOp::kSync, Repeat::kForGood); }
-TEST_F(FaultTest, AFileCannotBeOpenedOnce) { Sweep(FaultOp::kOpen, Repeat::kOnce); }
-TEST_F(FaultTest, FilesCannotBeOpenedForGood) { Sweep(FaultOp::kOpen, Repeat::kForGood); }
-TEST_F(FaultTest, ARenameFailsOnce) { Sweep(FaultOp::kRename, Repeat::kOnce); }
-TEST_F(FaultTest, RenamesFailForGood) { Sweep(FaultOp::kRename, Repeat::kForGood); }
+TEST_F(FaultTest, AnAppendToAFileFailsOnce) { Sweep(FaultOp::kAppend, Repeat::kOnce, 8); }
+TEST_F(FaultTest, AppendsToFilesFailForGood) { Sweep(FaultOp::kAppend, Repeat::kForGood, 8); }
+TEST_F(FaultTest, ASyncFailsOnce) { Sweep(FaultOp::kSync, Repeat::kOnce, 8); }
+TEST_F(FaultTest, SyncsFailForGood) { Sweep(FaultOp::kSync, Repeat::kForGood, 8); }
+TEST_F(FaultTest, AFileCannotBeOpenedOnce) { Sweep(FaultOp::kOpen, Repeat::kOnce, 8); }
+TEST_F(FaultTest, FilesCannotBeOpenedForGood) { Sweep(FaultOp::kOpen, Repeat::kForGood, 8); }
+TEST_F(FaultTest, ARenameFailsOnce) { Sweep(FaultOp::kRename, Repeat::kOnce, 4); }
+TEST_F(FaultTest, RenamesFailForGood) { Sweep(FaultOp::kRename, Repeat::kForGood, 4); }
 
 TEST_F(FaultTest, ALossOfPowerTakesNothingThatIsDurableAndTearsNothing) {
   Random random(testing::TestSeed());
   options_.background = true;
   bool met = true;
+  int runs_that_met = 0;
   for (int n = random.Below(6); met && !HasFailure(); n += 1 + random.Below(12)) {
     SCOPED_TRACE("power lasts for " + std::to_string(n) + " operations");
     BeginRun();
     disk_->CutPowerAfter(n);
     RunWorkload(&random, {SyncMode::kFull, SyncMode::kNormal, SyncMode::kOff}, Repeat::kForGood);
     met = disk_->met();
+    runs_that_met += met;
     LosePower(random.OneIn(3) ? nullptr : &random);
     ASSERT_OK(OpenAll());
     CheckAll(/*crashed=*/true, /*lost_power=*/true);
     ASSERT_OK(Commit({"later=1"}, SyncMode::kFull));
   }
+  std::printf("the fault was met in %d runs\n", runs_that_met);
+  EXPECT_GE(runs_that_met, 10);
 }
 
 TEST_F(FaultTest, AKilledProcessLosesNothingThatTheSystemHas) {
@@ -394,6 +404,7 @@ TEST_F(FullDiskTest, ALogHealsWhereverSpaceRanOut) {
   Random random(testing::TestSeed());
   options_.background = true;
   bool met = true;
+  int runs_that_met = 0;
   for (int bytes = 0; met && !HasFailure(); bytes += 1 + random.Below(4000)) {
     SCOPED_TRACE("space for " + std::to_string(bytes) + " bytes");
     BeginRun();
@@ -403,6 +414,7 @@ TEST_F(FullDiskTest, ALogHealsWhereverSpaceRanOut) {
     const bool open = OpenAll().ok();
     if (open) Went(Commit(RandomEntries(&random), SyncMode::kNormal));
     met = disk_->met();
+    runs_that_met += met;
     disk_->Mend();
     if (open) {
       ASSERT_OK(Commit(RandomEntries(&random), SyncMode::kNormal));
@@ -412,6 +424,8 @@ TEST_F(FullDiskTest, ALogHealsWhereverSpaceRanOut) {
     ASSERT_OK(OpenAll());
     CheckAll(/*crashed=*/!open, /*lost_power=*/false);
   }
+  std::printf("the fault was met in %d runs\n", runs_that_met);
+  EXPECT_GE(runs_that_met, 5);
 }
 
 TEST_F(FullDiskTest, ATransactionThatFailedDoesNotComeBack) {
@@ -488,7 +502,8 @@ TEST_F(FullDiskTest, AfterHealingAFlushIsNotAwaitedOfAnIndexThatIsDroppedMeanwhi
 // The flush of one column family may be done then, and that of another not.
 TEST_F(FullDiskTest, AProcessMayDieInTheMiddleOfHealing) {
   bool healed = false;
-  for (int n = 1; !healed && !HasFailure(); n++) {
+  int n = 1;
+  for (; !healed && !HasFailure(); n++) {
     SCOPED_TRACE("fault at operation " + std::to_string(n));
     BeginRun();
     ASSERT_OK(OpenAll());
@@ -504,6 +519,8 @@ TEST_F(FullDiskTest, AProcessMayDieInTheMiddleOfHealing) {
     // Not even the one in doubt: it was torn, and then taken back in memory.
     CheckAll(/*crashed=*/false, /*lost_power=*/false);
   }
+  std::printf("healing was cut short in %d runs\n", n);
+  EXPECT_GE(n, 4) << "healing was not cut short often enough";
 }
 
 TEST_F(FullDiskTest, ClosingALogOnAFullDiskLosesNothingThatTheSystemHas) {

@@ -158,6 +158,18 @@ TEST_F(StandaloneTest, AViewIsFoundAgainWithItsRows) {
   EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
 }
 
+// However many columns its mapper gives.
+TEST_F(StandaloneTest, AViewOfThreeColumnsIsFoundAgain) {
+  ViewDefinition definition = ByValue();
+  definition.columns = {"value", "source", "more"};
+  definition.key_columns = 2;
+  OpenAgain();
+  const std::string id = Must(DefineView(engine_.get(), definition))->id();
+  OpenAgain();
+  EXPECT_THAT(Must(engine_->ListViews()), ElementsAre(::testing::Key(id)));
+  EXPECT_EQ(Must(DefineView(engine_.get(), definition))->id(), id);
+}
+
 TEST_F(StandaloneTest, AViewIsReplacedWhereItsDefinitionChanged) {
   OpenAgain();
   const std::string id = Must(DefineView(engine_.get(), ByValue()))->id();

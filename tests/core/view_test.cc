@@ -307,6 +307,16 @@ TEST_F(ViewTest, ARebuildGoesOnAfterReopening) {
   EXPECT_OK(tags->CheckIntegrity({}));
 }
 
+TEST_F(ViewTest, ADefinitionWhoseColumnsDoNotFitIsRefused) {
+  Open();
+  ViewDefinition definition = TagsDefinition();
+  definition.key_columns = 3;
+  const Status status = engine_->CreateView(definition).status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "3 key columns among 2");
+  EXPECT_TRUE(Must(engine_->ListViews()).empty());
+}
+
 TEST_F(ViewTest, AViewThatTheLogHasLostIsMadeAgainUnderItsId) {
   Open();
   Put("a", R"({"tags":["x"]})");

@@ -108,7 +108,7 @@ TEST_P(DirectOnlyTest, NoCheckConstraintWritesWaitsOrChangesTheConnection) {
   if (found.code != SQLITE_OK) {
     EXPECT_THAT(found, Fails(SQLITE_CORRUPT, HasSubstr("unsafe use of")));
     MakeSchema(drop);
-    return;
+    GTEST_SKIP() << "SQLite refuses the schema before it calls a function";
   }
   const auto& tables = found.rows;
   EXPECT_EQ(tables.size(), std::size(kCallsThatAct));

@@ -1,6 +1,7 @@
 // Interrupts, at each moment in turn and from other threads: the statement fails with
 // SQLITE_INTERRUPT and has changed nothing, or it has succeeded; and the next one works.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -114,8 +115,20 @@ class InterruptTest : public DatabaseTest {
   }
   bool InTransaction() const { return sqlite3_get_autocommit(db_->handle()) == 0; }
 
-  // The promise is 100 ms; the machine may be busy.
-  static constexpr std::chrono::milliseconds kPromptly{3000};
+  // That `sql`, interrupted once it has come by `n` instructions, ends within the 100 ms that are
+  // promised. The machine may be busy, so the fastest of some runs must; and none takes seconds.
+  void ExpectEndsPromptly(const std::string& sql, int64_t n) {
+    constexpr std::chrono::milliseconds kPromise{100}, kEver{3000};
+    auto fastest = std::chrono::milliseconds::max();
+    for (int i = 0; i < 10 && fastest >= kPromise; ++i) {
+      Outcome outcome;
+      const std::chrono::milliseconds took = Interrupt(sql, n, &outcome);
+      EXPECT_THAT(outcome, Fails(SQLITE_INTERRUPT, _)) << sql;
+      EXPECT_LT(took, kEver) << sql;
+      fastest = std::min(fastest, took);
+    }
+    EXPECT_LT(fastest, kPromise) << sql;
+  }
 
   Random random_{TestSeed()};
 
@@ -268,10 +281,8 @@ TEST_F(InterruptTest, AWaitEndsPromptly) {
     for (const std::string& sql : {"SELECT sv_wait(1 + " + head + ", " + table + ", 600000)",
                                    "SELECT * FROM sv_tail(" + table + ", " + head + ", 600000)",
                                    "SELECT * FROM sv_tail(" + table + ", " + head + ")"}) {
-      Outcome outcome;
       // Each poll of the wait is a few instructions: it is well under way.
-      EXPECT_LT(Interrupt(sql, 100, &outcome), kPromptly);
-      EXPECT_THAT(outcome, Fails(SQLITE_INTERRUPT, _)) << sql;
+      ExpectEndsPromptly(sql, 100);
     }
   }
   ExpectWhole();
@@ -285,9 +296,7 @@ TEST_F(InterruptTest, AReadThatWaitsForAViewEndsPromptly) {
   for (const char* sql : {"SELECT count(*) FROM slow", "INSERT INTO slow(slow) VALUES ('optimize')",
                           "INSERT INTO slow(slow) VALUES ('integrity-check')"}) {
     db_->Run("SELECT sv_consistency('latest')");
-    Outcome outcome;
-    EXPECT_LT(Interrupt(sql, 40, &outcome), kPromptly);
-    EXPECT_THAT(outcome, Fails(SQLITE_INTERRUPT, _)) << sql;
+    ExpectEndsPromptly(sql, 40);
   }
   db_->Run("DROP TABLE slow");
   ExpectWhole();
@@ -322,6 +331,7 @@ TEST_F(InterruptTest, AStormOfInterruptsLeavesWholeTransactions) {
   turns.notify_all();
   interrupter.join();
   std::printf("%d of 300 transactions were interrupted\n", interrupted);
+  EXPECT_GT(interrupted, 0);
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), expected);
   ExpectWhole();
 }

@@ -531,5 +531,68 @@ TEST(GuardRollbackTest, AnExceptionInRollbackStaysInside) {
   EXPECT_THAT(db.Rows("ROLLBACK"), IsEmpty());
 }
 
+// --- Named: a table whose functions have a Status of their own.
+
+enum class Trouble { kNone, kFull };
+
+}  // namespace
+
+template <>
+struct StatusTraits<Trouble> {
+  static int Code(Trouble trouble) { return trouble == Trouble::kNone ? SQLITE_OK : SQLITE_FULL; }
+  static const char* Message(Trouble) { return "no room for a row"; }
+};
+
+namespace {
+
+class Named : public Table {
+ public:
+  using Aux = void;
+  using Plan = OnlyPlan;
+
+  class Cursor : public sqlite_vtab::Cursor {
+   public:
+    Trouble Filter(const Plan&, Values) { return Trouble::kNone; }
+    Trouble Next() {
+      at_end_ = true;
+      return Trouble::kFull;
+    }
+    bool Eof() const noexcept { return at_end_; }
+    Trouble Column(sqlite3_context* context, int) {
+      sqlite3_result_int(context, 7);
+      return Trouble::kNone;
+    }
+    sqlite3_int64 Rowid() { return 1; }
+
+   private:
+    bool at_end_ = false;
+  };
+
+  static Trouble Connect(const ConnectArgs<Aux>& args, std::unique_ptr<Named>& table) {
+    sqlite3_declare_vtab(args.db, "CREATE TABLE x(a)");
+    table = std::make_unique<Named>();
+    return Trouble::kNone;
+  }
+  // The helper's own, for what only SQLite has a code for.
+  Status BestIndex(IndexInfo& info, Plan&) {
+    if (info.order_by().size() > 1) return {SQLITE_CONSTRAINT_VTAB, "one order is enough"};
+    return Trouble::kNone;
+  }
+  Trouble Open(std::unique_ptr<Cursor>& cursor) {
+    cursor = std::make_unique<Cursor>();
+    return Trouble::kNone;
+  }
+};
+
+TEST(StatusTraitsTest, ATableMayHaveAStatusOfItsOwn) {
+  Database db;
+  ASSERT_EQ(Register<Named>(db.get(), "named", nullptr), SQLITE_OK);
+  EXPECT_THAT(db.Rows("SELECT a FROM named LIMIT 1"), ElementsAre("7"));
+  const Outcome outcome = db.Run("SELECT a FROM named");
+  EXPECT_EQ(outcome.code, SQLITE_FULL);
+  EXPECT_EQ(outcome.message, "no room for a row");
+  EXPECT_EQ(db.Run("SELECT a FROM named ORDER BY a, rowid").message, "one order is enough");
+}
+
 }  // namespace
 }  // namespace sqlite_vtab

@@ -1,0 +1,213 @@
+// What headers say with REQUIRES is checked, in builds with checks (core/base/check.h); what the
+// public interface REQUIRES is an error in all others.
+
+#include <chrono>
+
+#include "core/base/turn.h"
+#include "core/codec/exact_sum.h"
+#include "core/codec/index_entry.h"
+#include "core/docs/doc_index.h"
+#include "core/index/open_index.h"
+#include "core/index/run_cache.h"
+#include "core/index/stored_entries.h"
+#include "core/log/log_reader.h"
+#include "core/log/log_transaction.h"
+#include "core/log_tail.h"
+#include "core/map/json_path_mapper.h"
+#include "core/storage/family_write.h"
+#include "tests/core/engine_test_util.h"
+
+namespace streamview {
+namespace {
+
+// The statement ends the process, and says which condition does not hold.
+#define EXPECT_BREACH(statement, condition) EXPECT_DEATH(statement, condition)
+
+class CheckTest : public EngineTest {
+ protected:
+  void SetUp() override {
+    if (SV_CHECKED == 0) GTEST_SKIP() << "checks are off in this build";
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // the stores have threads
+  }
+};
+
+TEST_F(CheckTest, AResultThatIsAnErrorHasNoValue) {
+  Result<int> result = Status::NotFound("nothing");
+  EXPECT_BREACH((void)*result, "ok\\(\\)");
+  EXPECT_BREACH(Result<int>{Status::Ok()}, "!status_.ok\\(\\)");
+}
+
+TEST_F(CheckTest, AValueIsReadAsWhatItIs) {
+  EXPECT_BREACH((void)ValueView::Text("1").integer(), "kInteger");
+  EXPECT_BREACH((void)ValueView::Integer(1).real(), "kReal");
+}
+
+TEST_F(CheckTest, ATurnThatNobodyHasIsNotReleased) {
+  Turn turn;
+  EXPECT_BREACH(turn.Release(), "taken_");
+}
+
+TEST_F(CheckTest, SumsTakeFiniteNumbers) {
+  ExactSum sum;
+  EXPECT_BREACH(sum.Add(ValueView::Text("1")), "isfinite");
+  EXPECT_BREACH(sum.Add(ValueView::Real(1e308 * 10)), "isfinite");
+}
+
+TEST_F(CheckTest, AnIndexEntryHasKeyColumns) {
+  EXPECT_BREACH(IndexEntryDecoder(2, 3), "key_columns <= columns");
+  std::string key;
+  EXPECT_BREACH(AppendIndexKey(&key, {}, ValueView::Integer(1), false, 0), "empty");
+  EXPECT_BREACH((void)IndexEntryDecoder(2, 1).column(2), "i < columns_.size");
+}
+
+TEST_F(CheckTest, ARunHasOnlyItsRows) {
+  const CachedRun run;
+  EXPECT_BREACH((void)run.seq(0), "i < rows_.size");
+}
+
+TEST_F(CheckTest, AMapperByPathIsForDefinitionsByPath) {
+  ViewDefinition definition = TagsDefinition();
+  definition.kind = MapKind::kSql;
+  EXPECT_BREACH((void)NewJsonPathMapper(definition), "kJsonPath");
+}
+
+TEST_F(CheckTest, AnEmptyBatchHasNoEntries) {
+  const EntryBatch batch;
+  EXPECT_BREACH((void)batch.first(), "!empty");
+  EXPECT_BREACH((void)batch.From(1), "Has");
+}
+
+// --- the parts of an engine, without one
+
+class PartsCheckTest : public CheckTest {
+ protected:
+  void SetUp() override {
+    CheckTest::SetUp();
+    if (IsSkipped()) return;
+    StoreOptions options;
+    options.create = true;
+    store_ = Must(Store::Open(options));
+    log_ = Must(Log::Open(store_.get(), nullptr));
+    docs_ = Must(DocIndex::Open(log_.get()));
+    index_ = Must(OpenIndex(log_.get(), docs_.get(), Must(store_->CreateViewFamily("tags")),
+                            TagsDefinition(), Must(NewJsonPathMapper(TagsDefinition()))));
+    LogTransaction transaction(log_.get(), ProcessMark());
+    Must(transaction.Append(Value::Text("a"), Value::Text("{}"), {}));
+    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
+    transaction.Commit();
+  }
+
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<DocIndex> docs_;
+  std::shared_ptr<ViewIndex> index_;
+};
+
+TEST_F(PartsCheckTest, OnlyWhoHasTheWritersTurnWritesTheLog) {
+  EXPECT_BREACH((void)log_->NextTime(), "writer_turn_.IsTaken");
+  EXPECT_BREACH((void)log_->WriteRecords(2, {}, SyncMode::kOff, ""), "writer_turn_.IsTaken");
+  EXPECT_BREACH(log_->Publish(2, {}, ""), "writer_turn_.IsTaken");
+  ASSERT_OK(log_->TakeTurn({}));
+  EXPECT_BREACH((void)log_->Settle(), "!writer_turn_.IsTaken");
+  log_->ReleaseTurn();
+}
+
+TEST_F(PartsCheckTest, ATransactionIsPreparedBeforeItIsCommitted) {
+  LogTransaction transaction(log_.get(), ProcessMark());
+  Must(transaction.Append(Value::Text("a"), Value::Text("{}"), {}));
+  EXPECT_BREACH(transaction.Commit(), "prepared_is_current_");
+  EXPECT_BREACH(transaction.Truncate(2), "size <= records_.size");
+  EXPECT_BREACH((void)transaction.RecordAt(1), "i < records_.size");
+}
+
+TEST_F(PartsCheckTest, ABatchIsOfEntriesThatAreThere) {
+  EntryBatch batch;
+  EXPECT_BREACH((void)ReadBatch(*log_, 1, 2, BlockCache::kFill, &batch), "last <= log.head");
+}
+
+TEST_F(PartsCheckTest, ALogCursorIsReadWhereItIsValid) {
+  const std::unique_ptr<LogCursor> cursor = NewLogCursor(*log_, {}, nullptr);
+  cursor->Next();
+  ASSERT_FALSE(cursor->Valid());
+  EXPECT_BREACH((void)cursor->entry(), "valid_");
+  EXPECT_BREACH(cursor->Next(), "valid_");
+}
+
+TEST_F(PartsCheckTest, TheDocumentIndexIsAskedForWhatItHasProcessed) {
+  std::vector<Supersession> list;
+  EXPECT_BREACH((void)docs_->AdvanceTo(2, {}), "log_->head");
+  EXPECT_BREACH((void)docs_->ListSupersessions(0, 1, &list), "upto <= checkpoint");
+  EXPECT_BREACH((void)docs_->FindLatest(ValueView::Text("a"), 1), "at <= checkpoint");
+  EXPECT_BREACH((void)docs_->FindPrevious(1), "seq <= checkpoint");
+}
+
+TEST_F(PartsCheckTest, OnlyWhoHasAnIndexesTurnAdvancesOrRetiresIt) {
+  EntryBatch batch;
+  ASSERT_OK(ReadBatch(*log_, 1, 1, BlockCache::kFill, &batch));
+  EXPECT_BREACH((void)index_->Apply(batch), "turn_.IsTaken");
+  EXPECT_BREACH((void)index_->Repair(), "turn_.IsTaken");
+  EXPECT_BREACH(index_->Retire(), "turn_.IsTaken");
+  EXPECT_BREACH((void)index_->mapper(), "turn_.IsTaken");
+  ASSERT_OK(index_->turn().Take({}));
+  EXPECT_BREACH((void)index_->Apply(batch), "docs_->checkpoint");
+  index_->turn().Release();
+  EXPECT_BREACH((void)index_->AdvanceTo(2, {}), "log_->head");
+}
+
+TEST_F(PartsCheckTest, ARangeThatIsEmptyIsNotWalked) {
+  KeyRange keys;
+  keys.lower = "b";
+  keys.upper = "a";
+  EXPECT_BREACH(StoredEntries(*index_, *index_->state(), keys, false), "!keys.empty");
+}
+
+TEST_F(PartsCheckTest, AWriteToAFamilyHasSomethingToWrite) {
+  FamilyWrite write(store_.get(), index_->family()->handle(), 1);
+  EXPECT_BREACH((void)write.Commit(), "batch_.Count");
+}
+
+TEST_F(CheckTest, ViewAndDocumentCursorsAreReadWhereTheyAreValid) {
+  Open();
+  const auto view = CreateTags();
+  const auto rows = Must(view->Read(0, nullptr, {}))->NewCursor({});
+  EXPECT_BREACH(rows->Next(), "valid_");
+  EXPECT_BREACH((void)rows->column(0), "valid_");
+  const auto documents = Must(engine_->ReadDocs(0, nullptr, {}))->NewCursor({});
+  EXPECT_BREACH(documents->Next(), "valid_");
+  EXPECT_BREACH((void)documents->key(), "valid_");
+  EXPECT_BREACH((void)documents->ReadEntry(), "valid_");
+}
+
+// --- the public interface
+
+// Where checks are on it ends the process, else it is kMisuse.
+#define EXPECT_MISUSE(expression, condition)                              \
+  do {                                                                    \
+    if (SV_CHECKED != 0) {                                                \
+      EXPECT_DEATH((void)(expression), condition);                        \
+    } else {                                                              \
+      const Status status = (expression);                                 \
+      EXPECT_EQ(status.code(), StatusCode::kMisuse);                      \
+      EXPECT_THAT(status.message(), ::testing::ContainsRegex(condition)); \
+    }                                                                     \
+  } while (0)
+
+class MisuseTest : public EngineTest {
+ protected:
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+TEST_F(MisuseTest, NothingIsReadPastTheHead) {
+  Open();
+  const auto view = CreateTags();
+  Put("a", "{}");
+  EXPECT_MISUSE(engine_->ReadDocs(2, nullptr, {}).status(), "at_least <= Head");
+  EXPECT_MISUSE(engine_->ReadDocsAsOf(2, {}).status(), "as_of <= Head");
+  EXPECT_MISUSE(view->Read(2, nullptr, {}).status(), "at_least <= ");
+  EXPECT_MISUSE(view->AdvanceTo(2, {}).status(), "seq <= ");
+  LogTail tail(engine_, view, 0);
+  EXPECT_MISUSE(tail.Begin(2, {}), "view_at_least <= ");
+}
+
+}  // namespace
+}  // namespace streamview
