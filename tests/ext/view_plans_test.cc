@@ -338,9 +338,9 @@ TEST_F(ViewPlansTest, TheLogIsReadByNumberInEitherDirection) {
           EXPECT_EQ(db_->Query("SELECT seq, key FROM events" + rest),
                     db_->Query("SELECT seq, key FROM entries" + rest))
               << rest;
-          EXPECT_THAT(db_->Plan("SELECT seq FROM events" + rest),
-                      AllOf(HasSubstr(direction.empty() ? "INDEX 0:scan" : "INDEX 0:scan DESC"),
-                            Not(Sorts())));
+          const std::string plan = db_->Plan("SELECT seq FROM events" + rest);
+          EXPECT_THAT(plan, AllOf(HasSubstr("INDEX 0:"), Not(Sorts())));
+          EXPECT_EQ(plan.find(" DESC; ") != std::string::npos, !direction.empty()) << plan;
         }
       }
     }
