@@ -1,9 +1,12 @@
 #include "ext/docs_table.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "ext/options.h"
+#include "ext/seq_range.h"
 #include "ext/values.h"
 
 namespace streamview {
@@ -13,7 +16,9 @@ namespace {
 using VtabStatus = sqlite_vtab::Status;
 
 enum Column { kKey, kValue, kSeq, kTime, kAsOf };
-constexpr char kAsOfMark = '@';
+constexpr const char* kColumnNames[] = {"key", "value", "seq", "time", "as_of"};
+constexpr std::string_view kAsOfTerm = "as_of=?";
+constexpr std::string_view kSeqTerm = "seq=?";
 
 // `key` is not declared PRIMARY KEY, though it is one: SQLite would think that the table has an
 // index of its own, and PRAGMA integrity_check would look for it among the database's pages.
@@ -22,8 +27,8 @@ VtabStatus Declare(sqlite3* db) {
   sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
   return VtabError(db,
                    sqlite3_declare_vtab(db,
-                                        "CREATE TABLE x(key NOT NULL, value NOT NULL, seq INTEGER, "
-                                        "time INTEGER, as_of INTEGER HIDDEN)"));
+                                        "CREATE TABLE x(key NOT NULL, value NOT NULL, seq INTEGER "
+                                        "NOT NULL, time INTEGER NOT NULL, as_of INTEGER HIDDEN)"));
 }
 
 DocRange ToDocRange(const ViewRange& range) {
@@ -88,27 +93,22 @@ VtabStatus DocsTable::Rollback() {
 
 // --- reading
 
-sqlite_vtab::EncodedPlan DocsTable::Plan::Encode() const {
-  sqlite_vtab::EncodedPlan encoded = keys.Encode();
-  if (as_of) encoded.text.insert(encoded.text.begin(), kAsOfMark);
-  return encoded;
-}
-
 std::optional<DocsTable::Plan> DocsTable::Plan::Decode(int number, std::string_view text) {
-  Plan plan;
-  plan.as_of = text.starts_with(kAsOfMark);
-  const std::optional<ViewPlan> keys = ViewPlan::Decode(number, text.substr(plan.as_of ? 1 : 0));
+  std::optional<ViewPlan> keys = ViewPlan::Decode(number, text);
   if (!keys) return std::nullopt;
-  plan.keys = *keys;
+  Plan plan;
+  plan.as_of = text.starts_with(kAsOfTerm);
+  plan.by_seq = text.find(kSeqTerm) != std::string_view::npos;
+  plan.keys = *std::move(keys);
+  if (plan.as_of) plan.keys.terms.terms.erase(0, 1);
   return plan;
 }
 
-// The key is planned as a view's (PlanView); `as_of = ?` must be used where it is given, for it is
-// a parameter rather than a condition.
-//
-//   idxStr   '@' where the first argument is as_of, then that of PlanView
-//   costs    those of PlanView; one row where the key is given
-VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+namespace {
+
+// Uses `as_of = ?`, which must be used where it is given: it is a parameter rather than a
+// condition.
+VtabStatus PlanAsOf(sqlite_vtab::IndexInfo& info, DocsTable::Plan& plan) {
   for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
     if (constraint.column() != kAsOf) continue;
     switch (constraint.op()) {
@@ -126,12 +126,59 @@ VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
     if (!constraint.usable()) return {SQLITE_CONSTRAINT, ""};
     if (plan.as_of) continue;
     info.Use(constraint, sqlite_vtab::Omit::kYes);
+    AppendTerm(&plan.keys.text, kColumnNames[kAsOf], Term::kEqual);
     plan.as_of = true;
   }
-  if (Status status = PlanView({kKey}, connection().db(), utf8_, info, plan.keys); !status.ok()) {
+  return {};
+}
+
+// Uses `seq = ?`, or of the rowid, where there is one. False: there is none.
+bool PlanBySeq(sqlite_vtab::IndexInfo& info, DocsTable::Plan& plan) {
+  for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
+    if (constraint.op() != SQLITE_INDEX_CONSTRAINT_EQ || !constraint.usable()) continue;
+    // The rowid of a document of the past is another number.
+    const bool is_seq = constraint.column() == kSeq || (constraint.column() < 0 && !plan.as_of);
+    if (!is_seq) continue;
+    info.Use(constraint, sqlite_vtab::Omit::kNo);
+    AppendTerm(&plan.keys.text, kColumnNames[kSeq], Term::kEqual);
+    plan.by_seq = true;
+    return true;
+  }
+  return false;
+}
+
+bool FixesKey(const sqlite_vtab::Constraint& constraint) {
+  if (constraint.op() == SQLITE_INDEX_CONSTRAINT_LIMIT ||
+      constraint.op() == SQLITE_INDEX_CONSTRAINT_OFFSET) {
+    return false;
+  }
+  return constraint.column() == kKey && constraint.is_equality() && constraint.usable() &&
+         constraint.has_binary_collation();
+}
+
+}  // namespace
+
+// `as_of = ?` comes first. Then the key is planned as a view's (PlanView). A look-up by seq takes
+// the entry's key from the log, and looks whether the document under it comes from that entry; it
+// is for queries that give no key.
+//
+//   idxStr   ext/plan_text.h: as_of where it is given, then seq, or the terms of PlanView
+//   costs    those of PlanView; one row where the key or seq is given
+VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  if (VtabStatus status = PlanAsOf(info, plan); !status.ok()) return status;
+  const std::vector<sqlite_vtab::Constraint> constraints = info.constraints();
+  const bool has_key = std::any_of(constraints.begin(), constraints.end(), FixesKey);
+  if (!has_key && PlanBySeq(info, plan)) {
+    info.ConsumeOrderBy();  // of one row
+    info.SetUnique();
+    info.SetEstimates(/*cost=*/8, /*rows=*/1);
+    return {};
+  }
+  const IndexColumns index = {{kKey, kColumnNames[kKey]}};
+  if (Status status = PlanView(index, connection().db(), utf8_, info, plan.keys); !status.ok()) {
     return status;
   }
-  if (plan.keys.terms.starts_with('=') || plan.keys.terms.starts_with('i')) {
+  if (has_key && plan.keys.terms[0] != Term::kIn) {
     info.SetUnique();
     info.SetEstimates(/*cost=*/5, /*rows=*/1);
   }
@@ -204,12 +251,37 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
     SV_RETURN_IF_ERROR(table_.Read(&group_));
     now_ = &*group_->reading;
   }
-  SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges, plan.keys.MakeRanges(arguments));
+  const DocsReading& reading = as_of_ ? *as_of_ : *now_;
+  if (plan.by_seq) return FindBySeq(arguments.front(), reading);
+  SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges,
+                      plan.keys.MakeRanges(arguments, outer_join_));
   std::vector<DocRange> doc_ranges;
   doc_ranges.reserve(ranges.size());
   for (const ViewRange& range : ranges) doc_ranges.push_back(ToDocRange(range));
-  const DocsReading& reading = as_of_ ? *as_of_ : *now_;
   return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));
+}
+
+Status DocsTable::Cursor::FindBySeq(sqlite3_value* value, const DocsReading& reading) {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, table_.Session());
+  const DocsSnapshot& snapshot = *reading.snapshot;
+  SeqRange range;
+  range.Narrow(Term::kEqual, value);
+  std::vector<DocRange> documents;
+  if (!range.empty()) {
+    const std::unique_ptr<LogCursor> entries =
+        reading.engine->ScanLog({static_cast<Seq>(range.first), static_cast<Seq>(range.last)},
+                                as_of_ ? nullptr : session->open_transaction());
+    for (; entries->Valid(); entries->Next()) {
+      const Entry& entry = entries->entry();
+      if (!entry.has_document()) continue;
+      const KeyBound key{Value(entry.key), /*inclusive=*/true};
+      const std::unique_ptr<DocCursor> live = snapshot.NewCursor({key, key});
+      if (live->Valid() && live->seq() == entry.seq) documents.push_back({key, key});
+      SV_RETURN_IF_ERROR(live->status());
+    }
+    SV_RETURN_IF_ERROR(entries->status());
+  }
+  return scan_.Begin(&snapshot, std::move(documents));
 }
 
 VtabStatus DocsTable::Cursor::Next() { return scan_.Next(); }

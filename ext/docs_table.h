@@ -34,10 +34,11 @@ namespace streamview {
 class DocsTable : public SessionTable {
  public:
   struct Plan {
-    bool as_of = false;
-    ViewPlan keys;
+    bool as_of = false;   // the first argument is as_of
+    bool by_seq = false;  // the next one is seq, and there are no others
+    ViewPlan keys;        // its text is that of the whole plan
 
-    sqlite_vtab::EncodedPlan Encode() const;
+    sqlite_vtab::EncodedPlan Encode() const { return keys.Encode(); }
     static std::optional<Plan> Decode(int number, std::string_view text);
   };
 
@@ -106,7 +107,9 @@ class DocsTable : public SessionTable {
 class DocsTable::Cursor final : public sqlite_vtab::Cursor {
  public:
   explicit Cursor(DocsTable& table)
-      : table_(table), group_(table.readings_.Join(table.connection())) {}
+      : table_(table),
+        group_(table.readings_.Join(table.connection())),
+        outer_join_(table.connection().db()) {}
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
@@ -117,12 +120,16 @@ class DocsTable::Cursor final : public sqlite_vtab::Cursor {
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
+  // Goes to the documents that come from an entry `seq = value`: none or one, or two where SQLite
+  // has to tell which.
+  Status FindBySeq(sqlite3_value* value, const DocsReading& reading);
 
   DocsTable& table_;
   std::shared_ptr<Readings::Group> group_;
   const DocsReading* now_ = nullptr;  // the group's, once this cursor has read
   std::optional<DocsReading> as_of_;  // nothing: now
   RangeScan<DocsSnapshot, DocRange> scan_;
+  OuterJoin outer_join_;
 };
 
 }  // namespace streamview

@@ -74,7 +74,8 @@ class HistoryTable : public sqlite_vtab::Table {
 // Both arguments are needed. ORDER BY seq DESC, whatever follows it, is the order that there is.
 //
 //   costs   a document has few versions
-VtabStatus HistoryTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
+VtabStatus HistoryTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  plan.text = "log=? AND document=?";
   for (const int column : {kLog, kDocument}) {
     const ArgumentUse use = UseArgument(info, column);
     if (use == ArgumentUse::kAbsent) {

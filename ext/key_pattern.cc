@@ -89,8 +89,12 @@ std::vector<KeyStretch> KeyPattern::Stretches() const {
 }
 
 bool KeyPattern::Implies(const ValueView& bound, bool upper) const {
-  return bound.type() == ValueType::kText && !prefix.empty() &&
-         bound.bytes() == (upper ? After(prefix) : prefix);
+  if (bound.type() != ValueType::kText || prefix.empty()) return false;
+  std::string expected = prefix;
+  if (kind == PatternKind::kLike) {
+    std::transform(expected.begin(), expected.end(), expected.begin(), upper ? ToLower : ToUpper);
+  }
+  return bound.bytes() == (upper ? After(std::move(expected)) : expected);
 }
 
 Result<bool> IsBuiltinPattern(sqlite3* db, PatternKind kind) {

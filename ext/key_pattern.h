@@ -35,7 +35,8 @@ struct KeyPattern {
   std::vector<KeyStretch> Stretches() const;
 
   // Whether SQLite itself derives `column >= bound` (or, where `upper`, `column < bound`) from the
-  // pattern, for TEXT alone, where it is a constant. Such a term is narrower than the pattern.
+  // pattern, for TEXT alone, where it is a constant; for LIKE under NOCASE. Such a term is narrower
+  // than the pattern.
   bool Implies(const ValueView& bound, bool upper) const;
 };
 

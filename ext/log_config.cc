@@ -98,8 +98,8 @@ Status LogConfig::Rename(const std::string& new_log) {
 }
 
 // A schema from elsewhere may have a virtual table of this name. One of ours would ask for its
-// log's configuration as it is read, and so for ever. Ours declare no PRIMARY KEY; a SQL view is
-// refused as well.
+// log's configuration as it is read, and so for ever. In none of ours is `key` a PRIMARY KEY; a SQL
+// view is refused as well.
 Result<bool> LogConfig::IsOrdinaryTable() const {
   int is_primary_key = 0;
   const std::string name = log_.table + "_config";

@@ -1,9 +1,9 @@
 #include "ext/log_table.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include "ext/seq_range.h"
 #include "ext/values.h"
 
 namespace streamview {
@@ -15,59 +15,12 @@ using VtabStatus = sqlite_vtab::Status;
 enum Column { kSeq, kTime, kKey, kValue, kCommand };
 constexpr const char* kColumnNames[] = {"seq", "time", "key", "value"};
 
-// Part of the log, in SQLite's integers.
-struct SeqRange {
-  int64_t first = 1;
-  int64_t last = INT64_MAX;
-
-  bool empty() const { return first > last; }
-  void Clear() { last = 0; }
-  void AtLeast(int64_t seq) { first = std::max(first, seq); }
-  void AtMost(int64_t seq) { last = std::min(last, seq); }
-};
-
-void NarrowByInteger(char op, int64_t value, SeqRange& range) {
-  switch (op) {
-    case '=':
-      range.AtLeast(value);
-      return range.AtMost(value);
-    case '>':
-      return value == INT64_MAX ? range.Clear() : range.AtLeast(value + 1);
-    case 'g':
-      return range.AtLeast(value);
-    case '<':
-      return value == INT64_MIN ? range.Clear() : range.AtMost(value - 1);
-    default:
-      return range.AtMost(value);
-  }
-}
-
-// SQLite checks all terms again, so the range may be one entry too wide at each end.
-void NarrowByReal(char op, double value, SeqRange& range) {
-  constexpr double kLimit = 9.2e18;
-  const auto below = static_cast<int64_t>(std::floor(std::clamp(value, -kLimit, kLimit)));
-  if (op == '=' || op == '>' || op == 'g') range.AtLeast(below);
-  if ((op == '=' || op == '<' || op == 'l') && value < kLimit) range.AtMost(below + 1);
-}
-
-// Narrows `range` to where `seq <op> value` can be true, as SQLite compares a number with `value`.
-void Narrow(char op, sqlite3_value* value, SeqRange& range) {
-  switch (sqlite3_value_numeric_type(value)) {
-    case SQLITE_INTEGER:
-      return NarrowByInteger(op, sqlite3_value_int64(value), range);
-    case SQLITE_FLOAT:
-      return NarrowByReal(op, sqlite3_value_double(value), range);
-    case SQLITE_NULL:
-      return range.Clear();
-    default:  // TEXT and BLOB are greater than all numbers
-      if (op != '<' && op != 'l') range.Clear();
-  }
-}
-
 VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args) {
   sqlite3_vtab_config(args.db, SQLITE_VTAB_DIRECTONLY);
-  const std::string sql = "CREATE TABLE x(seq INTEGER, time INTEGER, key, value, " +
-                          QuoteIdentifier(args.table) + " HIDDEN)";
+  // PRIMARY KEY is for those who ask which columns there are: SQLite makes nothing of it here.
+  const std::string sql =
+      "CREATE TABLE x(seq INTEGER PRIMARY KEY NOT NULL, time INTEGER NOT NULL, key, value, " +
+      QuoteIdentifier(args.table) + " HIDDEN)";
   return VtabError(args.db, sqlite3_declare_vtab(args.db, sql.c_str()));
 }
 
@@ -152,51 +105,70 @@ VtabStatus LogTable::Rename(const char* new_name) {
 
 // --- reading
 
-std::optional<LogTable::Plan> LogTable::Plan::Decode(int number, std::string_view text) {
-  return Plan{std::string(text), number == 1};
+sqlite_vtab::EncodedPlan LogTable::Plan::Encode() const {
+  std::string plan;
+  for (size_t i = 0; i < terms.size(); i++) AppendTerm(&plan, kColumnNames[kSeq], terms[i]);
+  EndPlan(&plan, terms.reverse);
+  return {0, std::move(plan)};
 }
+
+std::optional<LogTable::Plan> LogTable::Plan::Decode(int, std::string_view text) {
+  std::optional<PlanTerms> terms = ParsePlan(text);
+  if (!terms) return std::nullopt;
+  return Plan{*std::move(terms)};
+}
+
+namespace {
+
+// Nothing for what is no comparison of seq, or rowid.
+std::optional<Term> TermOnSeq(const sqlite_vtab::Constraint& constraint) {
+  const auto on_seq = [&](Term term) -> std::optional<Term> {
+    if (!constraint.usable() || constraint.column() > kSeq) return std::nullopt;
+    return term;
+  };
+  switch (constraint.op()) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+      return on_seq(Term::kEqual);
+    case SQLITE_INDEX_CONSTRAINT_GT:
+      return on_seq(Term::kGreater);
+    case SQLITE_INDEX_CONSTRAINT_GE:
+      return on_seq(Term::kGreaterOrEqual);
+    case SQLITE_INDEX_CONSTRAINT_LT:
+      return on_seq(Term::kLess);
+    case SQLITE_INDEX_CONSTRAINT_LE:
+      return on_seq(Term::kLessOrEqual);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
 
 // Every usable comparison of seq (or rowid) with a value is used; SQLite checks it again, which
 // costs little and lets it decide about affinity. All else is SQLite's.
 //
-//   idxStr   one character for each argument: '=', '>', 'g' (>=), '<', 'l' (<=)
-//   idxNum   1: descending
+// min(seq) and max(seq) are ORDER BY seq LIMIT 1 to SQLite, min() only because seq is declared NOT
+// NULL: else it would ask for an order with the NULLs last, which virtual tables are not told of.
+//
+//   idxStr   ext/plan_text.h: a term on seq for each argument
+//   idxNum   0
 //   costs    one row, or 1,000,000 divided by 4 for each bound
 VtabStatus LogTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
   double rows = 1e6;
   for (const sqlite_vtab::Constraint& constraint : info.constraints()) {
-    char op = 0;
-    switch (constraint.op()) {
-      case SQLITE_INDEX_CONSTRAINT_EQ:
-        op = '=';
-        break;
-      case SQLITE_INDEX_CONSTRAINT_GT:
-        op = '>';
-        break;
-      case SQLITE_INDEX_CONSTRAINT_GE:
-        op = 'g';
-        break;
-      case SQLITE_INDEX_CONSTRAINT_LT:
-        op = '<';
-        break;
-      case SQLITE_INDEX_CONSTRAINT_LE:
-        op = 'l';
-        break;
-      default:
-        continue;
-    }
-    if (!constraint.usable() || constraint.column() > kSeq) continue;
+    const std::optional<Term> term = TermOnSeq(constraint);
+    if (!term) continue;
     info.Use(constraint, sqlite_vtab::Omit::kNo);
-    plan.terms += op;
-    rows = op == '=' ? 1 : std::max(1.0, rows / 4);
-    if (op == '=') info.SetUnique();
+    plan.terms.terms += static_cast<char>(*term);
+    rows = *term == Term::kEqual ? 1 : std::max(1.0, rows / 4);
+    if (*term == Term::kEqual) info.SetUnique();
   }
   info.SetEstimates(rows + 1, static_cast<sqlite3_int64>(rows));
 
   // seq is unique: what else the order asks for does not matter.
   const std::vector<sqlite_vtab::OrderTerm> order = info.order_by();
   if (!order.empty() && order.front().column <= kSeq) {
-    plan.reverse = order.front().descending;
+    plan.terms.reverse = order.front().descending;
     info.ConsumeOrderBy();
   }
   return {};
@@ -227,9 +199,9 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   }
 
   SeqRange range;
-  for (size_t i = 0; i < arguments.size(); i++) Narrow(plan.terms[i], arguments[i], range);
+  for (size_t i = 0; i < arguments.size(); i++) range.Narrow(plan.terms[i], arguments[i]);
   if (range.empty()) return {};
-  reverse_ = plan.reverse;
+  reverse_ = plan.terms.reverse;
   OpenSources({static_cast<Seq>(range.first), static_cast<Seq>(range.last), reverse_});
   return Settle();
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ext/plan_text.h"
 #include "ext/session_table.h"
 #include "ext/shared_reading.h"
 
@@ -23,10 +24,9 @@ class LogTable : public SessionTable {
  public:
   // The terms on seq that select the range, and its direction.
   struct Plan {
-    std::string terms;  // see BestIndex
-    bool reverse = false;
+    PlanTerms terms;  // see BestIndex
 
-    sqlite_vtab::EncodedPlan Encode() const { return {reverse ? 1 : 0, terms}; }
+    sqlite_vtab::EncodedPlan Encode() const;
     static std::optional<Plan> Decode(int number, std::string_view text);
   };
 

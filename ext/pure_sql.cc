@@ -217,6 +217,9 @@ Status PureSql::ExplainError(int code) const {
     hint = " (a map reads the row of its log, " + table_ + ", with json_each and json_tree)";
   } else if (message.starts_with("no such column")) {
     hint = " (" + table_ + " has the columns seq, time, key, value)";
+  } else if (message == "ambiguous column name: key" || message == "ambiguous column name: value") {
+    hint = " (json_each and json_tree have a column of that name, too: write " + table_ + "." +
+           message.substr(message.rfind(' ') + 1) + " for that of the log)";
   }
   return Status::InvalidArgument("the map does not compile: " + message + hint);
 }

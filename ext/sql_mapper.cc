@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ext/pure_locale.h"
 #include "ext/pure_sql.h"
 #include "ext/pure_vfs.h"
 #include "ext/sqlite_api.h"
@@ -155,6 +156,7 @@ class SqlMapper final : public Mapper {
   // row.
   template <typename OnRow>
   Status Run(const Entry* entry, OnRow on_row) {
+    const CLocale locale;
     sqlite3_stmt* statement = statement_.get();
     source_->entry = entry;
     // Also when on_row throws: the next entry must not go on with this one's rows.

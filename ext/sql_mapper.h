@@ -8,7 +8,7 @@
 // json_tree, and to call SQLite's own deterministic functions; the clock is watched
 // (ext/pure_sql.h). What is not allowed is refused when the mapper is made, with the reason;
 // what shows only on some entry (a branch that asks for the time, a SELECT that does not end) is
-// that entry's error.
+// that entry's error. It runs in the C locale, whatever that of the process is (ext/pure_locale.h).
 
 #pragma once
 

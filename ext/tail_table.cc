@@ -119,10 +119,14 @@ class TailTable : public sqlite_vtab::Table {
 //
 //   costs   so high that in a join SQLite looks the rest up for each of its rows: the other way
 //           round would be a tail for each row of the rest
-VtabStatus TailTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan&) {
+VtabStatus TailTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  plan.text = "source=? AND after_seq=? AND timeout_ms=?";
   for (const int column : {kSource, kAfterSeq, kTimeout}) {
     const ArgumentUse use = UseArgument(info, column);
-    if (use == ArgumentUse::kAbsent && column == kTimeout) break;
+    if (use == ArgumentUse::kAbsent && column == kTimeout) {
+      plan.text = "source=? AND after_seq=?";
+      break;
+    }
     if (use == ArgumentUse::kAbsent) {
       return {SQLITE_ERROR,
               "sv_tail needs the name of a log or a view, and the seq to go on from: "

@@ -14,18 +14,6 @@ using sqlite_vtab::Constraint;
 using sqlite_vtab::IndexInfo;
 using sqlite_vtab::Omit;
 
-enum class Term : char {
-  kEqual = '=',
-  kIs = 'i',  // IS, IS NULL: NULL equals NULL
-  kIn = 'n',  // one of a list, all of which the argument gives at once
-  kGlob = 'G',
-  kLike = 'L',
-  kGreater = '>',
-  kGreaterOrEqual = 'g',
-  kLess = '<',
-  kLessOrEqual = 'l',
-};
-
 using Found = std::pair<Constraint, Term>;
 using Wanted = std::initializer_list<std::pair<int, Term>>;
 
@@ -71,15 +59,35 @@ std::vector<Found> FindBounds(const std::vector<Constraint>& constraints, int co
   return bounds;
 }
 
+bool IsPattern(const Constraint& constraint) {
+  return constraint.op() == SQLITE_INDEX_CONSTRAINT_GLOB ||
+         constraint.op() == SQLITE_INDEX_CONSTRAINT_LIKE;
+}
+
 // Beside a constant pattern stand the bounds that SQLite has made of it (KeyPattern::Implies). With
 // several patterns, of which one is used, it cannot be told whose they are.
 bool BoundsAreTrue(const std::vector<Constraint>& constraints, int column) {
   const auto patterns =
-      std::count_if(constraints.begin(), constraints.end(), [column](const Constraint& c) {
-        return c.column() == column &&
-               (c.op() == SQLITE_INDEX_CONSTRAINT_GLOB || c.op() == SQLITE_INDEX_CONSTRAINT_LIKE);
-      });
+      std::count_if(constraints.begin(), constraints.end(),
+                    [column](const Constraint& c) { return IsPattern(c) && c.column() == column; });
   return patterns <= 1;
+}
+
+// The bounds that may be made of a pattern and are not `used` as terms: those of LIKE compare under
+// NOCASE.
+std::vector<Constraint> FindOtherBounds(const std::vector<Constraint>& constraints, int column,
+                                        const std::vector<Found>& used) {
+  std::vector<Constraint> bounds;
+  for (const Constraint& constraint : constraints) {
+    const bool is_used = std::any_of(used.begin(), used.end(), [&](const Found& found) {
+      return found.first.index() == constraint.index();
+    });
+    const auto term = Match(constraint, column,
+                            {{SQLITE_INDEX_CONSTRAINT_GE, Term::kGreaterOrEqual},
+                             {SQLITE_INDEX_CONSTRAINT_LT, Term::kLess}});
+    if (term && !is_used) bounds.push_back(constraint);
+  }
+  return bounds;
 }
 
 Result<std::optional<Found>> FindPattern(const std::vector<Constraint>& constraints, int column,
@@ -109,8 +117,9 @@ bool IndexHasOrder(const IndexColumns& index, const std::vector<bool>& fixed,
   size_t next = 0;
   std::optional<bool> descending;
   for (const sqlite_vtab::OrderTerm& term : order) {
+    const auto is_it = [&](const IndexColumn& column) { return column.number == term.column; };
     const auto at =
-        static_cast<size_t>(std::find(index.begin(), index.end(), term.column) - index.begin());
+        static_cast<size_t>(std::find_if(index.begin(), index.end(), is_it) - index.begin());
     if (is_fixed(at)) continue;
     while (is_fixed(next)) ++next;
     if (next == index.size() || at != next) return false;
@@ -135,9 +144,100 @@ struct Estimate {
 
 }  // namespace
 
-std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
-  return ViewPlan{std::string(text), number == 1};
+sqlite_vtab::EncodedPlan ViewPlan::Encode() const {
+  std::string plan = text;
+  EndPlan(&plan, terms.reverse);
+  return {0, std::move(plan)};
 }
+
+std::optional<ViewPlan> ViewPlan::Decode(int, std::string_view text) {
+  std::optional<PlanTerms> terms = ParsePlan(text);
+  if (!terms) return std::nullopt;
+  return ViewPlan{*std::move(terms), ""};
+}
+
+namespace {
+
+// Takes what can be used of the constraints on a run of columns that are fixed, and then on one
+// more.
+class Planner {
+ public:
+  Planner(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info)
+      : index_(index), db_(db), utf8_(utf8), info_(info), constraints_(info.constraints()) {}
+
+  Status Plan(ViewPlan& plan) {
+    FixColumns();
+    ConsumeOrder(plan);
+    if (fixed_.size() < index_.size()) SV_RETURN_IF_ERROR(NarrowNext());
+    for (const auto& [column, term] : terms_) {
+      AppendTerm(&plan.text, column, term);
+      plan.terms.terms += static_cast<char>(term);
+    }
+    info_.SetEstimates(estimate_.rows + 10, static_cast<sqlite3_int64>(estimate_.rows));
+    return Status::Ok();
+  }
+
+ private:
+  void Use(const Found& found, const std::string& column, Omit omit) {
+    info_.Use(found.first, omit);
+    terms_.emplace_back(column, found.second);
+  }
+
+  void FixColumns() {
+    for (const IndexColumn& column : index_) {
+      const auto found = FindEquality(info_, constraints_, column.number);
+      if (!found) break;
+      Use(*found, column.name, Omit::kYes);
+      fixed_.push_back(!IsIn(info_, found->first));
+      if (!fixed_.back()) list_ = found->first;
+      estimate_.Equal(fixed_.size() == index_.size());
+    }
+  }
+
+  void ConsumeOrder(ViewPlan& plan) {
+    const std::vector<sqlite_vtab::OrderTerm> order = info_.order_by();
+    if (!utf8_ || order.empty()) return;
+    if (!IndexHasOrder(index_, fixed_, order, plan.terms.reverse)) return;
+    info_.ConsumeOrderBy();
+    if (std::count(fixed_.begin(), fixed_.end(), false) != 1) return;
+    sqlite3_vtab_in(info_.raw(), list_->index(), 1);
+    const auto at = std::find(fixed_.begin(), fixed_.end(), false) - fixed_.begin();
+    terms_[static_cast<size_t>(at)].second = Term::kIn;
+    estimate_.List();
+  }
+
+  Status NarrowNext() {
+    const auto& [number, name] = index_[fixed_.size()];
+    SV_ASSIGN_OR_RETURN(const std::optional<Found> pattern, FindPattern(constraints_, number, db_));
+    if (pattern) {
+      Use(*pattern, name, Omit::kNo);
+      estimate_.Pattern();
+    }
+    std::vector<Found> bounds;
+    if (utf8_ && BoundsAreTrue(constraints_, number)) bounds = FindBounds(constraints_, number);
+    for (const Found& bound : bounds) {
+      Use(bound, name, pattern ? Omit::kNo : Omit::kYes);
+      estimate_.Bound();
+    }
+    if (!pattern) return Status::Ok();
+    for (const Constraint& bound : FindOtherBounds(constraints_, number, bounds)) {
+      info_.Use(bound, Omit::kNo);
+    }
+    return Status::Ok();
+  }
+
+  const IndexColumns& index_;
+  sqlite3* const db_;
+  const bool utf8_;
+  IndexInfo& info_;
+  const std::vector<Constraint> constraints_;
+  std::vector<bool> fixed_;  // of the run: whether it is one value, not a list
+  std::optional<Constraint> list_;
+  std::vector<std::pair<std::string, Term>> terms_;
+  Estimate estimate_;
+};
+
+}  // namespace
 
 // The index is ordered by the key columns 1..keys, then doc_id unless the view reduces. What can be
 // used of a WHERE clause are equalities on the first index columns, as many as there are, then
@@ -160,58 +260,19 @@ std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
 // SQLite asks once for each value of an IN list, and then sorts by itself. Only where the index
 // has the order asked for even so, with one list, are its values read all at once, in order.
 //
-//   idxStr   one character for each argument, in order: '=' 'i' (IS) or 'n' (IN, all at once) for
-//            each column of the run, then at most one of 'G' (GLOB) 'L' (LIKE), then any of '>' 'g'
-//            (>=), then any of '<' 'l' (<=)
-//   idxNum   1: backwards
+// A pattern may come from an ON clause, where it must not be used (ext/outer_join.h). The bounds
+// that SQLite makes of a pattern it offers only where they may be used. So they are asked for, too:
+// where they are among the arguments of xFilter, the pattern may be used; where they are not (a
+// pattern that begins like a number, or is no constant, has none), OuterJoin has to tell.
+//
+//   idxStr   ext/plan_text.h: a term for each column of the run, then at most one pattern, then any
+//            lower and then any upper bounds. Behind the arguments of these come those of the
+//            bounds that only show that the pattern may be used
+//   idxNum   0
 //   costs    the rows of Estimate, and a little for opening a cursor
 Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info,
                 ViewPlan& plan) {
-  const std::vector<Constraint> constraints = info.constraints();
-  Estimate estimate;
-  const auto use = [&](const Found& found, Omit omit) {
-    info.Use(found.first, omit);
-    plan.terms += static_cast<char>(found.second);
-  };
-
-  std::vector<bool> fixed;  // of the run: whether it is one value, not a list
-  std::optional<Constraint> list;
-  for (const int column : index) {
-    const auto found = FindEquality(info, constraints, column);
-    if (!found) break;
-    use(*found, Omit::kYes);
-    fixed.push_back(!IsIn(info, found->first));
-    if (!fixed.back()) list = found->first;
-    estimate.Equal(fixed.size() == index.size());
-  }
-
-  const std::vector<sqlite_vtab::OrderTerm> order = info.order_by();
-  if (utf8 && !order.empty() && IndexHasOrder(index, fixed, order, plan.reverse)) {
-    info.ConsumeOrderBy();
-    if (std::count(fixed.begin(), fixed.end(), false) == 1) {
-      sqlite3_vtab_in(info.raw(), list->index(), 1);
-      const auto at = std::find(fixed.begin(), fixed.end(), false) - fixed.begin();
-      plan.terms[static_cast<size_t>(at)] = static_cast<char>(Term::kIn);
-      estimate.List();
-    }
-  }
-
-  if (fixed.size() < index.size()) {
-    const int column = index[fixed.size()];
-    SV_ASSIGN_OR_RETURN(const std::optional<Found> pattern, FindPattern(constraints, column, db));
-    if (pattern) {
-      use(*pattern, Omit::kNo);
-      estimate.Pattern();
-    }
-    if (utf8 && BoundsAreTrue(constraints, column)) {
-      for (const Found& bound : FindBounds(constraints, column)) {
-        use(bound, pattern ? Omit::kNo : Omit::kYes);
-        estimate.Bound();
-      }
-    }
-  }
-  info.SetEstimates(estimate.rows + 10, static_cast<sqlite3_int64>(estimate.rows));
-  return Status::Ok();
+  return Planner(index, db, utf8, info).Plan(plan);
 }
 
 namespace {
@@ -219,15 +280,17 @@ namespace {
 // What the arguments say, term by term.
 class RangeMaker {
  public:
-  // False: no row can match.
-  Result<bool> Add(Term term, sqlite3_value* argument) {
+  explicit RangeMaker(OuterJoin& outer_join) : outer_join_(outer_join) {}
+
+  // `rest`: the arguments after this one. False: no row can match.
+  Result<bool> Add(Term term, sqlite3_value* argument, sqlite_vtab::Values rest) {
     switch (term) {
       case Term::kIn:
         return AddList(argument);
       case Term::kGlob:
-        return AddPattern(PatternKind::kGlob, argument);
+        return AddPattern(PatternKind::kGlob, argument, rest);
       case Term::kLike:
-        return AddPattern(PatternKind::kLike, argument);
+        return AddPattern(PatternKind::kLike, argument, rest);
       default:
         break;
     }
@@ -289,11 +352,30 @@ class RangeMaker {
     return !equal_.back().empty();
   }
 
-  Result<bool> AddPattern(PatternKind kind, sqlite3_value* argument) {
-    SV_ASSIGN_OR_RETURN(pattern_, KeyPattern::Make(kind, argument));
-    if (!pattern_) return false;
+  Result<bool> AddPattern(PatternKind kind, sqlite3_value* argument, sqlite_vtab::Values rest) {
+    SV_ASSIGN_OR_RETURN(std::optional<KeyPattern> pattern, KeyPattern::Make(kind, argument));
+    SV_ASSIGN_OR_RETURN(const bool has_bounds, HasBounds(pattern, rest));
+    if (!has_bounds) {
+      SV_ASSIGN_OR_RETURN(const bool is_outer_join, outer_join_.IsPossible());
+      if (is_outer_join) return true;
+    }
+    if (!pattern) return false;
+    pattern_ = std::move(pattern);
     stretches_ = pattern_->Stretches();
     return true;
+  }
+
+  // Whether both bounds that SQLite makes of the pattern are among the arguments.
+  static Result<bool> HasBounds(const std::optional<KeyPattern>& pattern,
+                                sqlite_vtab::Values arguments) {
+    if (!pattern) return false;
+    bool has_lower = false, has_upper = false;
+    for (sqlite3_value* const argument : arguments) {
+      SV_ASSIGN_OR_RETURN(const ValueView bound, ViewOf(argument));
+      has_lower |= pattern->Implies(bound, /*upper=*/false);
+      has_upper |= pattern->Implies(bound, /*upper=*/true);
+    }
+    return has_lower && has_upper;
   }
 
   void AddBound(Term term, const ValueView& value) {
@@ -319,6 +401,7 @@ class RangeMaker {
     if (order > 0 || (order == 0 && !bound.inclusive)) end = bound;
   }
 
+  OuterJoin& outer_join_;
   std::vector<std::vector<Value>> equal_;  // for each column of the run, the values it may have
   std::optional<KeyPattern> pattern_;
   std::vector<KeyStretch> stretches_{1};  // of the column after the run
@@ -326,15 +409,17 @@ class RangeMaker {
 
 }  // namespace
 
-Result<std::vector<ViewRange>> ViewPlan::MakeRanges(sqlite_vtab::Values arguments) const {
-  RangeMaker maker;
-  for (size_t i = 0; i < arguments.size(); i++) {
-    SV_ASSIGN_OR_RETURN(const bool possible, maker.Add(Term{terms[i]}, arguments[i]));
+Result<std::vector<ViewRange>> ViewPlan::MakeRanges(sqlite_vtab::Values arguments,
+                                                    OuterJoin& outer_join) const {
+  RangeMaker maker(outer_join);
+  for (size_t i = 0; i < terms.size(); i++) {
+    SV_ASSIGN_OR_RETURN(const bool possible,
+                        maker.Add(terms[i], arguments[i], arguments.subspan(i + 1)));
     if (!possible) return std::vector<ViewRange>();
   }
   std::vector<ViewRange> ranges = maker.Make();
-  for (ViewRange& range : ranges) range.reverse = reverse;
-  if (reverse) std::reverse(ranges.begin(), ranges.end());
+  for (ViewRange& range : ranges) range.reverse = terms.reverse;
+  if (terms.reverse) std::reverse(ranges.begin(), ranges.end());
   return ranges;
 }
 

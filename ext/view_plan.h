@@ -10,28 +10,37 @@
 
 #include "core/base/status.h"
 #include "core/engine.h"
+#include "ext/outer_join.h"
+#include "ext/plan_text.h"
 #include "ext/sqlite_vtab/vtab.hpp"
 
 namespace streamview {
 
-// The index columns, in their order, by their numbers in the table.
-using IndexColumns = std::vector<int>;
+// A column of an index, by its number in the table.
+struct IndexColumn {
+  int number;
+  std::string name;
+};
+// In their order.
+using IndexColumns = std::vector<IndexColumn>;
 
 struct ViewPlan {
-  std::string terms;  // see PlanView
-  bool reverse = false;
+  PlanTerms terms;   // see PlanView
+  std::string text;  // the same, to be ended by EndPlan
 
-  sqlite_vtab::EncodedPlan Encode() const { return {reverse ? 1 : 0, terms}; }
+  sqlite_vtab::EncodedPlan Encode() const;
   static std::optional<ViewPlan> Decode(int number, std::string_view text);
 
   // The ranges that the arguments of xFilter select: disjoint, in the order in which they are to be
-  // read; none where no row can match (a comparison with NULL is never true). Errors: kNoMemory.
-  Result<std::vector<ViewRange>> MakeRanges(sqlite_vtab::Values arguments) const;
+  // read; none where no row can match (a comparison with NULL is never true). Errors: kNoMemory,
+  // and those of asking the database.
+  Result<std::vector<ViewRange>> MakeRanges(sqlite_vtab::Values arguments,
+                                            OuterJoin& outer_join) const;
 };
 
-// Fills the plan, and all of `info`. `utf8`: the database `db` stores TEXT as UTF-8. If it does
-// not, BINARY orders TEXT differently from the index, which then serves for equality and patterns
-// only. Errors: those of asking the database.
+// Fills the plan, and all of `info`; what the plan's text has already is left in front. `utf8`: the
+// database `db` stores TEXT as UTF-8. If it does not, BINARY orders TEXT differently from the
+// index, which then serves for equality and patterns only. Errors: those of asking the database.
 Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, sqlite_vtab::IndexInfo& info,
                 ViewPlan& plan);
 

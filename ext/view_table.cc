@@ -22,9 +22,12 @@ size_t CountExtraColumns(const ViewDefinition& definition) {
 
 IndexColumns MakeIndexColumns(const ViewDefinition& definition) {
   IndexColumns index;
-  for (uint32_t i = 0; i < definition.key_columns; i++) index.push_back(static_cast<int>(i));
+  for (uint32_t i = 0; i < definition.key_columns; i++) {
+    index.push_back({static_cast<int>(i), definition.columns[i]});
+  }
   if (definition.reduce == Reduce::kNone) {
-    index.push_back(static_cast<int>(definition.columns.size()) + kDocId);
+    const int doc_id = static_cast<int>(definition.columns.size()) + kDocId;
+    index.push_back({doc_id, kExtraColumns[kDocId]});
   }
   return index;
 }
@@ -271,7 +274,7 @@ Status ViewTable::Cursor::Begin(const Plan& plan, sqlite_vtab::Values arguments)
     SV_RETURN_IF_ERROR(table_.Read(&group_));
     snapshot_ = group_->reading->snapshot.get();
   }
-  SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments));
+  SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments, outer_join_));
   return scan_.Begin(snapshot_, std::move(ranges));
 }
 

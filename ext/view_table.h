@@ -87,7 +87,9 @@ class ViewTable : public SessionTable {
 class ViewTable::Cursor : public sqlite_vtab::Cursor {
  public:
   explicit Cursor(ViewTable& table)
-      : table_(table), group_(table.readings_.Join(table.connection())) {}
+      : table_(table),
+        group_(table.readings_.Join(table.connection())),
+        outer_join_(table.connection().db()) {}
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
@@ -106,6 +108,7 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   std::shared_ptr<Readings::Group> group_;  // outlives the scan
   const ViewSnapshot* snapshot_ = nullptr;  // its reading's, once this cursor has read
   RangeScan<ViewSnapshot, ViewRange> scan_;
+  OuterJoin outer_join_;
 };
 
 }  // namespace streamview

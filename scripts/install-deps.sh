@@ -17,7 +17,7 @@ build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev libboost-dev)
 package=("${build[@]}" dpkg-dev file)
 demo=("${build[@]}" sqlite3)
-test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev make
+test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev make locales
       python3 libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
       golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java)
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.

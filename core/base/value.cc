@@ -1,5 +1,7 @@
 #include "core/base/value.h"
 
+#include <cassert>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -65,9 +67,12 @@ std::string ToDisplay(const ValueView& value) {
     case ValueType::kInteger:
       return std::to_string(value.integer());
     case ValueType::kReal: {
+      // Not by printf(), which writes numbers as the process' locale has them.
       char buffer[32];
-      std::snprintf(buffer, sizeof(buffer), "%.15g", value.real());
-      std::string text = buffer;
+      const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value.real(),
+                                              std::chars_format::general, /*precision=*/15);
+      assert(error == std::errc());
+      std::string text(buffer, end);
       return text.find_first_of(".eni") == std::string::npos ? text + ".0" : text;
     }
     case ValueType::kText: {

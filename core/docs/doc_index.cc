@@ -388,7 +388,6 @@ Status DocIndex::ListWritten(const ColumnFamily& family, Seq after, Seq upto,
 }
 
 Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
-  SV_REQUIRE(upto <= checkpoint());
   constexpr size_t kPage = 1 << 16;
   std::vector<Supersession> list;
   std::vector<Seq> seqs;

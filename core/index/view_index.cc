@@ -347,7 +347,6 @@ Status ViewIndex::Step(Seq seq) {
 
 Status ViewIndex::Apply(const EntryBatch& batch) {
   SV_REQUIRE(turn_.IsTaken());
-  SV_REQUIRE(batch.empty() || batch.last() <= docs_->checkpoint());
   const Seq from = progress();
   if (retired() || !working_->failure.ok()) return Status::Ok();
   if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();

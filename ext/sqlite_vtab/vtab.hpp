@@ -159,9 +159,11 @@ struct EncodedPlan {
   std::string text;
 };
 
-// The Plan of a table that is read in one way only.
+// The Plan of a table that is read in one way only. The text is for EXPLAIN QUERY PLAN.
 struct OnlyPlan {
-  EncodedPlan Encode() const { return {}; }
+  std::string_view text = "scan";
+
+  EncodedPlan Encode() const { return {0, std::string(text)}; }
   static std::optional<OnlyPlan> Decode(int, std::string_view) { return OnlyPlan(); }
 };
 

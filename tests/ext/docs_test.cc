@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/ext/testing/fixture.h"
+#include "tests/ext/testing/steps.h"
 
 namespace streamview::testing {
 namespace {
@@ -117,21 +118,91 @@ TEST_F(DocsTest, KeysAreLookedUpInTheIndex) {
   const auto plan = [&](const std::string& where) {
     return db_->Plan("SELECT key FROM assets WHERE " + where);
   };
-  EXPECT_THAT(plan("key = 'cat'"), HasSubstr("INDEX 0:="));
+  EXPECT_THAT(plan("key = 'cat'"), HasSubstr("INDEX 0:key=?"));
   EXPECT_THAT(keys("key = 'cat'"), ElementsAre("'cat'"));
-  EXPECT_THAT(plan("key > 'cat' AND key <= 'dog'"), HasSubstr("INDEX 0:>l"));
+  EXPECT_THAT(plan("key > 'cat' AND key <= 'dog'"), HasSubstr("INDEX 0:key>? AND key<=?"));
   EXPECT_THAT(keys("key > 'cat' AND key <= 'dog'"), ElementsAre("'catfish'", "'cow'", "'dog'"));
-  EXPECT_THAT(plan("key GLOB 'ca*'"), HasSubstr("INDEX 0:G"));
+  EXPECT_THAT(plan("key GLOB 'ca*'"), HasSubstr("INDEX 0:key GLOB ?"));
   EXPECT_THAT(keys("key GLOB 'ca*'"), ElementsAre("'cat'", "'catfish'"));
-  EXPECT_THAT(plan("key LIKE 'CA%'"), HasSubstr("INDEX 0:L"));
+  EXPECT_THAT(plan("key LIKE 'CA%'"), HasSubstr("INDEX 0:key LIKE ?"));
   EXPECT_THAT(keys("key LIKE 'CA%'"), ElementsAre("'cat'", "'catfish'"));
   EXPECT_THAT(keys("key GLOB '1*'"), ElementsAre("12"));
   EXPECT_THAT(plan("key IN ('dog', 'ape') ORDER BY key DESC"),
-              AllOf(HasSubstr("INDEX 1:n"), Not(HasSubstr("TEMP"))));
+              AllOf(HasSubstr("INDEX 0:key IN (?) DESC"), Not(HasSubstr("TEMP"))));
   EXPECT_THAT(keys("key IN ('dog', 'ape') ORDER BY key DESC"), ElementsAre("'dog'", "'ape'"));
-  EXPECT_THAT(db_->Plan("UPDATE assets SET value = 1 WHERE key = 'cat'"), HasSubstr("INDEX 0:="));
+  EXPECT_THAT(db_->Plan("UPDATE assets SET value = 1 WHERE key = 'cat'"),
+              HasSubstr("INDEX 0:key=?"));
   EXPECT_THAT(db_->Plan("SELECT 0 FROM events e JOIN assets a ON a.key = e.value"),
-              HasSubstr("SCAN a VIRTUAL TABLE INDEX 0:="));
+              HasSubstr("SCAN a VIRTUAL TABLE INDEX 0:key=?"));
+}
+
+TEST_F(DocsTest, SeqIsLookedUpInTheLog) {
+  Append("a", "1");
+  Append("b", "2");
+  Append("a", "3");
+  Append("c", "4");
+  Append("c", kNull);
+  Append(kNull, "an event");
+  db_->Run("CREATE TABLE plain AS SELECT * FROM assets");
+  db_->Run("BEGIN");
+  Append("d", "7");
+  db_->Run("INSERT INTO plain(key, value, seq) VALUES ('d', '7', 7)");
+  const std::vector<SqlValue> numbers = {
+      0,      1,         2,         3,      4,
+      5,      6,         7,         8,      -3,
+      2.0,    2.5,       "3",       " 3 ",  "x",
+      "3.0",  kNull,     1e300,     -1e300, INT64_MAX,
+      9.3e18, INT64_MIN, Blob{"3"}, "3.5",  std::string("3\0", 2)};
+  for (const SqlValue& number : numbers) {
+    for (const std::string where :
+         {"seq = ?1", "seq = ?1 AND key > 'a'", "seq = ?1 OR key = 'b' ORDER BY key",
+          "seq IN (?1, 2) ORDER BY key", "seq = +?1 ORDER BY value DESC",
+          "key = 'a' AND seq = ?1"}) {
+      EXPECT_EQ(db_->Query("SELECT key, value, seq FROM assets WHERE " + where, {number}),
+                db_->Query("SELECT key, value, seq FROM plain WHERE " + where, {number}))
+          << where << " with " << ToLiteral(number);
+    }
+    EXPECT_EQ(db_->Query("SELECT key FROM assets WHERE rowid = CAST(?1 AS INTEGER)", {number}),
+              db_->Query("SELECT key FROM plain WHERE seq = CAST(?1 AS INTEGER)", {number}))
+        << ToLiteral(number);
+  }
+  db_->Run("ROLLBACK");
+  EXPECT_THAT(db_->Query("SELECT key FROM assets WHERE seq = 7"), IsEmpty());
+  EXPECT_THAT(db_->Query("SELECT e.seq, a.key FROM events e JOIN assets a ON a.seq = e.seq "
+                         "WHERE e.seq > 2 ORDER BY e.seq"),
+              ElementsAre("3|'a'"));
+}
+
+TEST_F(DocsTest, SeqIsLookedUpInThePastToo) {
+  Append("a", "1");
+  Append("b", "2");
+  Append("a", "3");
+  const auto find = [&](const std::string& where) {
+    return db_->Query("SELECT value, seq, rowid FROM assets WHERE " + where);
+  };
+  EXPECT_THAT(find("as_of = 2 AND seq = 1"), ElementsAre("'1'|1|-1"));
+  EXPECT_THAT(find("as_of = 2 AND seq = 3"), IsEmpty());
+  EXPECT_THAT(find("as_of = 3 AND seq = 1"), IsEmpty());
+  EXPECT_THAT(find("as_of = 2 AND rowid = -1"), ElementsAre("'1'|1|-1"));
+  EXPECT_THAT(find("as_of = 2 AND rowid = 1"), IsEmpty());
+  EXPECT_THAT(find("as_of IS NULL AND rowid = 3"), ElementsAre("'3'|3|3"));
+  EXPECT_THAT(db_->Plan("SELECT 0 FROM assets WHERE as_of = 2 AND seq = 1"),
+              HasSubstr("INDEX 0:as_of=? AND seq=?;"));
+}
+
+TEST_F(DocsTest, ADocumentIsFoundBySeqWithoutReadingTheOthers) {
+  for (int i = 0; i < 300; ++i) Put(i, "v");
+  ASSERT_GE(StepsOf(*db_, "SELECT 0 FROM assets WHERE +seq = 5"), 300);
+  for (const char* sql :
+       {"SELECT * FROM assets WHERE seq = 5", "SELECT * FROM assets WHERE rowid = 5",
+        "SELECT * FROM assets WHERE seq IN (5, 7)",
+        "SELECT min(key), max(key) FROM assets WHERE seq = 5", "SELECT min(key) FROM assets",
+        "SELECT max(key) FROM assets", "UPDATE assets SET value = 'w' WHERE seq = 5",
+        "DELETE FROM assets WHERE seq = 7"}) {
+    EXPECT_LT(StepsOf(*db_, sql), 60) << sql;
+  }
+  EXPECT_THAT(db_->Query("SELECT key, value FROM assets WHERE seq IN (5, 7, 301)"),
+              ElementsAre("4|'w'"));
 }
 
 TEST_F(DocsTest, ThirteenEditsWithDeleteAndUndelete) {
@@ -608,7 +679,7 @@ TEST_F(DocsTest, MaintenanceOfTheDatabaseLeavesItAlone) {
   db_->Run("REINDEX; ANALYZE; VACUUM");
   EXPECT_THAT(Documents(), ElementsAre("'a'|'1'"));
   EXPECT_THAT(db_->Query("SELECT name, \"notnull\" FROM pragma_table_info('assets')"),
-              ElementsAre("'key'|1", "'value'|1", "'seq'|0", "'time'|0"));
+              ElementsAre("'key'|1", "'value'|1", "'seq'|1", "'time'|1"));
 }
 
 TEST_F(DocsTest, ATableWithoutItsLogSaysSo) {

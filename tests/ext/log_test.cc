@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "tests/ext/testing/fixture.h"
+#include "tests/ext/testing/steps.h"
 
 namespace streamview::testing {
 namespace {
@@ -150,6 +151,26 @@ TEST_F(LogTest, OrderBySeqNeedsNoSorter) {
   EXPECT_THAT(db_->Plan("SELECT * FROM events ORDER BY seq DESC"), Not(HasSubstr("ORDER BY")));
   EXPECT_THAT(db_->Plan("SELECT * FROM events WHERE seq > 5 ORDER BY seq DESC"),
               Not(HasSubstr("ORDER BY")));
+}
+
+TEST_F(LogTest, TheFirstAndTheLastEntryAreFoundWithoutReadingTheOthers) {
+  for (int i = 0; i < 300; ++i) Append("a", i);
+  ASSERT_GE(StepsOf(*db_, "SELECT count(*) FROM events"), 300);
+  const std::vector<std::pair<std::string, std::string>> answers = {
+      {"SELECT min(seq) FROM events", "1"},
+      {"SELECT max(seq) FROM events", "300"},
+      {"SELECT min(rowid) FROM events", "1"},
+      {"SELECT seq FROM events ORDER BY seq LIMIT 1", "1"},
+      {"SELECT seq FROM events ORDER BY seq DESC LIMIT 1", "300"},
+      {"SELECT min(seq) FROM events WHERE seq > 100", "101"},
+      {"SELECT max(seq) FROM events WHERE seq < 200 AND key = 'a'", "199"},
+      {"SELECT (SELECT min(seq) FROM events) + (SELECT max(seq) FROM events)", "301"}};
+  for (const auto& [sql, answer] : answers) {
+    EXPECT_THAT(db_->Query(sql), ElementsAre(answer)) << sql;
+    EXPECT_LT(StepsOf(*db_, sql), 60) << sql;
+  }
+  EXPECT_THAT(db_->Query("SELECT min(seq), max(seq) FROM events WHERE seq > 300"),
+              ElementsAre("NULL|NULL"));
 }
 
 TEST_F(LogTest, PointAndRangeOfSeqHavePlansOfTheirOwn) {

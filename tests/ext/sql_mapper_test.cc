@@ -14,6 +14,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -256,6 +257,12 @@ TEST(SqlMapRefusalTest, SyntaxErrorWithSqlitesMessage) {
 TEST(SqlMapRefusalTest, UnknownNamesWithAHint) {
   EXPECT_THAT(RefusalOf("SELECT location FROM events"),
               AllOf(HasSubstr("no such column: location"), HasSubstr("seq, time, key, value")));
+  EXPECT_THAT(RefusalOf("SELECT tag.value FROM events, json_each(value, '$.tags') AS tag"),
+              AllOf(HasSubstr("ambiguous column name: value"), HasSubstr("write events.value")));
+  EXPECT_THAT(RefusalOf("SELECT key FROM events, json_tree(events.value)"),
+              AllOf(HasSubstr("ambiguous column name: key"), HasSubstr("write events.key")));
+  EXPECT_THAT(RefusalOf("SELECT atom FROM events, json_each('[]'), json_each('[]')"),
+              AllOf(HasSubstr("ambiguous column name: atom"), Not(HasSubstr("write"))));
   EXPECT_THAT(RefusalOf("SELECT 1 FROM users"),
               AllOf(HasSubstr("no such table: users"), HasSubstr("json_each")));
   EXPECT_THAT(RefusalOf("SELECT slug(key) FROM events"),

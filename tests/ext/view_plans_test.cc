@@ -15,9 +15,9 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// What EXPLAIN QUERY PLAN shows of a view: idxNum:idxStr (ext/view_plan.cc).
+// What EXPLAIN QUERY PLAN shows of a view (ext/plan_text.h).
 MATCHER_P(UsesIndex, plan, "") {
-  return ::testing::ExplainMatchResult(HasSubstr("INDEX " + std::string(plan) + ";"), arg + ";",
+  return ::testing::ExplainMatchResult(HasSubstr("INDEX 0:" + std::string(plan) + ";"), arg + ";",
                                        result_listener);
 }
 MATCHER(Sorts, "sorts") { return arg.find("TEMP B-TREE") != std::string::npos; }
@@ -63,12 +63,12 @@ class ViewPlansTest : public DatabaseTest {
 
 TEST_F(ViewPlansTest, ExactKey) {
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 'cat' ORDER BY doc_id"),
-              AllOf(UsesIndex("0:="), Not(Sorts())));
+              AllOf(UsesIndex("key=?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 2 ORDER BY doc_id DESC"),
-              AllOf(UsesIndex("1:="), Not(Sorts())));
-  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key = 'cat'"), UsesIndex("0:="));
+              AllOf(UsesIndex("key=? DESC"), Not(Sorts())));
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key = 'cat'"), UsesIndex("key=?"));
   EXPECT_THAT(PlanOf("SELECT value FROM v WHERE key = 'cat' AND doc_id = 'doc8'"),
-              UsesIndex("0:=="));
+              UsesIndex("key=? AND doc_id=?"));
 }
 
 TEST_F(ViewPlansTest, RangesWithOneOrTwoBounds) {
@@ -76,25 +76,25 @@ TEST_F(ViewPlansTest, RangesWithOneOrTwoBounds) {
   const auto plan = [&](const std::string& where) {
     return PlanOf("SELECT key, doc_id FROM v WHERE " + where + order);
   };
-  EXPECT_THAT(plan("key > 'cat'"), AllOf(UsesIndex("0:>"), Not(Sorts())));
-  EXPECT_THAT(plan("key <= 'cat'"), AllOf(UsesIndex("0:l"), Not(Sorts())));
-  EXPECT_THAT(plan("key BETWEEN 1 AND 'cat'"), AllOf(UsesIndex("0:gl"), Not(Sorts())));
+  EXPECT_THAT(plan("key > 'cat'"), AllOf(UsesIndex("key>?"), Not(Sorts())));
+  EXPECT_THAT(plan("key <= 'cat'"), AllOf(UsesIndex("key<=?"), Not(Sorts())));
+  EXPECT_THAT(plan("key BETWEEN 1 AND 'cat'"), AllOf(UsesIndex("key>=? AND key<=?"), Not(Sorts())));
   EXPECT_THAT(plan("key > 'c' AND key > 'car' AND key < 'e' AND key <= 'dog'"),
-              AllOf(UsesIndex("0:>><l"), Not(Sorts())));
-  EXPECT_THAT(plan("key > 'x' AND key < 'c'"), UsesIndex("0:><"));
-  EXPECT_THAT(plan("key > 'cat' AND key < 'cat'"), UsesIndex("0:><"));
-  EXPECT_THAT(plan("key IS NOT NULL AND key < 'b'"), UsesIndex("0:<"));
+              AllOf(UsesIndex("key>? AND key>? AND key<? AND key<=?"), Not(Sorts())));
+  EXPECT_THAT(plan("key > 'x' AND key < 'c'"), UsesIndex("key>? AND key<?"));
+  EXPECT_THAT(plan("key > 'cat' AND key < 'cat'"), UsesIndex("key>? AND key<?"));
+  EXPECT_THAT(plan("key IS NOT NULL AND key < 'b'"), UsesIndex("key<?"));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 'cat' AND doc_id > 'doc2' "
                      "AND doc_id <= 'doc30' ORDER BY doc_id"),
-              AllOf(UsesIndex("0:=>l"), Not(Sorts())));
+              AllOf(UsesIndex("key=? AND doc_id>? AND doc_id<=?"), Not(Sorts())));
 }
 
 TEST_F(ViewPlansTest, Descending) {
   EXPECT_THAT(PlanOf("SELECT key, doc_id FROM v ORDER BY key DESC, doc_id DESC"),
-              AllOf(UsesIndex("1:"), Not(Sorts())));
+              AllOf(UsesIndex("scan DESC"), Not(Sorts())));
   EXPECT_THAT(
       PlanOf("SELECT key FROM v WHERE key < 'dog' ORDER BY key DESC, doc_id DESC LIMIT 3 OFFSET 2"),
-      AllOf(UsesIndex("1:<"), Not(Sorts())));
+      AllOf(UsesIndex("key<? DESC"), Not(Sorts())));
 }
 
 TEST_F(ViewPlansTest, LimitAndOffset) {
@@ -107,23 +107,26 @@ TEST_F(ViewPlansTest, LimitAndOffset) {
   // By pages: from the last row on.
   EXPECT_THAT(PlanOf("SELECT key, doc_id FROM v WHERE key >= 'cat' AND (key, doc_id) > ('cat', "
                      "'doc20') ORDER BY key, doc_id LIMIT 4"),
-              AllOf(HasSubstr("0:g"), Not(Sorts())));
+              AllOf(HasSubstr("INDEX 0:key>=?"), Not(Sorts())));
 }
 
 TEST_F(ViewPlansTest, GlobReadsWhatBeginsLikeThePattern) {
   const std::string select = "SELECT key, doc_id FROM v WHERE key GLOB ";
   const std::string order = " ORDER BY key, doc_id";
   // SQLite adds the bounds of a constant pattern by itself.
-  EXPECT_THAT(PlanOf(select + "'ca*'" + order), AllOf(UsesIndex("0:Gg<"), Not(Sorts())));
-  EXPECT_THAT(PlanOf(select + "'ca' || '*'" + order), AllOf(UsesIndex("0:G"), Not(Sorts())));
+  EXPECT_THAT(PlanOf(select + "'ca*'" + order),
+              AllOf(UsesIndex("key GLOB ? AND key>=? AND key<?"), Not(Sorts())));
+  EXPECT_THAT(PlanOf(select + "'ca' || '*'" + order), AllOf(UsesIndex("key GLOB ?"), Not(Sorts())));
   EXPECT_THAT(PlanOf(select + "'ca*' ORDER BY key DESC, doc_id DESC"),
-              AllOf(UsesIndex("1:Gg<"), Not(Sorts())));
-  EXPECT_THAT(PlanOf(select + "?1" + order, {"c*"}), AllOf(UsesIndex("0:G"), Not(Sorts())));
-  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key GLOB 'c*'"), UsesIndex("0:Gg<"));
-  EXPECT_THAT(PlanOf(select + "'c*' AND key > 'car'" + order), UsesIndex("0:G>g<"));
+              AllOf(UsesIndex("key GLOB ? AND key>=? AND key<? DESC"), Not(Sorts())));
+  EXPECT_THAT(PlanOf(select + "?1" + order, {"c*"}), AllOf(UsesIndex("key GLOB ?"), Not(Sorts())));
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key GLOB 'c*'"),
+              UsesIndex("key GLOB ? AND key>=? AND key<?"));
+  EXPECT_THAT(PlanOf(select + "'c*' AND key > 'car'" + order),
+              UsesIndex("key GLOB ? AND key>? AND key>=? AND key<?"));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 'cat' AND doc_id GLOB 'doc1*' "
                      "ORDER BY doc_id"),
-              AllOf(UsesIndex("0:=Gg<"), Not(Sorts())));
+              AllOf(UsesIndex("key=? AND doc_id GLOB ? AND doc_id>=? AND doc_id<?"), Not(Sorts())));
 }
 
 // GLOB and LIKE look at numbers as text, and LIKE at letters in either case.
@@ -153,7 +156,7 @@ TEST_F(ViewPlansTest, PatternsFindAllThatSqliteFinds) {
 // Most builds of SQLite look at a BLOB as text, too, which the bounds of a pattern leave out.
 TEST_F(ViewPlansTest, OfTwoPatternsOneIsUsedWithoutBounds) {
   EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key GLOB 'c*' AND key LIKE 'C%'"),
-              UsesIndex("0:L"));
+              UsesIndex("key LIKE ?"));
   CreateView("blobs",
              "SELECT CAST(tag.value AS BLOB) AS key, tag.value AS value "
              "FROM events, json_each(events.value, '$.tags') AS tag");
@@ -177,15 +180,16 @@ TEST_F(ViewPlansTest, InfinityLooksLikeText) {
 
 TEST_F(ViewPlansTest, LikeReadsWhatBeginsLikeThePatternInAnyCase) {
   const std::string select = "SELECT key, doc_id FROM v WHERE key LIKE ";
-  EXPECT_THAT(PlanOf(select + "'ca%' ORDER BY key, doc_id"), AllOf(UsesIndex("0:L"), Not(Sorts())));
+  EXPECT_THAT(PlanOf(select + "'ca%' ORDER BY key, doc_id"),
+              AllOf(UsesIndex("key LIKE ?"), Not(Sorts())));
   EXPECT_THAT(PlanOf(select + "'CA%' ORDER BY key DESC, doc_id DESC"),
-              AllOf(UsesIndex("1:L"), Not(Sorts())));
-  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key LIKE 'c%'"), UsesIndex("0:L"));
+              AllOf(UsesIndex("key LIKE ? DESC"), Not(Sorts())));
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key LIKE 'c%'"), UsesIndex("key LIKE ?"));
   // A pattern with ESCAPE is SQLite's to check, row by row.
-  EXPECT_THAT(PlanOf(select + "'ca%' ESCAPE '\\' ORDER BY key, doc_id"), UsesIndex("0:"));
+  EXPECT_THAT(PlanOf(select + "'ca%' ESCAPE '\\' ORDER BY key, doc_id"), UsesIndex("scan"));
   db_->Run("PRAGMA case_sensitive_like = ON");
   EXPECT_THAT(PlanOf(select + "'ca%' ORDER BY key, doc_id"),
-              AllOf(UsesIndex("0:g<"), Not(Sorts())));
+              AllOf(UsesIndex("key>=? AND key<?"), Not(Sorts())));
 }
 
 // An application's own like() or glob() may match anything.
@@ -198,32 +202,33 @@ TEST_F(ViewPlansTest, PatternsOfTheApplicationAreLeftToIt) {
                                       nullptr),
               SQLITE_OK);
   }
-  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key GLOB 'ca*'"), UsesIndex("0:"));
-  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key LIKE 'ca%'"), UsesIndex("0:"));
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key GLOB 'ca*'"), UsesIndex("scan"));
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key LIKE 'ca%'"), UsesIndex("scan"));
 }
 
 TEST_F(ViewPlansTest, AllKeysIntersectionSeeksKeyAndDocument) {
   EXPECT_THAT(PlanOf("SELECT a.doc_id FROM v a JOIN v b ON b.doc_id = a.doc_id "
                      "WHERE a.key = 'cat' AND b.key = 'c' ORDER BY a.doc_id"),
-              AllOf(HasSubstr("SCAN a VIRTUAL TABLE INDEX 0:=;"),
-                    HasSubstr("SCAN b VIRTUAL TABLE INDEX 0:=="), Not(Sorts())));
+              AllOf(HasSubstr("SCAN a VIRTUAL TABLE INDEX 0:key=?;"),
+                    HasSubstr("SCAN b VIRTUAL TABLE INDEX 0:key=? AND doc_id=?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 'cat' AND doc_id IN "
                      "(SELECT doc_id FROM v WHERE key = 'c') ORDER BY doc_id"),
-              AllOf(UsesIndex("0:=n"), HasSubstr("SCAN v VIRTUAL TABLE INDEX 0:=;")));
+              AllOf(UsesIndex("key=? AND doc_id IN (?)"),
+                    HasSubstr("SCAN v VIRTUAL TABLE INDEX 0:key=?;")));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v a WHERE key = 'cat' AND EXISTS "
                      "(SELECT 0 FROM v b WHERE b.key = 'c' AND b.doc_id = a.doc_id)"),
-              HasSubstr("VIRTUAL TABLE INDEX 0:=="));
+              HasSubstr("VIRTUAL TABLE INDEX 0:key=? AND doc_id=?"));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM v WHERE key = 'cat' INTERSECT "
                      "SELECT doc_id FROM v WHERE key = 'c'"),
-              Not(UsesIndex("0:")));
+              Not(UsesIndex("scan")));
 }
 
 TEST_F(ViewPlansTest, GroupByTheKeyNeedsNoSorter) {
   EXPECT_THAT(PlanOf("SELECT key, count(*) FROM v GROUP BY key"), Not(Sorts()));
   EXPECT_THAT(PlanOf("SELECT key, count(*) FROM v GROUP BY key ORDER BY key DESC"),
-              AllOf(UsesIndex("1:"), Not(Sorts())));
+              AllOf(UsesIndex("scan DESC"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key, count(*) FROM v WHERE key GLOB 'c*' GROUP BY key"),
-              AllOf(UsesIndex("0:Gg<"), Not(Sorts())));
+              AllOf(UsesIndex("key GLOB ? AND key>=? AND key<?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key, doc_id, count(*) FROM v GROUP BY key, doc_id"), Not(Sorts()));
   EXPECT_THAT(PlanOf("SELECT a, count(*) FROM pairs GROUP BY a"), Not(Sorts()));
   EXPECT_THAT(PlanOf("SELECT a, b, count(*) FROM pairs GROUP BY a, b"), Not(Sorts()));
@@ -233,7 +238,7 @@ TEST_F(ViewPlansTest, GroupByTheKeyNeedsNoSorter) {
 TEST_F(ViewPlansTest, DistinctKeysInOrderNeedNoSorter) {
   EXPECT_THAT(PlanOf("SELECT DISTINCT key FROM v ORDER BY key"), Not(Sorts()));
   EXPECT_THAT(PlanOf("SELECT DISTINCT key FROM v ORDER BY key DESC"),
-              AllOf(UsesIndex("1:"), Not(HasSubstr("ORDER BY"))));
+              AllOf(UsesIndex("scan DESC"), Not(HasSubstr("ORDER BY"))));
   EXPECT_THAT(PlanOf("SELECT DISTINCT a, b FROM pairs ORDER BY a, b"), Not(Sorts()));
   EXPECT_THAT(PlanOf("SELECT DISTINCT b FROM pairs WHERE a = 1 ORDER BY b"), Not(Sorts()));
   EXPECT_THAT(PlanOf("SELECT count(*) FROM (SELECT 0 FROM v GROUP BY key)"), Not(Sorts()));
@@ -255,53 +260,54 @@ TEST_F(ViewPlansTest, OtherOrdersThanTheIndexAreSorted) {
 TEST_F(ViewPlansTest, ListsAreReadInOrderInOnePass) {
   const std::string list = "(12, 'cat', 1.5, NULL, 'car', 'car', 12.0, 'none')";
   EXPECT_THAT(PlanOf("SELECT key, doc_id FROM v WHERE key IN " + list + " ORDER BY key, doc_id"),
-              AllOf(UsesIndex("0:n"), Not(Sorts())));
+              AllOf(UsesIndex("key IN (?)"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key, doc_id FROM v WHERE key IN " + list +
                      " ORDER BY key DESC, doc_id DESC LIMIT 7"),
-              AllOf(UsesIndex("1:n"), Not(Sorts())));
+              AllOf(UsesIndex("key IN (?) DESC"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key, count(*) FROM v WHERE key IN " + list + " GROUP BY key"),
-              AllOf(UsesIndex("0:n"), Not(Sorts())));
+              AllOf(UsesIndex("key IN (?)"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key, doc_id FROM v WHERE key IN ('cat', 'car') AND doc_id > 'doc2' "
                      "ORDER BY key, doc_id"),
-              AllOf(UsesIndex("0:n>"), Not(Sorts())));
+              AllOf(UsesIndex("key IN (?) AND doc_id>?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key FROM v WHERE key IN (SELECT key FROM plain_v WHERE key > 'cat') "
                      "ORDER BY key"),
-              AllOf(UsesIndex("0:n"), Not(Sorts())));
+              AllOf(UsesIndex("key IN (?)"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT a, b, doc_id FROM pairs WHERE a IN (2, 0) AND b = 'cat' "
                      "ORDER BY a, doc_id"),
-              AllOf(UsesIndex("0:n="), Not(Sorts())));
+              AllOf(UsesIndex("a IN (?) AND b=?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT a, b, doc_id FROM pairs WHERE a = 1 AND b IN ('dog', 'cat') "
                      "ORDER BY b DESC, doc_id DESC"),
-              AllOf(UsesIndex("1:=n"), Not(Sorts())));
+              AllOf(UsesIndex("a=? AND b IN (?) DESC"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT key FROM v WHERE key IN (SELECT 1 WHERE 0) ORDER BY key"),
-              UsesIndex("0:n"));
+              UsesIndex("key IN (?)"));
 }
 
 // Where no order is asked for, or several lists are, SQLite goes through a list by itself.
 TEST_F(ViewPlansTest, OtherListsAreReadValueByValue) {
-  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key IN ('cat', 'dog', 12)"), UsesIndex("0:="));
+  EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key IN ('cat', 'dog', 12)"), UsesIndex("key=?"));
   EXPECT_THAT(PlanOf("SELECT a, b, doc_id FROM pairs WHERE a IN (2, 0) AND b IN ('dog', 'cat') "
                      "ORDER BY a, b, doc_id"),
-              AllOf(UsesIndex("0:=="), Sorts()));
+              AllOf(UsesIndex("a=? AND b=?"), Sorts()));
   EXPECT_THAT(PlanOf("SELECT count(*) FROM v WHERE key IN ('cat', 'dog') AND key = 'cat'"),
-              UsesIndex("0:="));
+              UsesIndex("key=?"));
 }
 
 TEST_F(ViewPlansTest, SeveralKeyColumns) {
   EXPECT_THAT(PlanOf("SELECT b, doc_id FROM pairs WHERE a = 1 ORDER BY b, doc_id"),
-              AllOf(UsesIndex("0:="), Not(Sorts())));
+              AllOf(UsesIndex("a=?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT doc_id FROM pairs WHERE a = 1 AND b = 'cat' ORDER BY doc_id"),
-              AllOf(UsesIndex("0:=="), Not(Sorts())));
+              AllOf(UsesIndex("a=? AND b=?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT b, doc_id FROM pairs WHERE a = 1 AND b > 1 AND b <= 'cat' "
                      "ORDER BY b DESC, doc_id DESC"),
-              AllOf(UsesIndex("1:=>l"), Not(Sorts())));
+              AllOf(UsesIndex("a=? AND b>? AND b<=? DESC"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT b, doc_id FROM pairs WHERE a = 1 AND b GLOB 'c*' ORDER BY b, doc_id"),
-              AllOf(UsesIndex("0:=Gg<"), Not(Sorts())));
+              AllOf(UsesIndex("a=? AND b GLOB ? AND b>=? AND b<?"), Not(Sorts())));
   EXPECT_THAT(PlanOf("SELECT a, b FROM pairs WHERE a >= 1 AND b = 'cat' ORDER BY a, doc_id"),
-              UsesIndex("0:g"));
+              UsesIndex("a>=?"));
   EXPECT_THAT(PlanOf("SELECT a, doc_id FROM pairs WHERE b = 'cat' ORDER BY a, b, doc_id"),
-              AllOf(UsesIndex("0:"), Not(Sorts())));
-  EXPECT_THAT(PlanOf("SELECT a FROM pairs WHERE a IS NULL AND b IS NULL"), UsesIndex("0:ii"));
+              AllOf(UsesIndex("scan"), Not(Sorts())));
+  EXPECT_THAT(PlanOf("SELECT a FROM pairs WHERE a IS NULL AND b IS NULL"),
+              UsesIndex("a IS ? AND b IS ?"));
 }
 
 TEST_F(ViewPlansTest, UncommittedRowsAreInTheirPlaces) {
@@ -332,8 +338,9 @@ TEST_F(ViewPlansTest, TheLogIsReadByNumberInEitherDirection) {
           EXPECT_EQ(db_->Query("SELECT seq, key FROM events" + rest),
                     db_->Query("SELECT seq, key FROM entries" + rest))
               << rest;
-          EXPECT_THAT(db_->Plan("SELECT seq FROM events" + rest),
-                      AllOf(HasSubstr(direction.empty() ? "INDEX 0:" : "INDEX 1:"), Not(Sorts())));
+          const std::string plan = db_->Plan("SELECT seq FROM events" + rest);
+          EXPECT_THAT(plan, AllOf(HasSubstr("INDEX 0:"), Not(Sorts())));
+          EXPECT_EQ(plan.find(" DESC; ") != std::string::npos, !direction.empty()) << plan;
         }
       }
     }

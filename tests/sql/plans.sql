@@ -1,5 +1,5 @@
--- What SQLite asks of the tables (EXPLAIN QUERY PLAN shows idxNum:idxStr; ext/view_plan.cc,
--- ext/docs_table.cc and ext/log_table.cc explain them) and where it sorts by itself.
+-- What SQLite asks of the tables (ext/plan_text.h says how it is written; ext/view_plan.cc,
+-- ext/docs_table.cc and ext/log_table.cc what is used) and where it sorts by itself.
 
 CREATE VIRTUAL TABLE log USING sv_log;
 CREATE VIRTUAL TABLE v USING sv_view(log = log, emit = '$.t[*]', value = '$.n');
@@ -68,6 +68,18 @@ SELECT 0 FROM v2 ORDER BY a DESC, b;
 .print == a join looks up
 SELECT 0 FROM v AS left JOIN v AS right ON right.key = left.value;
 
+.print == a prefix beside a join, and as its condition
+CREATE TABLE u(x);
+SELECT 0 FROM v LEFT JOIN u ON x = v.value WHERE v.key GLOB 'x*';
+SELECT 0 FROM v LEFT JOIN u ON x = v.value WHERE v.key LIKE 'x%';
+SELECT 0 FROM u LEFT JOIN v ON v.key LIKE 'x%';
+SELECT 0 FROM u JOIN v ON v.key GLOB u.x || '*';
+
+.print == names that need quotes
+CREATE VIRTUAL TABLE named USING sv_view(log = log, keys = 2,
+  map = (SELECT log.key AS "a b", log.seq AS "=?" FROM log));
+SELECT 0 FROM named WHERE "a b" = 1 AND "=?" > 2;
+
 .print == documents
 CREATE VIRTUAL TABLE docs USING sv_docs(log = log);
 SELECT 0 FROM docs WHERE key = 'x';
@@ -76,6 +88,12 @@ SELECT 0 FROM docs WHERE key GLOB 'x*';
 SELECT 0 FROM docs WHERE key = 'x' AND as_of = 0;
 SELECT 0 FROM docs WHERE as_of = 0;
 UPDATE docs SET value = 1 WHERE key = 'x' AND seq = 5;
+SELECT 0 FROM docs WHERE seq = 5;
+SELECT 0 FROM docs WHERE rowid = 5;
+SELECT 0 FROM docs WHERE as_of = 0 AND seq = 5;
+SELECT 0 FROM docs WHERE seq > 5;
+SELECT 0 FROM log JOIN docs ON docs.seq = log.seq WHERE log.seq > 5;
+SELECT min(key) FROM docs;
 SELECT 0 FROM v JOIN docs ON docs.key = v.doc_id WHERE v.key = 'x';
 SELECT 0 FROM sv_history('log', 'x') ORDER BY seq DESC;
 
@@ -86,5 +104,13 @@ SELECT 0 FROM log WHERE seq > 1;
 SELECT 0 FROM log WHERE seq BETWEEN 1 AND 2;
 SELECT 0 FROM log ORDER BY seq;
 SELECT 0 FROM log ORDER BY seq DESC LIMIT 1;
+SELECT min(seq) FROM log;
+SELECT max(seq) FROM log WHERE seq < 9;
 SELECT 0 FROM log WHERE key = 'd';
 SELECT 0 FROM log ORDER BY time;
+
+.print == tables that are read in one way
+EXPLAIN QUERY PLAN SELECT 0 FROM sv_tail('log', 0);
+SELECT 0 FROM sv_tail('log', 0, 0);
+EXPLAIN QUERY PLAN SELECT 0 FROM sv_status;
+SELECT 0 FROM sv_errors;
