@@ -50,10 +50,19 @@ class LogSession {
   const std::shared_ptr<Engine>& engine() const { return engine_; }
   const LogIdentity& identity() const { return settings_.identity; }
 
+  // The table of the log, as it was called when it was last opened: its database may be detached
+  // and attached under another name.
+  const TableName& name() const { return log_; }
+  void set_name(const TableName& name) { log_ = name; }
+  // The file of its database; empty: in memory.
+  const std::string& database() const { return database_; }
+  // Whether its database is attached under the schema's name that is known here.
+  bool IsAttached() const;
+
   // --- writing
 
-  // Begins the transaction where there is none, and waits for the writer's turn of the log as long
-  // as PRAGMA busy_timeout says: nobody else appends until the transaction ends, so what is read
+  // Begins the transaction where there is none, and waits for the writer's turn of the log as
+  // Connection::WaitWhileBusy has it: nobody else appends until the transaction ends, so what is read
   // of the engine's head from then on is the latest. Errors: as engine's Transaction::TakeTurn.
   Status TakeTurn();
   // Appends to the open transaction, which the first append begins; returns the entry's number.
@@ -105,7 +114,8 @@ class LogSession {
   void EndTransaction();
 
   Connection& connection_;
-  const TableName log_;
+  TableName log_;
+  const std::string database_;
   const LogSettings settings_;
   std::shared_ptr<Engine> engine_;
   Seq seen_;  // begins as the head at first use
