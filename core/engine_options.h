@@ -29,7 +29,7 @@ struct EngineOptions {
   // now: the log is locked already, so nobody commits to it meanwhile.
   CommittedToken committed_token;
   // Takes the log over as it is, whichever database it was used with last, and however old the
-  // database is.
+  // database is. It must not be open (kBusy).
   bool adopt = false;
   // False: no background thread; views advance as they are read.
   bool background = true;

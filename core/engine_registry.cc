@@ -182,8 +182,12 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     // The last reference may go between AwaitClosed and here.
     if (!engine) return Status::Busy("the log is just being closed");
     if (engine->id() == options.log_id) {
-      if (IsSameFile(it->second.database, options.database)) return engine;
-      return UsedOtherwise(options.directory, it->second.database);
+      if (!IsSameFile(it->second.database, options.database)) {
+        return UsedOtherwise(options.directory, it->second.database);
+      }
+      if (!options.adopt) return engine;
+      return Status::Busy("log directory " + options.directory +
+                          " is open in this process, and can be taken over once it is closed");
     }
     return Status::CannotOpen("log directory " + options.directory + " is in use by log " +
                               engine->id() + ", and the database expects log " + options.log_id);

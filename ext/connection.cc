@@ -1,10 +1,13 @@
 #include "ext/connection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "ext/committed_token.h"
+#include "ext/create_statement.h"
 #include "ext/removed_logs.h"
 #include "ext/sql_mapper.h"
 #include "ext/sql_terms.h"
@@ -16,6 +19,13 @@ namespace streamview {
 namespace {
 
 constexpr std::chrono::milliseconds kProgressInterval{100};
+// Of a log that another process holds: from one try to the next.
+constexpr std::chrono::milliseconds kFirstPause{1};
+constexpr std::chrono::milliseconds kLongestPause{50};
+// Who has a log's turn, and SQLite's lock not or not any more, has it for a moment: between the two
+// ends of a COMMIT, while sv_append writes to memory, while a backup notes the files.
+constexpr std::chrono::milliseconds kMoment{1000};
+constexpr std::chrono::milliseconds kTurnSlice{10};
 // Of more than 10,000 instructions: those after which a progress handler is called are counted anew
 // for each statement.
 constexpr char kLongStatement[] =
@@ -44,19 +54,11 @@ bool HasMutexes() {
   return sqlite3_threadsafe() != 0 && real;
 }
 
-std::string ListNames(const std::vector<TableName>& tables) {
-  std::string list;
-  for (const TableName& table : tables) {
-    if (!list.empty()) list += ", ";
-    list += table.table;
-  }
-  return list;
-}
-
 }  // namespace
 
 Connection::Connection(sqlite3* db)
     : db_(db),
+      logs_(db),
       schema_changes_(
           [this](const LogIdentity& log) {
             const auto found = sessions_.find(log);
@@ -64,7 +66,7 @@ Connection::Connection(sqlite3* db)
           },
           [this](const LogIdentity& log) {
             RemovedLogs::Instance().Add(log);
-            ReleaseRemovedLogs();
+            ReleaseUnusedLogs();
           }),
       write_watch_(db) {}
 
@@ -74,77 +76,6 @@ Connection::~Connection() {
 }
 
 // --- logs
-
-Result<std::vector<TableName>> Connection::ListLogs() const {
-  // In the order in which SQLite looks names up: temp, main, attached databases.
-  SV_ASSIGN_OR_RETURN(
-      HostStatement databases,
-      HostStatement::Prepare(db_, "SELECT name FROM pragma_database_list ORDER BY seq <> 1, seq"));
-  std::vector<TableName> logs;
-  for (;;) {
-    SV_ASSIGN_OR_RETURN(const bool database, databases.Step());
-    if (!database) return logs;
-    const std::string schema(databases.Text(0));
-    SV_ASSIGN_OR_RETURN(
-        HostStatement tables,
-        HostStatement::Prepare(db_, "SELECT name FROM " + QuoteIdentifier(schema) +
-                                        ".sqlite_schema WHERE type = 'table' AND lower(sql) LIKE "
-                                        "'create virtual table%using%sv_log%' ORDER BY name"));
-    for (;;) {
-      SV_ASSIGN_OR_RETURN(const bool table, tables.Step());
-      if (!table) break;
-      // The text only hints at a log, its shadow table proves it.
-      TableName name{schema, std::string(tables.Text(0))};
-      const Result<LogSettings> settings = LogConfig(db_, name).Load();
-      if (settings.status().code() == StatusCode::kNotFound) continue;
-      if (settings.status().IsCutShort()) return settings.status();
-      logs.push_back(std::move(name));
-    }
-  }
-}
-
-namespace {
-
-// That of the name; without one, the only one.
-Result<TableName> PickLog(const std::vector<TableName>& logs,
-                          const std::optional<std::string>& name) {
-  if (!name) {
-    if (logs.size() == 1) return logs.front();
-    if (logs.empty()) {
-      return Status::NotFound("there is no log: CREATE VIRTUAL TABLE ... USING sv_log makes one");
-    }
-    return Status::InvalidArgument("there are several logs, name one of them: " + ListNames(logs));
-  }
-  for (const TableName& log : logs) {
-    if (SameName(log.table, *name) || SameName(log.schema + "." + log.table, *name)) return log;
-  }
-  return Status::NotFound("no such log: " + *name);
-}
-
-}  // namespace
-
-Result<TableName> Connection::FindLog(const std::optional<std::string>& name) const {
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
-  return PickLog(logs, name);
-}
-
-Result<LogOrView> Connection::FindLogOrView(const std::optional<std::string>& name) const {
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
-  const Result<TableName> log = PickLog(logs, name);
-  if (log.ok()) return LogOrView{*log, std::nullopt};
-  if (!name) return log.status();
-  for (const TableName& candidate : logs) {
-    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, ListViews(candidate));
-    for (const ViewEntry& view : views) {
-      if (SameName(view.name, *name)) return LogOrView{candidate, view};
-    }
-  }
-  return Status::NotFound("no log and no view is called " + *name);
-}
-
-Result<std::vector<ViewEntry>> Connection::ListViews(const TableName& log) const {
-  return LogConfig(db_, log).ListViews();
-}
 
 EngineOptions Connection::MakeEngineOptions(const TableName& log,
                                             const LogIdentity& identity) const {
@@ -167,16 +98,48 @@ std::shared_ptr<LogSession> Connection::AddSession(const TableName& log,
   return session;
 }
 
-Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log) {
-  ReleaseRemovedLogs();
-  const LogConfig config(db_, log);
-  SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Load());
-  const auto found = sessions_.find(settings.identity);
-  if (found != sessions_.end()) return found->second;
+Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Patience patience) {
+  const Result<LogSettings> settings = LogConfig(db_, log).Load();
+  if (settings.status().code() == StatusCode::kNotFound) {
+    ReleaseUnusedLogs();
+    return logs_.ExplainMissing(log);
+  }
+  SV_RETURN_IF_ERROR(settings.status());
+  // What the log is called now: its database may have been attached under another name meanwhile.
+  const std::string file = DatabaseFile(db_, log.schema);
+  const auto is_same = [&](const auto& entry) { return entry->second->database() == file; };
+  const auto known = sessions_.find(settings->identity);
+  if (known != sessions_.end() && is_same(known)) known->second->set_name(log);
+  ReleaseUnusedLogs();
+  const auto found = sessions_.find(settings->identity);
+  if (found != sessions_.end() && is_same(found)) return found->second;
 
-  SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings.identity));
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenEngine(options)));
-  return AddSession(log, settings, std::move(engine));
+  // A copy of the database has the same identity: opening finds out.
+  SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings->identity));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine,
+                      InSqlTerms(OpenPatiently(options, patience)));
+  const auto same = sessions_.find(settings->identity);
+  if (same != sessions_.end() && same->second->engine() == engine) return same->second;
+  return AddSession(log, *settings, std::move(engine));
+}
+
+// The busy handler cannot be asked about this: another process holds the directory, and no lock of
+// SQLite's.
+Result<std::shared_ptr<Engine>> Connection::OpenPatiently(const EngineOptions& options,
+                                                          Patience patience) {
+  Result<std::shared_ptr<Engine>> engine = OpenEngine(options);
+  if (engine.status().code() != StatusCode::kBusy || patience == Patience::kNone) return engine;
+  SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
+  WaitOptions wait = InterruptibleWait();
+  wait.deadline = WaitOptions::Clock::now() + std::chrono::milliseconds(timeout);
+  auto pause = kFirstPause;
+  while (engine.status().code() == StatusCode::kBusy && !wait.Expired()) {
+    SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestPause);
+    engine = OpenEngine(options);
+  }
+  return engine;
 }
 
 Result<EngineOptions> Connection::OptionsToOpen(const TableName& log,
@@ -209,12 +172,52 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptLog(const TableName& log) {
 
 Result<std::shared_ptr<LogSession>> Connection::AdoptWithLock(const TableName& log) {
   LogConfig config(db_, log);
-  SV_ASSIGN_OR_RETURN(LogSettings settings, config.Load());
+  Result<LogSettings> loaded = config.Load();
+  if (loaded.status().code() == StatusCode::kNotFound) return AdoptWithoutConfig(log);
+  SV_RETURN_IF_ERROR(loaded.status());
+  LogSettings settings = *std::move(loaded);
   SV_ASSIGN_OR_RETURN(settings.identity.log_id, ReadLogId(settings.identity.directory));
   SV_RETURN_IF_ERROR(config.PutLogId(settings.identity.log_id));
   SV_ASSIGN_OR_RETURN(EngineOptions options, OptionsToOpen(log, settings.identity));
   options.adopt = true;
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenEngine(options)));
+  return AddSession(log, settings, std::move(engine));
+}
+
+// The directory knows the log's id and the views; the statements that made the tables know the rest.
+Result<std::shared_ptr<LogSession>> Connection::AdoptWithoutConfig(const TableName& log) {
+  SV_ASSIGN_OR_RETURN(const std::optional<SchemaEntry> entry, FindInSchema(db_, log));
+  if (!entry || !entry->virtual_table) return logs_.ExplainMissing(log);
+  SV_ASSIGN_OR_RETURN(const LogOptions log_options,
+                      ParseLogOptions(ModuleArgumentsOf(*entry->virtual_table)));
+  LogConfig config(db_, log);
+  std::string suffix;
+  if (!log_options.path) {
+    SV_ASSIGN_OR_RETURN(suffix, logs_.FindSuffix(log));
+  }
+  SV_ASSIGN_OR_RETURN(const std::string directory, log_options.path
+                                                       ? config.ResolvePath(*log_options.path)
+                                                       : config.ResolveSuffix(suffix));
+  SV_ASSIGN_OR_RETURN(const std::string log_id, ReadLogId(directory));
+  SV_ASSIGN_OR_RETURN(const LogSettings settings, config.Recreate(log_options, suffix, log_id));
+
+  // What the table has lost besides, the token, would not fit a log that is open.
+  if (const auto open = sessions_.find(settings.identity); open != sessions_.end()) {
+    open->second->Close();
+    sessions_.erase(open);
+  }
+  EngineOptions options = MakeEngineOptions(log, settings.identity);
+  options.adopt = true;
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
+  SV_ASSIGN_OR_RETURN(const auto views, engine->ListViews());
+  SV_ASSIGN_OR_RETURN(const std::vector<std::string> tables, logs_.ListViewTables(log));
+  for (const std::string& table : tables) {
+    const auto found = std::find_if(views.begin(), views.end(), [&](const auto& view) {
+      return SameName(view.second.name, table);
+    });
+    // One that the directory does not know is built anew, under a new id.
+    SV_RETURN_IF_ERROR(config.PutView(table, found != views.end() ? found->first : NewLogId()));
+  }
   return AddSession(log, settings, std::move(engine));
 }
 
@@ -240,7 +243,14 @@ bool Connection::IsBeingRemoved(const std::string& directory) const {
          RemovedLogs::Instance().ContainsDirectory(directory);
 }
 
-void Connection::ReleaseRemovedLogs() {
+void Connection::ReleaseUnusedLogs() {
+  std::erase_if(sessions_, [&](const auto& entry) {
+    LogSession& session = *entry.second;
+    // SQLite refuses to detach a database of which a transaction is open.
+    if (session.has_turn() || session.IsAttached()) return false;
+    session.Close();
+    return true;
+  });
   RemovedLogs& removed = RemovedLogs::Instance();
   if (removed.empty()) return;
   std::erase_if(sessions_, [&](const auto& entry) {
@@ -298,11 +308,37 @@ WaitOptions Connection::InterruptibleWait() {
   return wait;
 }
 
-Result<WaitOptions> Connection::WriterWait() {
-  SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
+Status Connection::WaitWhileBusy(const TableName& log, const Attempt& attempt) {
   WaitOptions wait = InterruptibleWait();
-  wait.deadline = WaitOptions::Clock::now() + std::chrono::milliseconds(timeout);
-  return wait;
+  // Mostly nobody is in the way, and then how long to wait need not be asked for.
+  wait.deadline = WaitOptions::Clock::time_point::min();
+  Status status = attempt(wait);
+  if (status.code() != StatusCode::kBusy) return status;
+  SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
+  if (timeout > 0) {
+    wait.deadline = WaitOptions::Clock::now() + std::chrono::milliseconds(timeout);
+    return attempt(wait);
+  }
+  // There is a busy handler, or none. Who has the turn for a moment only is waited for without it.
+  for (auto patience = kMoment; patience > patience.zero(); patience -= kTurnSlice) {
+    wait.deadline = WaitOptions::Clock::now() + kTurnSlice;
+    status = attempt(wait);
+    if (status.code() != StatusCode::kBusy) return status;
+    const Status asked = AskBusyHandler(log);
+    if (asked.code() == StatusCode::kBusy) return status;
+    SV_RETURN_IF_ERROR(asked);
+  }
+  return status;
+}
+
+Status Connection::AskBusyHandler(const TableName& log) {
+  // A statement that reads the database, or a transaction, would get SQLITE_BUSY without the handler
+  // being asked, or hold the lock to its end.
+  if (sqlite3_get_autocommit(db_) == 0) return Status::Ok();
+  if (sqlite3_txn_state(db_, log.schema.c_str()) != SQLITE_TXN_NONE) return Status::Ok();
+  const Status locked = ExecuteSql(
+      db_, "DELETE FROM " + QuoteTable({log.schema, log.table + "_config"}) + " WHERE 0");
+  return locked.code() == StatusCode::kBusy || locked.IsCutShort() ? locked : Status::Ok();
 }
 
 // --- changes of the schema, transactions
@@ -314,11 +350,33 @@ Status Connection::JoinTransaction() {
   return Status::Misuse("the name sv_transaction is reserved: rename the table of that name");
 }
 
-Status Connection::RefuseDrop(Status why) {
-  sqlite3_log(SqliteCode(why.code()), "%s", why.message().c_str());
-  if (sqlite3_get_autocommit(db_) == 0) return why;
-  refused_ = std::move(why);
-  return JoinTransaction();
+int Connection::RefuseDrop(const TableName& table, Status why) {
+  const int code = SqliteCode(why.code());
+  sqlite3_log(code, "%s", why.message().c_str());
+  if (sqlite3_get_autocommit(db_) != 0) {
+    refused_ = std::move(why);
+    return SqliteCode(JoinTransaction().code());
+  }
+  const Result<int64_t> writable = QueryInteger(db_, "PRAGMA writable_schema", 0);
+  if (!writable.ok()) return code;
+  refusal_ = {table, std::move(why)};
+  // Lets SQLite forget the schema, the connected table with it, and read it again. Nothing else of
+  // it changes.
+  Status reset = ExecuteSql(db_, "PRAGMA writable_schema = RESET");
+  if (reset.ok() && *writable != 0) reset = ExecuteSql(db_, "PRAGMA writable_schema = ON");
+  if (reset.ok()) return SQLITE_SCHEMA;
+  refusal_.reset();
+  return code;
+}
+
+Status Connection::TakeRefusal(const TableName& table) {
+  if (!refusal_ || !SameName(refusal_->table.table, table.table) ||
+      !SameName(refusal_->table.schema, table.schema)) {
+    return Status::Ok();
+  }
+  const Status why = refusal_->why;
+  refusal_.reset();
+  return why;
 }
 
 Result<bool> Connection::IsConditional() {
@@ -338,7 +396,7 @@ Result<TableName> Connection::CurrentName(const TableName& last_known,
   };
   SV_ASSIGN_OR_RETURN(const bool same_name, is_it(last_known));
   if (same_name) return last_known;
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, logs_.ListLogs());
   for (const TableName& name : logs) {
     SV_ASSIGN_OR_RETURN(const bool found, is_it(name));
     if (found) return name;

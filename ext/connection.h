@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "core/engine_registry.h"
 #include "ext/host_sql.h"
 #include "ext/log_config.h"
+#include "ext/log_finder.h"
 #include "ext/log_session.h"
 #include "ext/options.h"
 #include "ext/schema_changes.h"
@@ -28,12 +30,6 @@
 #include "ext/write_watch.h"
 
 namespace streamview {
-
-// A table that has a place in the log's sequence: a log, or one of its views.
-struct LogOrView {
-  TableName log;
-  std::optional<ViewEntry> view;
-};
 
 class Connection final : public SessionHost {
  public:
@@ -49,35 +45,30 @@ class Connection final : public SessionHost {
 
   // --- logs
 
-  // All sv_log tables of all attached databases, whether or not they can be opened.
-  Result<std::vector<TableName>> ListLogs() const;
-  // The log of that name in the first database that has one, as SQLite finds tables; without a
-  // name, the only log there is (an error that lists them where there are several). Errors:
-  // kNotFound.
-  Result<TableName> FindLog(const std::optional<std::string>& name) const;
-  // The log of that name (or the only one), else the view of that name in the first log that has
-  // one. Errors: as FindLog.
-  Result<LogOrView> FindLogOrView(const std::optional<std::string>& name) const;
-  // The views of a log, by name.
-  Result<std::vector<ViewEntry>> ListViews(const TableName& log) const;
+  const LogFinder& logs() const { return logs_; }
 
-  // The log, opened where it is not yet. Nothing is remembered of a failure: the next call tries
-  // again. Errors: kNotFound (no such log), and those of OpenEngine.
-  Result<std::shared_ptr<LogSession>> OpenLog(const TableName& log);
+  // The log, opened where it is not yet; a log that another process holds is waited for. Nothing
+  // is remembered of a failure: the next call tries again. Errors: those of
+  // LogFinder::ExplainMissing and OpenEngine.
+  enum class Patience { kNone, kBusyTimeout };
+  Result<std::shared_ptr<LogSession>> OpenLog(const TableName& log,
+                                              Patience patience = Patience::kBusyTimeout);
   // For CREATE: makes the shadow table and the log. Both go where the statement fails or is rolled
   // back.
   Result<std::shared_ptr<LogSession>> CreateLog(const TableName& log, const LogOptions& options);
 
   // Opens the log with whatever its directory holds: a log of another database, or of another time
-  // than this database. It belongs to this one from now on. Where the log can be opened as it is,
-  // nothing changes. Must not be called in a transaction. Errors: as OpenLog, kMisuse.
+  // than this database. It belongs to this one from now on. A shadow table that is lost is made
+  // anew. Where the log can be opened as it is, nothing changes. Must not be called in a
+  // transaction. Errors: as OpenLog, kMisuse.
   Result<std::shared_ptr<LogSession>> AdoptLog(const TableName& log);
   // Whether the connection may write, or has written, what is not committed.
   bool InWriteTransaction() const;
 
   // Lets go of logs that are dropped, by whichever connection of this process, and deletes their
-  // directories where nobody else has them open. Tables call it as they disconnect.
-  void ReleaseRemovedLogs();
+  // directories where nobody else has them open; and of those whose database is detached. Tables
+  // call it as they disconnect.
+  void ReleaseUnusedLogs();
 
   // Whether the statement that calls us is the only one of the connection that is running.
   bool RunsOneStatement() const;
@@ -89,8 +80,10 @@ class Connection final : public SessionHost {
 
   // No deadline; ends at sqlite3_interrupt(). For use within a callback of this connection.
   WaitOptions InterruptibleWait();
-  // The same, with the connection's busy timeout as the deadline.
-  Result<WaitOptions> WriterWait() override;
+  // Calls `attempt` with what it may wait for, until it returns anything but kBusy, or the
+  // connection would not wait for a lock of SQLite's any longer either: as long as PRAGMA
+  // busy_timeout says, or as its busy handler wants. `log` is what is busy.
+  Status WaitWhileBusy(const TableName& log, const Attempt& attempt) override;
 
   // --- changes of the schema
 
@@ -102,10 +95,13 @@ class Connection final : public SessionHost {
   // Called by the hidden table.
   void TransactionJoined() { joined_ = true; }
   SchemaChanges& schema_changes() { return schema_changes_; }
-  // For xDestroy, of which SQLite shows no message. Where the DROP is a transaction of its own,
-  // lets its COMMIT fail instead, with this error; otherwise, since that would take the user's
-  // transaction along, returns it.
-  Status RefuseDrop(Status why);
+  // For xDestroy, of which SQLite shows no message: sees to it that the DROP fails with this one.
+  // Returns what xDestroy must return. Where the DROP is a transaction of its own, that is OK, and
+  // its COMMIT fails. Otherwise that would take the user's transaction along; so SQLite is made to
+  // prepare the statement again (SQLITE_SCHEMA), and to connect the table for it, which fails.
+  int RefuseDrop(const TableName& table, Status why);
+  // For xConnect: the error that RefuseDrop has left for the table, once; else OK.
+  Status TakeRefusal(const TableName& table);
 
   // What the transaction writes besides log entries.
   WriteWatch& write_watch() { return write_watch_; }
@@ -128,10 +124,16 @@ class Connection final : public SessionHost {
   EngineOptions MakeEngineOptions(const TableName& log, const LogIdentity& identity) const;
   // REQUIRES: the connection has the write lock of the log's database
   Result<std::shared_ptr<LogSession>> AdoptWithLock(const TableName& log);
+  Result<std::shared_ptr<LogSession>> AdoptWithoutConfig(const TableName& log);
   // Those for a log that exists, with the ids of its views.
   Result<EngineOptions> OptionsToOpen(const TableName& log, const LogIdentity& identity) const;
   std::shared_ptr<LogSession> AddSession(const TableName& log, const LogSettings& settings,
                                          std::shared_ptr<Engine> engine);
+  Result<std::shared_ptr<Engine>> OpenPatiently(const EngineOptions& options, Patience patience);
+  // Waits for SQLite's write lock on the log's database as SQLite does, and lets go of it at once:
+  // so the busy handler is asked, for which there is no other way. Whoever writes to a log has that
+  // lock, too. OK also where it is no use to ask.
+  Status AskBusyHandler(const TableName& log);
   // True where the log that had the directory is dropped, but still open or not committed.
   bool IsBeingRemoved(const std::string& directory) const;
   // Whether sqlite3_interrupt() or a progress handler asks the running statement to end. Throws
@@ -139,11 +141,17 @@ class Connection final : public SessionHost {
   bool InterruptRequested();
 
   sqlite3* const db_;
+  const LogFinder logs_;
   Consistency consistency_ = Consistency::kSession;
   std::map<LogIdentity, std::shared_ptr<LogSession>> sessions_;
   SchemaChanges schema_changes_;
   WriteWatch write_watch_;
-  Status refused_;
+  Status refused_;  // what the COMMIT of a DROP fails with
+  struct Refusal {
+    TableName table;
+    Status why;
+  };
+  std::optional<Refusal> refusal_;  // what the next xConnect of the table fails with
   bool joined_ = false;
   WaitOptions::Clock::time_point next_progress_{};  // when a progress handler is asked again
 };

@@ -52,7 +52,7 @@ DocsTable::DocsTable(Connection& connection, TableName name, TableName log, bool
 
 VtabStatus DocsTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<DocsTable>& table) {
-  if (VtabStatus status = Connect(args, table); !status.ok()) return status;
+  if (VtabStatus status = Make(args, /*creating=*/true, table); !status.ok()) return status;
   const Result<std::shared_ptr<LogSession>> session = table->Session();
   if (!session.ok()) return session.status();
   // SQLite tells a new table of the end of the transaction, but not of its beginning, nor of the
@@ -63,14 +63,21 @@ VtabStatus DocsTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
 
 VtabStatus DocsTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                               std::unique_ptr<DocsTable>& table) {
+  return Make(args, /*creating=*/false, table);
+}
+
+VtabStatus DocsTable::Make(const sqlite_vtab::ConnectArgs<Connection>& args, bool creating,
+                           std::unique_ptr<DocsTable>& table) {
   const Result<DocsOptions> options = ParseDocsOptions(args.options);
   if (!options.ok()) return options.status();
   if (VtabStatus status = Declare(args.db); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
   if (!utf8.ok()) return utf8.status();
   const std::string schema(args.schema);
+  Result<TableName> log = LogNamed(args.db, options->log, schema, creating);
+  if (!log.ok()) return log.status();
   table = std::make_unique<DocsTable>(*args.aux, TableName{schema, std::string(args.table)},
-                                      TableName{schema, options->log}, *utf8);
+                                      *std::move(log), *utf8);
   return {};
 }
 

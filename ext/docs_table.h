@@ -79,6 +79,9 @@ class DocsTable : public SessionTable {
 
   using DocsReading = Reading<std::shared_ptr<const DocsSnapshot>>;
 
+  static sqlite_vtab::Status Make(const sqlite_vtab::ConnectArgs<Connection>& args, bool creating,
+                                  std::unique_ptr<DocsTable>& table);
+
   // Sees to it that the group of a cursor that has read nothing yet has something to read.
   Status Read(std::shared_ptr<Readings::Group>* group);
   Result<DocsReading> ReadAsOf(sqlite3_value* as_of);

@@ -56,12 +56,12 @@ class ErrorsReport {
 
   // In the order of the rows.
   Status CollectViews() {
-    SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection_.ListLogs());
+    SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection_.logs().ListLogs());
     for (const TableName& log : logs) {
       const Result<std::shared_ptr<LogSession>> session = connection_.OpenLog(log);
       // Nothing would look like no errors.
       SV_RETURN_IF_ERROR(session.status());
-      SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection_.ListViews(log));
+      SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection_.logs().ListViews(log));
       for (const ViewEntry& entry : views) {
         Result<std::shared_ptr<View>> view = (*session)->engine()->FindView(entry.view_id);
         if (view.status().code() == StatusCode::kNotFound) continue;  // just dropped

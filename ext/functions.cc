@@ -36,7 +36,7 @@ Result<std::optional<std::string>> ReadName(const char* what, Arguments argument
 Result<std::shared_ptr<LogSession>> OpenNamedLog(Connection& connection, const char* what,
                                                  Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName(what, arguments, 0));
-  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.logs().FindLog(name));
   return connection.OpenLog(log);
 }
 
@@ -59,9 +59,9 @@ struct WaitTarget {
 };
 
 Result<WaitTarget> FindTarget(Connection& connection, const std::optional<std::string>& name) {
-  SV_ASSIGN_OR_RETURN(const LogOrView found, connection.FindLogOrView(name));
+  SV_ASSIGN_OR_RETURN(const LogOrView found, connection.logs().FindLogOrView(name));
   if (found.view) return WaitTarget{found.log, {*found.view}, /*is_view=*/true};
-  SV_ASSIGN_OR_RETURN(std::vector<ViewEntry> views, connection.ListViews(found.log));
+  SV_ASSIGN_OR_RETURN(std::vector<ViewEntry> views, connection.logs().ListViews(found.log));
   return WaitTarget{found.log, std::move(views)};
 }
 
@@ -172,7 +172,7 @@ Result<Value> AppendNow(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const ValueView key, ViewOf(arguments[1]));
   SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[2]));
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
-  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.logs().FindLog(name));
   // SQLite checks it of statements that write, and this is none.
   SV_ASSIGN_OR_RETURN(const int64_t query_only,
                       QueryInteger(connection.db(), "PRAGMA query_only", 0));
@@ -186,7 +186,7 @@ Result<Value> AppendNow(Connection& connection, Arguments arguments) {
 
 Result<Value> Adopt(Connection& connection, Arguments arguments) {
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
-  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.logs().FindLog(name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.AdoptLog(log));
   return Value::Integer(static_cast<int64_t>(session->engine()->Head()));
 }
@@ -202,7 +202,8 @@ Result<std::string> ReadDirectory(Connection& connection, const TableName& log, 
     return Status::InvalidArgument("directory must be the path of a directory, not " +
                                    ToDisplay(value));
   }
-  SV_ASSIGN_OR_RETURN(std::string path, LogConfig(connection.db(), log).ResolvePath(value.bytes()));
+  SV_ASSIGN_OR_RETURN(std::string path,
+                      LogConfig(connection.db(), log).ResolveNewPath(value.bytes()));
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
 }
@@ -210,7 +211,7 @@ Result<std::string> ReadDirectory(Connection& connection, const TableName& log, 
 Result<Value> Backup(Connection& connection, Arguments arguments) {
   SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_backup"));
   SV_ASSIGN_OR_RETURN(const std::optional<std::string> name, ReadName("log", arguments, 0));
-  SV_ASSIGN_OR_RETURN(const TableName log, connection.FindLog(name));
+  SV_ASSIGN_OR_RETURN(const TableName log, connection.logs().FindLog(name));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(log));
   const std::shared_ptr<Engine> engine = session->engine();
   if (session->identity().directory.empty()) {
@@ -222,10 +223,13 @@ Result<Value> Backup(Connection& connection, Arguments arguments) {
     return Status::Misuse("cannot back up " + log.table +
                           ": this connection's transaction has written to it; COMMIT first");
   }
-  SV_ASSIGN_OR_RETURN(const WaitOptions wait, connection.WriterWait());
-  const Result<Seq> head = engine->Backup(directory, wait);
-  if (!head.ok()) return head.status().WithContext("backup of " + log.table);
-  return Value::Integer(static_cast<int64_t>(*head));
+  Seq head = 0;
+  const Status copied = connection.WaitWhileBusy(log, [&](const WaitOptions& wait) -> Status {
+    SV_ASSIGN_OR_RETURN(head, engine->Backup(directory, wait));
+    return Status::Ok();
+  });
+  if (!copied.ok()) return copied.WithContext("backup of " + log.table);
+  return Value::Integer(static_cast<int64_t>(head));
 }
 
 // --- The others

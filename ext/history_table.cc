@@ -103,7 +103,7 @@ Status HistoryTable::Cursor::Read(sqlite3_value* log, sqlite3_value* document) {
   }
   std::optional<std::string> wanted;
   if (!name.is_null()) wanted = std::string(name.bytes());
-  SV_ASSIGN_OR_RETURN(const TableName table, connection_.FindLog(wanted));
+  SV_ASSIGN_OR_RETURN(const TableName table, connection_.logs().FindLog(wanted));
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection_.OpenLog(table));
   if (key.is_null()) return Status::Ok();  // events without key are no document's versions
   engine_ = session->engine();

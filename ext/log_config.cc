@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine_registry.h"
+#include "ext/sqlite_files.h"
 #include "ext/values.h"
 
 namespace streamview {
@@ -11,6 +12,8 @@ namespace streamview {
 namespace {
 
 constexpr std::string_view kViewPrefix = "view.";
+// Follows a log's name where the usual directory would be a file of SQLite's.
+constexpr char kInsteadOfSqlites[] = "-log";
 
 std::string ViewKey(std::string_view view) { return std::string(kViewPrefix).append(view); }
 
@@ -35,6 +38,12 @@ Result<SyncMode> ParseSync(std::string_view name) {
 
 }  // namespace
 
+Status HiddenByAuthorizer(const std::string& what) {
+  return Status::InvalidArgument(
+      "the application's authorizer answers SQLITE_IGNORE, which hides " + what +
+      ": it must let streamview read its own tables");
+}
+
 LogConfig::LogConfig(sqlite3* db, TableName log)
     : db_(db), log_(std::move(log)), table_(QuoteTable({log_.schema, log_.table + "_config"})) {}
 
@@ -42,7 +51,9 @@ Result<std::string> LogConfig::ResolveDirectory(std::string_view key,
                                                 std::string_view value) const {
   const std::string file = DatabaseFile(db_, log_.schema);
   if (file.empty()) {
-    return Status::InvalidArgument("a log of a database without a file has no path");
+    return Status::InvalidArgument(
+        "a log of a database without a file is in memory: it has no "
+        "directory");
   }
   if (value.find('\0') != std::string_view::npos) {
     return Status::InvalidArgument("the path of a log cannot hold a zero byte");
@@ -59,18 +70,30 @@ Result<std::string> LogConfig::ResolveDirectory(std::string_view key,
   return directory.lexically_normal().string();
 }
 
+Result<std::string> LogConfig::ResolveNewPath(std::string_view path) const {
+  SV_ASSIGN_OR_RETURN(std::string directory, ResolvePath(path));
+  SV_ASSIGN_OR_RETURN(const std::string file, FindSqlitesFile(db_, directory));
+  if (file.empty()) return directory;
+  return Status::InvalidArgument("directory " + directory +
+                                 " has the name of a file that SQLite itself keeps beside " + file +
+                                 ": choose another name");
+}
+
+Status LogConfig::MakeTable() const {
+  return ExecuteSql(db_, "CREATE TABLE " + table_ + "(key TEXT PRIMARY KEY, value) WITHOUT ROWID");
+}
+
 Result<LogSettings> LogConfig::Create(const LogOptions& options,
                                       const std::function<bool(const std::string&)>& is_taken) {
   LogSettings settings;
   settings.identity.log_id = NewLogId();
   settings.sync = options.sync;
-  SV_RETURN_IF_ERROR(
-      ExecuteSql(db_, "CREATE TABLE " + table_ + "(key TEXT PRIMARY KEY, value) WITHOUT ROWID"));
+  SV_RETURN_IF_ERROR(MakeTable());
   SV_RETURN_IF_ERROR(Put("log_id", settings.identity.log_id));
   if (options.sync) SV_RETURN_IF_ERROR(Put("sync", SyncName(*options.sync)));
 
   if (options.path) {
-    SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveDirectory("path", *options.path));
+    SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveNewPath(*options.path));
     SV_RETURN_IF_ERROR(Put("path", *options.path));
     return settings;
   }
@@ -81,13 +104,32 @@ Result<LogSettings> LogConfig::Create(const LogOptions& options,
     return Status::InvalidArgument("the name \"" + suffix +
                                    "\" cannot be part of a file name: say path='...'");
   }
-  SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveDirectory("suffix", suffix));
+  SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveSuffix(suffix));
+  SV_ASSIGN_OR_RETURN(const std::string file, FindSqlitesFile(db_, settings.identity.directory));
+  if (!file.empty()) {
+    suffix += kInsteadOfSqlites;
+    SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveSuffix(suffix));
+  }
   if (is_taken(settings.identity.directory)) {
     suffix += "-" + settings.identity.log_id.substr(0, 8);
-    SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveDirectory("suffix", suffix));
+    SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveSuffix(suffix));
   }
   SV_RETURN_IF_ERROR(Put("suffix", suffix));
   return settings;
+}
+
+Result<LogSettings> LogConfig::Recreate(const LogOptions& options, const std::string& suffix,
+                                        const std::string& log_id) {
+  SV_ASSIGN_OR_RETURN(const bool exists, IsOrdinaryTable());
+  if (!exists) SV_RETURN_IF_ERROR(MakeTable());
+  SV_RETURN_IF_ERROR(PutLogId(log_id));
+  if (options.sync) SV_RETURN_IF_ERROR(Put("sync", SyncName(*options.sync)));
+  if (options.path) {
+    SV_RETURN_IF_ERROR(Put("path", *options.path));
+  } else if (!suffix.empty()) {
+    SV_RETURN_IF_ERROR(Put("suffix", suffix));
+  }
+  return Load();
 }
 
 Status LogConfig::Drop() { return ExecuteSql(db_, "DROP TABLE " + table_); }
@@ -97,53 +139,90 @@ Status LogConfig::Rename(const std::string& new_log) {
   return ExecuteSql(db_, "ALTER TABLE " + table_ + " RENAME TO " + renamed);
 }
 
+Result<bool> LogConfig::HasColumn(const char* column, bool* is_primary_key) const {
+  int primary_key = 0;
+  const std::string name = log_.table + "_config";
+  const int code = sqlite3_table_column_metadata(db_, log_.schema.c_str(), name.c_str(), column,
+                                                 nullptr, nullptr, nullptr, &primary_key, nullptr);
+  if (code == SQLITE_ERROR) return false;  // not a table, or without that column
+  if (code != SQLITE_OK) return StatusFromSqlite(db_, code);
+  *is_primary_key = primary_key != 0;
+  return true;
+}
+
 // A schema from elsewhere may have a virtual table of this name. One of ours would ask for its
 // log's configuration as it is read, and so for ever. In none of ours is `key` a PRIMARY KEY; a SQL
 // view is refused as well.
 Result<bool> LogConfig::IsOrdinaryTable() const {
-  int is_primary_key = 0;
-  const std::string name = log_.table + "_config";
-  const int code =
-      sqlite3_table_column_metadata(db_, log_.schema.c_str(), name.c_str(), "key", nullptr, nullptr,
-                                    nullptr, &is_primary_key, nullptr);
-  if (code == SQLITE_ERROR) return false;  // not a table, or without that column
-  if (code != SQLITE_OK) return StatusFromSqlite(db_, code);
-  return is_primary_key != 0;
+  bool is_primary_key = false;
+  bool ignored = false;
+  SV_ASSIGN_OR_RETURN(const bool has_key, HasColumn("key", &is_primary_key));
+  if (!has_key || !is_primary_key) return false;
+  return HasColumn("value", &ignored);
+}
+
+Status LogConfig::NoSuchLog() const {
+  return Status::NotFound("no such log: " + log_.schema + "." + log_.table);
+}
+
+// A statement that reads the table. Preparing it makes sure that SQLite has the schema as it is now.
+Result<HostStatement> LogConfig::Select(std::string_view sql) const {
+  Result<HostStatement> statement = HostStatement::Prepare(db_, sql);
+  if (!statement.ok() && statement.status().code() != StatusCode::kInvalidArgument) {
+    return statement.status();
+  }
+  SV_ASSIGN_OR_RETURN(const bool is_ordinary, IsOrdinaryTable());
+  if (!is_ordinary) return NoSuchLog();
+  return statement;
 }
 
 Result<LogSettings> LogConfig::Load() const {
-  const Status no_such_log = Status::NotFound("no such log: " + log_.schema + "." + log_.table);
-  Result<HostStatement> statement =
-      HostStatement::Prepare(db_, "SELECT key, value FROM " + table_ +
-                                      " WHERE key IN ('log_id', 'suffix', 'path', 'sync')");
-  if (!statement.ok()) {
-    // "no such table", or "no such column" in a table of that name that is not ours
-    const bool missing = statement.status().message().starts_with("no such");
-    return missing ? no_such_log : statement.status();
-  }
-  SV_ASSIGN_OR_RETURN(const bool is_ordinary, IsOrdinaryTable());
-  if (!is_ordinary) return no_such_log;
+  SV_ASSIGN_OR_RETURN(HostStatement statement,
+                      Select("SELECT key, value FROM " + table_ +
+                             " WHERE key IN ('log_id', 'suffix', 'path', 'sync')"));
   LogSettings settings;
   for (;;) {
-    SV_ASSIGN_OR_RETURN(const bool row, statement->Step());
+    SV_ASSIGN_OR_RETURN(const bool row, statement.Step());
     if (!row) break;
-    const std::string_view key = statement->Text(0);
-    const std::string_view value = statement->Text(1);
+    const std::string_view key = statement.Text(0);
+    const std::string_view value = statement.Text(1);
     if (key == "log_id") {
       settings.identity.log_id = value;
     } else if (key == "sync") {
       SV_ASSIGN_OR_RETURN(settings.sync, ParseSync(value));
+    } else if (DatabaseFile(db_, log_.schema).empty()) {
+      return Status::CannotOpen("log " + log_.table +
+                                " is in a directory, and this database is in memory: a copy of the "
+                                "file that has the log; open that file, or DROP TABLE " +
+                                QuoteIdentifier(log_.table) + " here, which leaves the log alone");
     } else {
       SV_ASSIGN_OR_RETURN(settings.identity.directory, ResolveDirectory(key, value));
     }
   }
-  if (settings.identity.log_id.empty()) return no_such_log;
+  if (settings.identity.log_id.empty()) return NoSuchLog();
   if (settings.identity.directory.empty() && !DatabaseFile(db_, log_.schema).empty()) {
     return Status::CannotOpen("log " + log_.table +
-                              " was in memory, and this database is a file: a "
-                              "copy of the database that had it");
+                              " was in memory, and this database is a file: a copy of the database "
+                              "that had it; DROP TABLE " +
+                              QuoteIdentifier(log_.table) + ", and create it again");
   }
   return settings;
+}
+
+// What an authorizer says SQLITE_IGNORE to is NULL, or gives no row. Neither column can be NULL.
+Status LogConfig::CheckNotHidden() const {
+  SV_ASSIGN_OR_RETURN(const int64_t one, QueryInteger(db_, "SELECT 1", 0));
+  if (one != 1) return HiddenByAuthorizer("all rows");
+  const std::string schema = QuoteIdentifier(log_.schema) + ".sqlite_schema";
+  SV_ASSIGN_OR_RETURN(const int64_t sees_schema,
+                      QueryInteger(db_, "SELECT type IS NOT NULL FROM " + schema + " LIMIT 1", 1));
+  if (sees_schema == 0) return HiddenByAuthorizer(schema);
+  // Another kind of table may ask us for what is asked here.
+  SV_ASSIGN_OR_RETURN(const bool is_table, IsOrdinaryTable());
+  if (!is_table) return Status::Ok();
+  SV_ASSIGN_OR_RETURN(const int64_t sees_keys,
+                      QueryInteger(db_, "SELECT key IS NOT NULL FROM " + table_ + " LIMIT 1", 1));
+  return sees_keys != 0 ? Status::Ok() : HiddenByAuthorizer(log_.table + "_config");
 }
 
 Result<std::string> LogConfig::LoadToken() const {
@@ -156,8 +235,7 @@ Result<std::string> LogConfig::LoadToken() const {
 
 Result<std::vector<ViewEntry>> LogConfig::ListViews() const {
   // '/' is the character after '.'.
-  SV_ASSIGN_OR_RETURN(HostStatement statement,
-                      HostStatement::Prepare(db_, "SELECT key, value FROM " + table_ +
+  SV_ASSIGN_OR_RETURN(HostStatement statement, Select("SELECT key, value FROM " + table_ +
                                                       " WHERE key > 'view.' AND key < 'view/'"));
   std::vector<ViewEntry> views;
   for (;;) {

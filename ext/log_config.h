@@ -44,6 +44,9 @@ struct ViewEntry {
   std::string view_id;
 };
 
+// Why there seems to be nothing: an authorizer has answered SQLITE_IGNORE.
+Status HiddenByAuthorizer(const std::string& what);
+
 class LogConfig {
  public:
   LogConfig(sqlite3* db, TableName log);
@@ -55,26 +58,44 @@ class LogConfig {
   // where there can be no such directory.
   Result<LogSettings> Create(const LogOptions& options,
                              const std::function<bool(const std::string& directory)>& is_taken);
+  // Makes the table anew, or fills it, for a log that exists. `suffix`: where it is without path=;
+  // empty: in memory.
+  Result<LogSettings> Recreate(const LogOptions& options, const std::string& suffix,
+                               const std::string& log_id);
   Status Drop();
   Status Rename(const std::string& new_log);
 
   // Makes another log that of the table.
   Status PutLogId(std::string_view log_id) { return Put("log_id", log_id); }
 
-  // kNotFound ("no such log: ...") where the log does not exist. kCannotOpen, kInvalidArgument: the
-  // table names a directory that cannot be one.
+  // Errors: kNotFound ("no such log: ..."): there is no such table, or it does not say which log
+  // (Connection::ExplainMissing tells why). kCannotOpen: the table names a directory that cannot be
+  // one.
   Result<LogSettings> Load() const;
+  // Whether there is an ordinary table of that name, with our columns.
+  Result<bool> IsOrdinaryTable() const;
+  // OK, or kInvalidArgument where the application's authorizer lets us read the table, and the
+  // schema that it is in, as if nothing were there (SQLITE_IGNORE).
+  Status CheckNotHidden() const;
 
-  // The directory that `path` means: it is relative to the database's, as in path=. Errors:
+  // The directory that `path` means, as in path=: it is relative to the database's. Errors:
   // kInvalidArgument where the database has no file.
   Result<std::string> ResolvePath(std::string_view path) const {
     return ResolveDirectory("path", path);
+  }
+  // The same, for a directory that is to be made. Errors: also where SQLite would take it for one of
+  // its own files.
+  Result<std::string> ResolveNewPath(std::string_view path) const;
+  // The directory of a suffix. Errors: kInvalidArgument where the database has no file.
+  Result<std::string> ResolveSuffix(std::string_view suffix) const {
+    return ResolveDirectory("suffix", suffix);
   }
 
   // The token of the last conditional transaction; empty: there was none.
   Result<std::string> LoadToken() const;
   Status PutToken(std::string_view token) { return Put("token", token); }
 
+  // Errors: kNotFound as Load.
   Result<std::vector<ViewEntry>> ListViews() const;
   // kNotFound where the log has no such view.
   Result<std::string> FindView(std::string_view view) const;
@@ -84,7 +105,10 @@ class LogConfig {
   Status RenameView(std::string_view view, std::string_view new_name);
 
  private:
-  Result<bool> IsOrdinaryTable() const;
+  Result<HostStatement> Select(std::string_view sql) const;
+  Status NoSuchLog() const;
+  Status MakeTable() const;
+  Result<bool> HasColumn(const char* column, bool* is_primary_key) const;
   Status Put(std::string_view key, std::string_view value);
   Result<std::string> ResolveDirectory(std::string_view key, std::string_view value) const;
 

@@ -8,21 +8,11 @@
 
 namespace streamview {
 
-namespace {
-
-// Mostly the writer's turn is free, and then how long to wait for it need not be asked for.
-WaitOptions NoWait() {
-  WaitOptions wait;
-  wait.deadline = WaitOptions::Clock::time_point::min();
-  return wait;
-}
-
-}  // namespace
-
 LogSession::LogSession(SessionHost& host, TableName log, LogSettings settings,
                        std::shared_ptr<Engine> engine)
     : host_(host),
       log_(std::move(log)),
+      database_(DatabaseFile(host.db(), log_.schema)),
       settings_(std::move(settings)),
       engine_(std::move(engine)),
       seen_(engine_->Head()) {}
@@ -33,6 +23,11 @@ void LogSession::Close() {
   engine_.reset();
 }
 
+bool LogSession::IsAttached() const {
+  return sqlite3_db_readonly(host_.db(), log_.schema.c_str()) >= 0 &&
+         DatabaseFile(host_.db(), log_.schema) == database_;
+}
+
 const Transaction* LogSession::open_transaction() const {
   return transaction_ != nullptr && transaction_->size() > 0 ? transaction_.get() : nullptr;
 }
@@ -40,13 +35,10 @@ const Transaction* LogSession::open_transaction() const {
 Status LogSession::TakeTurn() {
   if (has_turn_) return Status::Ok();
   if (transaction_ == nullptr) transaction_ = engine_->Begin();
-  Status taken = transaction_->TakeTurn(NoWait());
-  if (taken.code() == StatusCode::kBusy) {
-    SV_ASSIGN_OR_RETURN(const WaitOptions wait, host_.WriterWait());
-    taken = transaction_->TakeTurn(wait);
-  }
-  has_turn_ = taken.ok();
-  return taken;
+  SV_RETURN_IF_ERROR(host_.WaitWhileBusy(
+      log_, [this](const WaitOptions& wait) { return transaction_->TakeTurn(wait); }));
+  has_turn_ = true;
+  return Status::Ok();
 }
 
 Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
@@ -60,14 +52,13 @@ Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {
 
 Result<Seq> LogSession::AppendNow(const ValueView& key, const ValueView& value) {
   SV_ASSIGN_OR_RETURN(const SyncMode sync, ResolveSync());
-  Result<Seq> seq = engine_->AppendNow(key, value, sync, NoWait());
-  if (seq.status().code() == StatusCode::kBusy) {
-    SV_ASSIGN_OR_RETURN(const WaitOptions wait, host_.WriterWait());
-    seq = engine_->AppendNow(key, value, sync, wait);
-  }
-  SV_RETURN_IF_ERROR(seq.status());
-  last_committed_own_ = *seq;
-  NoteSeen(*seq);
+  Seq seq = 0;
+  SV_RETURN_IF_ERROR(host_.WaitWhileBusy(log_, [&](const WaitOptions& wait) -> Status {
+    SV_ASSIGN_OR_RETURN(seq, engine_->AppendNow(key, value, sync, wait));
+    return Status::Ok();
+  }));
+  last_committed_own_ = seq;
+  NoteSeen(seq);
   return seq;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,8 @@ class SessionHost {
   virtual sqlite3* db() const = 0;
   virtual Consistency consistency() const = 0;
   // See Connection.
-  virtual Result<WaitOptions> WriterWait() = 0;
+  using Attempt = std::function<Status(const WaitOptions&)>;
+  virtual Status WaitWhileBusy(const TableName& log, const Attempt& attempt) = 0;
   virtual Result<bool> IsConditional() = 0;
   virtual Result<TableName> CurrentName(const TableName& last_known,
                                         const LogIdentity& identity) const = 0;
@@ -67,10 +69,19 @@ class LogSession {
   const std::shared_ptr<Engine>& engine() const { return engine_; }
   const LogIdentity& identity() const { return settings_.identity; }
 
+  // The table of the log, as it was called when it was last opened: its database may be detached
+  // and attached under another name.
+  const TableName& name() const { return log_; }
+  void set_name(const TableName& name) { log_ = name; }
+  // The file of its database; empty: in memory.
+  const std::string& database() const { return database_; }
+  // Whether its database is attached under the schema's name that is known here.
+  bool IsAttached() const;
+
   // --- writing
 
-  // Begins the transaction where there is none, and waits for the writer's turn of the log as long
-  // as PRAGMA busy_timeout says: nobody else appends until the transaction ends, so what is read
+  // Begins the transaction where there is none, and waits for the writer's turn of the log as
+  // Connection::WaitWhileBusy has it: nobody else appends until the transaction ends, so what is read
   // of the engine's head from then on is the latest. Errors: as engine's Transaction::TakeTurn.
   Status TakeTurn();
   // Appends to the open transaction, which the first append begins; returns the entry's number.
@@ -125,7 +136,8 @@ class LogSession {
   void EndTransaction();
 
   SessionHost& host_;
-  const TableName log_;
+  TableName log_;
+  const std::string database_;
   const LogSettings settings_;
   std::shared_ptr<Engine> engine_;
   Seq seen_;  // begins as the head at first use

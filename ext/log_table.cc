@@ -57,16 +57,17 @@ VtabStatus LogTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
 
 VtabStatus LogTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<LogTable>& table) {
+  const TableName name{std::string(args.schema), std::string(args.table)};
+  if (const Status refused = args.aux->TakeRefusal(name); !refused.ok()) return refused;
   if (VtabStatus status = Declare(args); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
   if (!utf8.ok()) return utf8.status();
-  const TableName name{std::string(args.schema), std::string(args.table)};
   table = std::make_unique<LogTable>(*args.aux, name, *utf8);
   return {};
 }
 
 Status LogTable::CheckNoViews(const std::string& action) const {
-  SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection().ListViews(name()));
+  SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection().logs().ListViews(name()));
   if (views.empty()) return Status::Ok();
   std::string names;
   for (const ViewEntry& view : views) names += (names.empty() ? "" : ", ") + view.name;
@@ -75,32 +76,46 @@ Status LogTable::CheckNoViews(const std::string& action) const {
 }
 
 VtabStatus LogTable::Destroy() {
-  sqlite3* const db = connection().db();
-  LogConfig config(db, name());
-  const Status known = config.Load().status();
-  if (known.code() == StatusCode::kNotFound) return {};
-  if (known.IsCutShort()) return known;
+  const Status refused = CheckMayDrop();
+  if (!refused.ok()) return RefuseDrop(refused);
+  return DropLog();
+}
 
-  const Status views = CheckNoViews("drop");
-  if (views.code() == StatusCode::kConstraint) return connection().RefuseDrop(views);
-  if (!views.ok()) return views;
+Status LogTable::CheckMayDrop() {
+  SV_RETURN_IF_ERROR(LogConfig(connection().db(), name()).CheckNotHidden());
+  SV_RETURN_IF_ERROR(CheckNoViews("drop"));
+  // A directory that another process uses is not to be deleted.
+  const Status open = Session().status();
+  return open.code() == StatusCode::kBusy || open.IsCutShort() ? open : Status::Ok();
+}
+
+Status LogTable::DropLog() {
+  LogConfig config(connection().db(), name());
+  const Status known = config.Load().status();
+  if (known.code() == StatusCode::kNotFound) return Status::Ok();
+  if (known.IsCutShort()) return known;
   // A directory that cannot be opened is not ours to delete.
   const Result<std::shared_ptr<LogSession>> session = Session();
-  // Nor is one that another process uses.
-  if (session.status().code() == StatusCode::kBusy) {
-    return connection().RefuseDrop(session.status());
-  }
   if (session.status().IsCutShort()) return session.status();
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.Drop());
   if (session.ok()) connection().schema_changes().LogDropped((*session)->identity());
-  return {};
+  return Status::Ok();
 }
 
-VtabStatus LogTable::Rename(const char* new_name) {
+VtabStatus LogTable::Rename(const char* new_name) { return RenameLog(new_name); }
+
+Status LogTable::RenameLog(const std::string& new_name) {
   SV_RETURN_IF_ERROR(CheckName(new_name));
   SV_RETURN_IF_ERROR(CheckNoViews("rename"));
-  return LogConfig(connection().db(), name()).Rename(new_name);
+  LogConfig config(connection().db(), name());
+  const Status known = config.Load().status();
+  // (SQLite has renamed the table already: LogFinder would not find it.)
+  if (known.code() == StatusCode::kNotFound) {
+    return Status::CannotOpen("cannot rename the log " + name().table + ": the table " +
+                              name().table + "_config is lost; sv_adopt makes it anew");
+  }
+  return config.Rename(new_name);
 }
 
 // --- reading

@@ -70,6 +70,10 @@ class LogTable : public SessionTable {
   Status RunCommand(std::string_view command);
   // All of it, or quickly: whether it can be opened, and its end be read.
   Status Check(bool quick);
+  // Why the table cannot be dropped now.
+  Status CheckMayDrop();
+  Status DropLog();
+  Status RenameLog(const std::string& new_name);
   // Errors where views stand on the log: "cannot <action> ...: drop its views first: a, b".
   Status CheckNoViews(const std::string& action) const;
 

@@ -6,16 +6,11 @@
 #include <string_view>
 #include <utility>
 
+#include "ext/sql_scanner.h"
+
 namespace streamview {
 
 namespace {
-
-// Character classes as SQLite's tokenizer has them: ASCII, whatever the locale.
-bool IsSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::string ToLower(std::string_view text) {
   std::string lower(text);
@@ -30,126 +25,102 @@ std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\
 struct Option {
   std::string name;  // lower case
   std::string value;
+  std::optional<std::string> schema;  // of the option log, where its value names one
 };
 
 // Reads one argument.
 class ArgumentParser {
  public:
-  explicit ArgumentParser(std::string_view text) : text_(text) {}
+  explicit ArgumentParser(std::string_view text) : scanner_(text) {}
 
   Result<Option> Parse() {
     Option option;
-    SkipBlanks();
-    option.name = ToLower(TakeWhile([](char c) { return IsLetter(c) || IsDigit(c); }));
-    SkipBlanks();
-    if (option.name.empty() || Peek() != '=') {
-      return Status::InvalidArgument("cannot read " + Quoted(text_) +
+    scanner_.SkipBlanks();
+    option.name = ToLower(scanner_.TakeWhile(
+        [](char c) { return SqlScanner::IsLetter(c) || SqlScanner::IsDigit(c); }));
+    scanner_.SkipBlanks();
+    if (option.name.empty() || scanner_.Peek() != '=') {
+      return Status::InvalidArgument("cannot read " + Quoted(scanner_.text()) +
                                      ": an option is written name = value");
     }
-    ++pos_;
-    SkipBlanks();
-    Result<std::string> value = ParseValue();
+    scanner_.Skip();
+    scanner_.SkipBlanks();
+    Result<std::string> value =
+        option.name == "log" ? ParseTable(&option.schema) : ParseValue(/*ends_at_dot=*/false);
     if (!value.ok()) return value.status().WithContext("option " + option.name);
     option.value = *std::move(value);
-    if (option.value.empty()) {
+    if (option.value.empty() || option.schema == "") {
       return Status::InvalidArgument("option " + option.name + " has no value");
     }
-    SkipBlanks();
-    if (!AtEnd()) {
+    scanner_.SkipBlanks();
+    if (!scanner_.AtEnd()) {
       return Status::InvalidArgument("option " + option.name + ": unexpected " +
-                                     Quoted(text_.substr(pos_)) + " after its value");
+                                     Quoted(scanner_.rest()) + " after its value");
     }
     return option;
   }
 
  private:
-  bool AtEnd() const { return pos_ >= text_.size(); }
-  char Peek(size_t ahead = 0) const {
-    return pos_ + ahead < text_.size() ? text_[pos_ + ahead] : '\0';
-  }
-  bool AtComment() const {
-    return (Peek() == '-' && Peek(1) == '-') || (Peek() == '/' && Peek(1) == '*');
-  }
-
-  template <typename Predicate>
-  std::string_view TakeWhile(Predicate predicate) {
-    const size_t begin = pos_;
-    while (!AtEnd() && predicate(text_[pos_])) ++pos_;
-    return text_.substr(begin, pos_ - begin);
-  }
-
-  // REQUIRES: AtComment(). As in SQLite, a comment may be ended by the end of the text.
-  void SkipComment() {
-    const bool line = Peek() == '-';
-    const std::string_view terminator = line ? "\n" : "*/";
-    const size_t end = text_.find(terminator, pos_ + 2);
-    pos_ = end == std::string_view::npos ? text_.size() : end + terminator.size();
-  }
-
-  void SkipBlanks() {
-    while (!AtEnd()) {
-      if (IsSpace(Peek())) {
-        ++pos_;
-      } else if (AtComment()) {
-        SkipComment();
-      } else {
-        return;
-      }
-    }
-  }
-
-  static bool IsQuote(char c) { return c == '\'' || c == '"' || c == '`' || c == '['; }
-
-  Result<std::string> ParseValue() {
-    if (Peek() == '(') return ParseParenthesised();
-    if (IsQuote(Peek())) return ParseQuoted();
-    const size_t begin = pos_;
-    while (!AtEnd() && !IsSpace(Peek()) && !AtComment()) ++pos_;
-    return std::string(text_.substr(begin, pos_ - begin));
-  }
-
-  // REQUIRES: at a quote. A closing quote is doubled to stand for itself, except in [brackets].
-  Result<std::string> ParseQuoted() {
-    const char open = Peek();
-    const char close = open == '[' ? ']' : open;
+  Result<std::string> ParseValue(bool ends_at_dot) {
+    if (scanner_.Peek() == '(') return ParseParenthesised();
+    if (SqlScanner::IsQuote(scanner_.Peek())) return ParseQuoted();
     std::string value;
-    for (++pos_; !AtEnd(); ++pos_) {
-      if (Peek() == close) {
-        ++pos_;
-        if (open == '[' || Peek() != close) return value;
-      }
-      value.push_back(Peek());
+    while (!scanner_.AtEnd() && !scanner_.AtComment() && !SqlScanner::IsSpace(scanner_.Peek()) &&
+           !(ends_at_dot && scanner_.Peek() == '.')) {
+      value += scanner_.Peek();
+      scanner_.Skip();
     }
-    return Status::InvalidArgument(std::string("the closing ") + close + " is missing");
+    return value;
+  }
+
+  // A table, with or without its schema.
+  Result<std::string> ParseTable(std::optional<std::string>* schema) {
+    const bool is_string = scanner_.Peek() == '\'';
+    SV_ASSIGN_OR_RETURN(std::string first, ParseValue(/*ends_at_dot=*/true));
+    scanner_.SkipBlanks();
+    if (scanner_.Peek() == '.') {
+      scanner_.Skip();
+      scanner_.SkipBlanks();
+      *schema = std::move(first);
+      return ParseValue(/*ends_at_dot=*/false);
+    }
+    if (!is_string) return first;
+    // As in an argument of a function.
+    WrittenName name = ParseName(first);
+    *schema = std::move(name.schema);
+    return std::move(name.table);
+  }
+
+  // REQUIRES: at a quote
+  Result<std::string> ParseQuoted() {
+    const char open = scanner_.Peek();
+    if (std::optional<std::string> value = scanner_.TakeQuoted()) return *std::move(value);
+    return Status::InvalidArgument(std::string("the closing ") + (open == '[' ? ']' : open) +
+                                   " is missing");
   }
 
   // REQUIRES: at '('. Strings and comments inside may hold parentheses of their own.
   Result<std::string> ParseParenthesised() {
-    const size_t begin = pos_ + 1;
+    const size_t begin = scanner_.pos() + 1;
     int depth = 0;
-    while (!AtEnd()) {
-      if (AtComment()) {
-        SkipComment();
-      } else if (IsQuote(Peek())) {
+    while (!scanner_.AtEnd()) {
+      if (scanner_.AtComment()) {
+        scanner_.SkipComment();
+      } else if (SqlScanner::IsQuote(scanner_.Peek())) {
         SV_RETURN_IF_ERROR(ParseQuoted().status());
       } else {
-        const char c = Peek();
-        ++pos_;
+        const char c = scanner_.Peek();
+        const size_t end = scanner_.pos();
+        scanner_.Skip();
         if (c == '(') ++depth;
-        if (c == ')' && --depth == 0) return Trim(text_.substr(begin, pos_ - 1 - begin));
+        if (c == ')' && --depth == 0)
+          return SqlScanner::Trim(scanner_.text().substr(begin, end - begin));
       }
     }
     return Status::InvalidArgument("the closing ) is missing");
   }
 
-  static std::string Trim(std::string_view text) {
-    while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-    while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
-    return std::string(text);
-  }
-
-  const std::string_view text_;
-  size_t pos_ = 0;
+  SqlScanner scanner_;
 };
 
 // The options of one CREATE statement, each at most once.
@@ -176,8 +147,12 @@ class Options {
 
   // nullptr where the option is not given.
   const std::string* Find(std::string_view name) const {
+    const Option* const option = FindOption(name);
+    return option == nullptr ? nullptr : &option->value;
+  }
+  const Option* FindOption(std::string_view name) const {
     for (const Option& option : options_) {
-      if (option.name == name) return &option.value;
+      if (option.name == name) return &option;
     }
     return nullptr;
   }
@@ -224,8 +199,8 @@ Result<T> ParseChoice(std::string_view name, std::string_view text,
                                  "; it can be: " + list);
 }
 
-Result<std::string> RequireLog(const Options& options, const char* module) {
-  if (const std::string* log = options.Find("log")) return *log;
+Result<WrittenName> RequireLog(const Options& options, const char* module) {
+  if (const Option* log = options.FindOption("log")) return WrittenName{log->schema, log->value};
   return Status::InvalidArgument(std::string("option log is missing: say which log with ") +
                                  module + "(log = <table>)");
 }
@@ -279,13 +254,23 @@ Result<DocsOptions> ParseDocsOptions(ModuleArguments arguments) {
   return options;
 }
 
-Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments) {
+std::optional<WrittenName> ParseLogName(ModuleArguments arguments) {
+  for (const char* argument : arguments) {
+    const Result<Option> option = ArgumentParser(argument).Parse();
+    if (option.ok() && option->name == "log") return WrittenName{option->schema, option->value};
+  }
+  return std::nullopt;
+}
+
+Result<ViewOptions> ParseViewOptions(ModuleArguments arguments) {
   SV_ASSIGN_OR_RETURN(const Options given, Options::Parse("sv_view",
                                                           {"log", "map", "emit", "value", "keys",
                                                            "reduce", "version", "on_error"},
                                                           arguments));
-  ViewDefinition definition;
-  SV_ASSIGN_OR_RETURN(definition.log_name, RequireLog(given, "sv_view"));
+  ViewOptions options;
+  ViewDefinition& definition = options.definition;
+  SV_ASSIGN_OR_RETURN(options.log, RequireLog(given, "sv_view"));
+  definition.log_name = options.log.table;
   SV_RETURN_IF_ERROR(ParseMap(given, definition));
   if (const std::string* keys = given.Find("keys")) {
     SV_ASSIGN_OR_RETURN(const int64_t n, ParseInteger("keys", *keys, 1, int64_t{kMaxKeyColumns}));
@@ -306,7 +291,7 @@ Result<ViewDefinition> ParseViewOptions(ModuleArguments arguments) {
                         ParseChoice<OnError>("on_error", *on_error,
                                              {{"skip", OnError::kSkip}, {"stop", OnError::kStop}}));
   }
-  return definition;
+  return options;
 }
 
 namespace {

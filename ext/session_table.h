@@ -33,9 +33,11 @@ class SessionTable : public sqlite_vtab::Table {
     return session_ ? session_->Rollback() : Status();
   }
   // Also before the table's first use of the log: another table may have used it, and would tell
-  // of this savepoint only once there are entries. Where the log cannot be opened, its use says so.
+  // of this savepoint only once there are entries. Where the log cannot be opened, its use says so,
+  // and waits for it.
   Status Savepoint(int n) {
-    if (const auto session = Session(); session.ok()) (*session)->Savepoint(n);
+    const auto session = Session(Connection::Patience::kNone);
+    if (session.ok()) (*session)->Savepoint(n);
     return {};
   }
   Status Release(int n) {
@@ -53,7 +55,7 @@ class SessionTable : public sqlite_vtab::Table {
       : connection_(connection), name_(std::move(name)), log_(std::move(log)) {
     connection_.write_watch().NoteBaseline();
   }
-  ~SessionTable() { connection_.ReleaseRemovedLogs(); }
+  ~SessionTable() { connection_.ReleaseUnusedLogs(); }
 
   // Every row that a table of ours takes must be counted, or commits cost more than they need.
   template <typename S = Status>
@@ -70,6 +72,36 @@ class SessionTable : public sqlite_vtab::Table {
     return {};
   }
 
+  // The log that the option `log` of a table in `schema` means. Errors of a new table
+  // (`creating`): kInvalidArgument, it names another database. (The text of an existing one may
+  // name its database as it was attached when it was created.)
+  static Result<TableName> LogNamed(sqlite3* db, const WrittenName& written,
+                                    const std::string& schema, bool creating) {
+    if (!written.schema) return TableName{schema, written.table};
+    // A log may have a dot in its name.
+    TableName whole{schema, *written.schema + "." + written.table};
+    const Result<LogSettings> known = LogConfig(db, whole).Load();
+    if (known.status().IsCutShort()) return known.status();
+    if (known.status().code() != StatusCode::kNotFound) return whole;
+    if (creating && !SameName(*written.schema, schema)) {
+      return Status::InvalidArgument("option log is " + whole.table +
+                                     ", but the log must be in the database of the table, " +
+                                     schema);
+    }
+    return TableName{schema, written.table};
+  }
+
+  // For Destroy: what it returns where the table cannot be dropped. An error that SQLite has met in
+  // reading its file, or the lack of memory, is handed on as it is.
+  sqlite_vtab::Status RefuseDrop(const Status& why) const {
+    const bool is_refusal = why.code() == StatusCode::kConstraint ||
+                            why.code() == StatusCode::kBusy ||
+                            why.code() == StatusCode::kInvalidArgument;
+    if (!is_refusal) return sqlite_vtab::Status(SqliteCode(why.code()), why.message());
+    const int code = connection_.RefuseDrop(name_, why);
+    return code == SQLITE_OK ? sqlite_vtab::Status() : sqlite_vtab::Status(code, why.message());
+  }
+
   Connection& connection() const { return connection_; }
   const TableName& name() const { return name_; }
   const TableName& log() const { return log_; }
@@ -77,9 +109,10 @@ class SessionTable : public sqlite_vtab::Table {
   // The session, opened where it is not yet. A table must connect also where its log cannot be
   // opened, so that the rest of the database stays usable and the table can be dropped; so the
   // error comes at each use, until the log can be opened.
-  Result<std::shared_ptr<LogSession>> Session() {
+  Result<std::shared_ptr<LogSession>> Session(
+      Connection::Patience patience = Connection::Patience::kBusyTimeout) {
     if (session_ == nullptr || session_->closed()) {
-      SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_));
+      SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_, patience));
     }
     return session_;
   }

@@ -110,7 +110,7 @@ class StatusReport {
   explicit StatusReport(Connection& connection) : connection_(connection) {}
 
   Status Begin() {
-    SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection_.ListLogs());
+    SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, connection_.logs().ListLogs());
     for (const TableName& log : logs) SV_RETURN_IF_ERROR(AddLog(log));
     return Status::Ok();
   }
@@ -124,7 +124,8 @@ class StatusReport {
  private:
   // A row for the log and one for each of its views, be it that they have failed with the log.
   Status AddLog(const TableName& log) {
-    const Result<std::shared_ptr<LogSession>> session = connection_.OpenLog(log);
+    const Result<std::shared_ptr<LogSession>> session =
+        connection_.OpenLog(log, Connection::Patience::kNone);
     if (session.status().IsCutShort()) return session.status();
     Row row = BeginRow(log.table, "log", log);
     if (session.ok()) {
@@ -134,7 +135,7 @@ class StatusReport {
     }
     rows_.push_back(std::move(row));
 
-    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection_.ListViews(log));
+    SV_ASSIGN_OR_RETURN(const std::vector<ViewEntry> views, connection_.logs().ListViews(log));
     for (const ViewEntry& entry : views) {
       Row view_row = BeginRow(entry.name, "view", log);
       if (session.ok()) {

@@ -165,7 +165,7 @@ Status TailTable::Cursor::Begin(sqlite_vtab::Values arguments) {
   wait_.interrupted = [this, interrupted = std::move(wait_.interrupted)] {
     return !CheckNotDropped().ok() || interrupted();
   };
-  SV_ASSIGN_OR_RETURN(const LogOrView source, connection_.FindLogOrView(name));
+  SV_ASSIGN_OR_RETURN(const LogOrView source, connection_.logs().FindLogOrView(name));
   SV_RETURN_IF_ERROR(Open(source, static_cast<Seq>(*after_)));
   done_ = false;
   return Advance();

@@ -67,9 +67,11 @@ Status CheckColumnNames(const ViewDefinition& definition, const std::string& tab
   return Status::Ok();
 }
 
-Result<ViewDefinition> MakeDefinition(const sqlite_vtab::ConnectArgs<Connection>& args) {
-  SV_ASSIGN_OR_RETURN(ViewDefinition definition, ParseViewOptions(args.options));
+Result<ViewDefinition> MakeDefinition(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                      ViewOptions options, const TableName& log) {
+  ViewDefinition definition = std::move(options.definition);
   definition.name = args.table;
+  definition.log_name = log.table;
   std::vector<std::string> columns = {"key", "value"};
   if (definition.kind == MapKind::kSql) {
     SV_ASSIGN_OR_RETURN(columns, SqlMapColumns(definition.log_name, definition.map));
@@ -91,6 +93,14 @@ VtabStatus Declare(const sqlite_vtab::ConnectArgs<Connection>& args,
 
 }  // namespace
 
+Result<ViewDefinition> ViewTable::Define(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                         bool creating) {
+  SV_ASSIGN_OR_RETURN(ViewOptions options, ParseViewOptions(args.options));
+  SV_ASSIGN_OR_RETURN(const TableName log,
+                      LogNamed(args.db, options.log, std::string(args.schema), creating));
+  return MakeDefinition(args, std::move(options), log);
+}
+
 ViewTable::ViewTable(Connection& connection, const TableName& name, ViewDefinition definition,
                      Status broken, bool utf8)
     : SessionTable(connection, name, {name.schema, definition.log_name}),
@@ -105,7 +115,7 @@ ViewTable::ViewTable(Connection& connection, const TableName& name, ViewDefiniti
 
 VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<ViewTable>& table) {
-  Result<ViewDefinition> definition = MakeDefinition(args);
+  Result<ViewDefinition> definition = Define(args, /*creating=*/true);
   if (!definition.ok()) return definition.status();
   if (VtabStatus status = Declare(args, *definition); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
@@ -120,22 +130,26 @@ VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
 
 VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                               std::unique_ptr<ViewTable>& table) {
+  const TableName name{std::string(args.schema), std::string(args.table)};
+  if (const Status refused = args.aux->TakeRefusal(name); !refused.ok()) return refused;
   // A definition that has become invalid (another version of SQLite lacks a function, say) must not
   // keep the table from being dropped.
-  Result<ViewDefinition> definition = MakeDefinition(args);
+  Result<ViewDefinition> definition = Define(args, /*creating=*/false);
   Status broken = definition.status();
   if (broken.IsCutShort()) return broken;
   if (!definition.ok()) {
     definition = ViewDefinition();
-    if (Result<ViewDefinition> options = ParseViewOptions(args.options); options.ok()) {
-      definition->log_name = options->log_name;
+    // Nothing where the options cannot be read either.
+    if (const std::optional<WrittenName> log = ParseLogName(args.options)) {
+      const Result<TableName> named = LogNamed(args.db, *log, name.schema, /*creating=*/false);
+      if (!named.ok()) return named.status();
+      definition->log_name = named->table;
     }
     definition->columns = {"key", "value"};
   }
   if (VtabStatus status = Declare(args, *definition); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
   if (!utf8.ok()) return utf8.status();
-  const TableName name{std::string(args.schema), std::string(args.table)};
   table = std::make_unique<ViewTable>(*args.aux, name, *std::move(definition), std::move(broken),
                                       *utf8);
   return {};
@@ -157,29 +171,37 @@ Status ViewTable::CreateView() {
   return LogConfig(connection().db(), log()).PutView(name().table, *id);
 }
 
-VtabStatus ViewTable::Destroy() { return DropView(); }
+VtabStatus ViewTable::Destroy() {
+  const Status refused = CheckMayDrop();
+  if (!refused.ok()) return RefuseDrop(refused);
+  return DropView();
+}
+
+// The index goes at the commit where the log can be opened; but not under the feet of another
+// process.
+Status ViewTable::CheckMayDrop() {
+  const Status hidden = LogConfig(connection().db(), log()).CheckNotHidden();
+  if (!hidden.ok()) return hidden;
+  const Status open = Session().status();
+  return open.code() == StatusCode::kBusy || open.IsCutShort() ? open : Status::Ok();
+}
 
 Status ViewTable::DropView() {
   LogConfig config(connection().db(), log());
-  // The log may be gone, or have never known the view: then there is nothing to forget.
+  // The log may be gone, or have never known the view: then there is nothing to forget. Of one that
+  // cannot be here (a copy of the database, say), the database alone is to forget it.
   const Result<LogSettings> settings = config.Load();
-  if (settings.status().code() == StatusCode::kNotFound ||
-      settings.status().code() == StatusCode::kCannotOpen) {
-    return Status::Ok();
-  }
-  SV_RETURN_IF_ERROR(settings.status());
+  if (settings.status().code() == StatusCode::kNotFound) return Status::Ok();
+  if (settings.status().code() != StatusCode::kCannotOpen) SV_RETURN_IF_ERROR(settings.status());
   const Result<std::string> id = config.FindView(name().table);
   if (id.status().code() == StatusCode::kNotFound) return Status::Ok();
   SV_RETURN_IF_ERROR(id.status());
-  // Where the log can be opened, so that the commit removes the index there; not under the feet of
-  // another process.
-  const Status open = Session().status();
-  if (open.code() == StatusCode::kBusy) return connection().RefuseDrop(open);
-  if (open.IsCutShort()) return open;
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
   SV_RETURN_IF_ERROR(config.RemoveView(name().table));
-  connection().schema_changes().ViewDropped(settings->identity, *id,
-                                            broken_.ok() ? definition_.Fingerprint() : "");
+  if (settings.ok()) {
+    connection().schema_changes().ViewDropped(settings->identity, *id,
+                                              broken_.ok() ? definition_.Fingerprint() : "");
+  }
   return Status::Ok();
 }
 

@@ -61,7 +61,12 @@ class ViewTable : public SessionTable {
  private:
   using Readings = SharedReading<std::shared_ptr<const ViewSnapshot>>;
 
+  // `creating`: as LogNamed.
+  static Result<ViewDefinition> Define(const sqlite_vtab::ConnectArgs<Connection>& args,
+                                       bool creating);
   Status CreateView();
+  // Why the table cannot be dropped now.
+  Status CheckMayDrop();
   Status DropView();
   Status RenameView(const std::string& new_name);
   Status RunCommand(std::string_view command);

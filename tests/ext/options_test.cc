@@ -25,7 +25,9 @@ Result<DocsOptions> ParseDocs(std::vector<const char*> arguments) {
   return ParseDocsOptions(arguments);
 }
 Result<ViewDefinition> ParseView(std::vector<const char*> arguments) {
-  return ParseViewOptions(arguments);
+  Result<ViewOptions> options = ParseViewOptions(arguments);
+  if (!options.ok()) return options.status();
+  return std::move(options->definition);
 }
 
 // The path that `argument` gives.
@@ -110,7 +112,7 @@ TEST(OptionsTest, DuplicateOptionIsRefused) {
 }
 
 TEST(OptionsTest, DocsNeedALog) {
-  EXPECT_EQ(ParseDocs({"log = \"my log\""})->log, "my log");
+  EXPECT_EQ(ParseDocs({"log = \"my log\""})->log.table, "my log");
   EXPECT_THAT(ErrorOf(ParseDocs({})), HasSubstr("option log is missing"));
 }
 

@@ -33,12 +33,45 @@ TEST_F(SchemaChangesTest, DropOfALogWithViewsNamesThemAndChangesNothing) {
   EXPECT_THAT(db_->Query("SELECT key FROM view_tags"), ElementsAre("'cat'"));
 }
 
-TEST_F(SchemaChangesTest, DropOfALogWithViewsInATransactionFailsAtOnceAndKeepsTheTransaction) {
-  db_->Run("BEGIN");
+TEST_F(SchemaChangesTest, DropOfALogWithViewsInATransactionSaysWhyAndKeepsTheTransaction) {
+  const auto refused =
+      Fails(SQLITE_CONSTRAINT, "cannot drop the log events: drop its views first: view_tags");
+  db_->Run("CREATE TABLE plain(x); INSERT INTO plain VALUES (1), (2)");
+  Statement plain(*db_, "SELECT x FROM plain");
+  ASSERT_TRUE(plain.Step());
+  Statement view(*db_, "SELECT key FROM view_tags");
+  ASSERT_TRUE(view.Step());
+  db_->Run("BEGIN; CREATE TABLE made(x); CREATE TEMP TABLE own(x); INSERT INTO made VALUES (1)");
   Append("b", R"({"tags":["dog"]})");
-  EXPECT_THAT(db_->Try("DROP TABLE events"), Fails(SQLITE_CONSTRAINT, _));
+  for (const std::string sql :
+       {"DROP TABLE events", "DROP TABLE main.events", "DROP TABLE IF EXISTS EVENTS"}) {
+    EXPECT_THAT(db_->Try(sql), refused);
+  }
+  db_->Run("SAVEPOINT s; INSERT INTO made VALUES (2)");
+  EXPECT_THAT(db_->Try("DROP TABLE events"), refused);
+  db_->Run("ROLLBACK TO s; INSERT INTO own VALUES (3)");
+  EXPECT_TRUE(plain.Step());
+  EXPECT_FALSE(view.Step());
+  Append("c", "{}");
+  plain.Reset();
+  view.Reset();
   db_->Run("COMMIT");
-  EXPECT_THAT(db_->Query("SELECT key FROM events"), ElementsAre("'a'", "'b'"));
+  EXPECT_THAT(db_->Query("SELECT key FROM events"), ElementsAre("'a'", "'b'", "'c'"));
+  EXPECT_THAT(db_->Query("SELECT (SELECT count(*) FROM made), (SELECT x FROM own)"),
+              ElementsAre("1|3"));
+  EXPECT_THAT(db_->Query("SELECT key FROM view_tags"), ElementsAre("'cat'", "'dog'"));
+  db_->Run("BEGIN; DROP TABLE view_tags; DROP TABLE events; COMMIT");
+  EXPECT_FALSE(fs::exists(log_dir_));
+}
+
+TEST_F(SchemaChangesTest, ARefusedDropLeavesTheConnectionsSettings) {
+  db_->Run("PRAGMA writable_schema = ON; BEGIN");
+  EXPECT_THAT(db_->Try("DROP TABLE events"),
+              Fails(SQLITE_CONSTRAINT, HasSubstr("drop its views first")));
+  EXPECT_EQ(db_->Integer("PRAGMA writable_schema"), 1);
+  // Once it is said, it is not said again.
+  EXPECT_THAT(db_->Query("SELECT key FROM events"), ElementsAre("'a'"));
+  db_->Run("ROLLBACK; PRAGMA writable_schema = OFF");
 }
 
 TEST_F(SchemaChangesTest, RenameOfALogWithViewsNamesThem) {

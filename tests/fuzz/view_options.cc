@@ -56,6 +56,6 @@ FUZZ_TARGET(view_options) {
   for (const std::string& text : texts) arguments.push_back(text.c_str());
   (void)ParseLogOptions(arguments);
   (void)ParseDocsOptions(arguments);
-  const Result<ViewDefinition> definition = ParseViewOptions(arguments);
-  if (definition.ok()) fuzz::CheckDefinition(*definition);
+  const Result<ViewOptions> options = ParseViewOptions(arguments);
+  if (options.ok()) fuzz::CheckDefinition(options->definition);
 }
