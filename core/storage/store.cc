@@ -308,7 +308,7 @@ rocksdb::Status Store::ResumeDatabase() {
   const rocksdb::Status disabled = db_->DisableFileDeletions();
   if (!disabled.ok()) return disabled;
   const rocksdb::Status status = db_->Resume();
-  const rocksdb::Status enabled = db_->EnableFileDeletions(/*force=*/false);
+  const rocksdb::Status enabled = EnableFileDeletions(db_.get());
   return status.ok() ? enabled : status;
 }
 
