@@ -113,7 +113,7 @@ Status DocIndex::Recover() {
   std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(rocksdb::ReadOptions(), store_->docs()));
   it->Seek(begin);
   if (it->Valid() && it->key().starts_with(begin)) {
-    Seq first, last;
+    Seq first = 0, last = 0;
     SV_RETURN_IF_ERROR(ReadPreviousKey(it->key(), &first));
     it->SeekForPrev(end);
     SV_RETURN_IF_ERROR(FromRocks(it->status(), "reading the document index"));
