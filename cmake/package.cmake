@@ -35,8 +35,11 @@ In the sqlite3 shell, '.load streamview' loads it.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libstreamview-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-  "librocksdb-dev, libroaring-dev, libsimdjson-dev, pkg-config")
+# The bundled libraries are in the package.
+if(STREAMVIEW_ROCKSDB STREQUAL "system")
+  set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+    "librocksdb-dev, libroaring-dev, libsimdjson-dev, pkg-config")
+endif()
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
 "The engine of the SQLite extension streamview, without SQLite: a static
 library, its headers, and the files that CMake's find_package(streamview)
@@ -44,13 +47,19 @@ needs. Views are made by functions in C++, of documents in any format.")
 
 # What Debian wants in each package: its copyright, and a changelog, compressed.
 configure_file(cmake/debian/changelog.in debian/changelog @ONLY)
+file(READ cmake/debian/copyright copyright)
+if(STREAMVIEW_ROCKSDB STREQUAL "bundled")
+  file(READ cmake/debian/copyright.bundled bundled)
+  string(APPEND copyright "${bundled}")
+endif()
+file(WRITE ${PROJECT_BINARY_DIR}/debian/copyright "${copyright}")
 find_program(GZIP gzip REQUIRED)
 execute_process(COMMAND ${GZIP} --force --keep --best --no-name ${PROJECT_BINARY_DIR}/debian/changelog
   COMMAND_ERROR_IS_FATAL ANY)
 foreach(component extension development)
   string(TOUPPER ${component} COMPONENT)
   set(directory ${CMAKE_INSTALL_DATAROOTDIR}/doc/${CPACK_DEBIAN_${COMPONENT}_PACKAGE_NAME})
-  install(FILES cmake/debian/copyright ${PROJECT_BINARY_DIR}/debian/changelog.gz
+  install(FILES ${PROJECT_BINARY_DIR}/debian/copyright ${PROJECT_BINARY_DIR}/debian/changelog.gz
     DESTINATION ${directory} COMPONENT ${component})
 endforeach()
 

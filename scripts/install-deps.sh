@@ -4,45 +4,56 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install-deps.sh [build | package | demo | test | clients | check | bench]...
+usage: scripts/install-deps.sh [--print] [<task>]...
 
 Installs what is missing of the Debian (12 or later) packages for a task: `build` (the extension),
-`package`, `demo` (the default), `test`, `clients` (all clients to test with; `test` leaves out the large ones),
-`check` or `bench`. Uses sudo where it is not run by root, and touches neither the network nor apt where nothing
+`package`, `demo` (the default), `unit` (the tests that need no other client than the sqlite3 shell), `test`,
+`clients` (all clients to test with; `test` leaves out the large ones), `debian13` (what installs Debian 13
+to test there), `check` or `bench`. --print only prints their names. Uses sudo where it is not run by root, and touches neither the network nor apt where nothing
 is missing. Where npm is installed, it builds the clients for Node, in tests/clients/node/node_modules/.
 USAGE
 }
 
 build=(g++ cmake ninja-build ccache pkg-config
        librocksdb-dev libsqlite3-dev libsimdjson-dev libroaring-dev libboost-dev)
-package=("${build[@]}" dpkg-dev file)
+package=("${build[@]}" curl dpkg-dev file patch)
 demo=("${build[@]}" sqlite3)
-test=("${package[@]}" "${demo[@]}" clang libgtest-dev libgmock-dev make locales
-      python3 libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
+unit=("${package[@]}" "${demo[@]}" libgtest-dev libgmock-dev python3 locales)
+test=("${unit[@]}" clang make libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
       golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java)
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
 command -v npm > /dev/null || test+=(nodejs node-sqlite3)
 clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
 check=("${test[@]}" clang-format clang-tidy libclang-rt-dev cppcheck shellcheck valgrind)
+debian13=(mmdebstrap)
 bench=("${demo[@]}" libbenchmark-dev python3)
 
 # The clients from npm: not tried where npm is missing.
 npm_clients=()
 
+print=
+if [[ ${1:-} == --print ]]; then print=1; shift; fi
 wanted=()
 for task in "${@:-demo}"; do
   case $task in
     build) wanted+=("${build[@]}") ;;
     package) wanted+=("${package[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
+    unit) wanted+=("${unit[@]}") ;;
     test) wanted+=("${test[@]}"); npm_clients+=(sqlite3) ;;
     clients) wanted+=("${clients[@]}"); npm_clients+=(sqlite3 better-sqlite3) ;;
+    debian13) wanted+=("${debian13[@]}") ;;
     check) wanted+=("${check[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
 done
+
+if [[ $print ]]; then
+  printf '%s\n' "${wanted[@]}" | sort -u
+  exit 0
+fi
 
 if ! command -v apt-get > /dev/null; then
   echo "install-deps: this is not a Debian system; what is needed is here called: ${wanted[*]}" >&2

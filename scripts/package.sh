@@ -6,10 +6,12 @@ usage() {
   cat <<'USAGE'
 usage: scripts/package.sh
 
-Installs what is missing, builds streamview, optimised, into build/, and puts its Debian packages into
-build/packages/. Then, for all SQLite clients of this machine,
+Installs what is missing, builds streamview, optimised and self-contained, into build-bundled/, and puts its
+Debian packages into build-bundled/packages/. The first time it also builds RocksDB, which takes about 17
+minutes of one processor core (scripts/bundled-libraries.sh --help). Then, for all SQLite clients of this
+machine,
 
-    sudo apt install ./build/packages/libsqlite3-mod-streamview_*.deb
+    sudo apt install ./build-bundled/packages/libsqlite3-mod-streamview_*.deb
 
 after which `.load streamview` finds it. libstreamview-dev is for programs in C++.
 USAGE
@@ -24,7 +26,7 @@ esac
 cd "$(dirname "$0")/.."
 scripts/install-deps.sh package
 # A build directory that exists already is used as it is.
-[[ -f build/CMakeCache.txt ]] || cmake --preset release -DSTREAMVIEW_TESTS=OFF > /dev/null
-cmake --build build --target streamview streamview_core --parallel "$(nproc)"
-(cd build && cpack -G DEB -B packages > /dev/null)
-ls build/packages/*.deb
+[[ -f build-bundled/CMakeCache.txt ]] || cmake --preset bundled -DSTREAMVIEW_TESTS=OFF > /dev/null
+cmake --build build-bundled --target streamview streamview_core --parallel "$(nproc)"
+(cd build-bundled && cpack -G DEB -B packages > /dev/null)
+ls build-bundled/packages/*.deb

@@ -4,70 +4,148 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/test.sh [release | sqlite | asan | clang | tsan | clients]...
+usage: scripts/test.sh [release | sqlite | bundled | asan | clang | upgrade | tsan | clients | debian13]...
 
-Installs what is missing, then builds and runs all tests in each of these ways, by default in the
-first four; stops at the first that fails:
+Installs what is missing, then builds and runs all tests in each of these ways, by default in all but the
+last three; stops at the first that fails. Its last lines say what was left out:
 
-  release  optimised, in build/
+  release  optimised, on the system's RocksDB, in build/
   sqlite   the same in other versions of SQLite, from npm: what goes through its API (left out by default
            where npm is missing)
+  bundled  optimised and self-contained, on the bundled RocksDB, in build-bundled/; a log moves between
+           this build and the one in build/
   asan     with the address and undefined-behaviour sanitizers, in build-asan/
   clang    by clang, which checks the lock annotations, in build-debug/
+  upgrade  no tests, but an upgrade from Debian 12 to 13, and back: a log moves between the builds in
+           build/ and build-bundled/ and, in Debian 13, one on its RocksDB, in build-debian13/, and that in
+           build-bundled/ (left out by default without root or mmdebstrap, or in another Debian than 12)
   tsan     with the thread sanitizer, in build-tsan/
   clients  only the tests with real clients, in build/; all of them, also those that take minutes to
            install (release has the others)
+  debian13 in Debian 13 (scripts/in-debian13.sh --help): on its RocksDB in build-debian13/, and on the
+           bundled one in build-debian13-bundled/; a log moves between these and the build in build/
 USAGE
 }
 
 cd "$(dirname "$0")/.."
-presets=()
+parts=()
+left_out=()
+
+# by_default <part> <reason not to run it, if there is one>
+by_default() {
+  if [[ $2 ]]; then left_out+=("$1 ($2)"); else parts+=("$1"); fi
+}
+without_npm() { command -v npm > /dev/null || echo "npm is missing"; }
+without_debian13() {
+  if ((EUID != 0)); then
+    echo "needs root"
+  elif ! command -v mmdebstrap > /dev/null; then
+    echo "mmdebstrap is missing"
+  elif [[ $(cat /etc/debian_version 2> /dev/null) != 12* ]]; then
+    echo "this is not Debian 12"
+  fi
+}
+
 for part in "${@:-default}"; do
   case $part in
     default)
-      presets+=(release)
-      ! command -v npm > /dev/null || presets+=(sqlite)
-      presets+=(asan-ubsan debug)
+      scripts/install-deps.sh test
+      ((EUID != 0)) || scripts/install-deps.sh debian13
+      by_default release ''
+      by_default sqlite "$(without_npm)"
+      for other in bundled asan clang; do by_default $other ''; done
+      by_default upgrade "$(without_debian13)"
+      left_out+=(tsan 'clients (the large ones)' debian13)
       ;;
-    asan) presets+=(asan-ubsan) ;;
-    clang) presets+=(debug) ;;
-    release | sqlite | tsan | clients) presets+=("$part") ;;
+    release | sqlite | bundled | asan | clang | tsan | clients) parts+=("$part") ;;
+    upgrade | debian13)
+      ((EUID != 0)) || scripts/install-deps.sh debian13
+      [[ -z $(without_debian13) ]] || { echo "test: $part: $(without_debian13)" >&2; exit 1; }
+      parts+=("$part")
+      ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
 done
 
+jobs=$(nproc)
 scripts/install-deps.sh test
 
-# build <preset> <clients to test with>
+# build <preset> <clients to test with> [<target>...]
 build() {
-  cmake --preset "$1" -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_CLIENT_TESTS="$2" > /dev/null &&
-    cmake --build --preset "$1" --parallel "$(nproc)"
+  local preset=$1 clients=$2
+  shift 2
+  cmake --preset "$preset" -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_CLIENT_TESTS="$clients" > /dev/null &&
+    cmake --build --preset "$preset" --parallel "$jobs" ${1:+--target "$@"}
 }
+
+build_and_test() {
+  build "$1" "$2" && ctest --preset "$1" --parallel "$jobs"
+}
+
+# test_move <command of one shell> <command of the other>: counted as a test of ctest's is. The directory
+# is at the same path in Debian 13.
+test_move() {
+  local directory status=0
+  directory=$(mktemp -d "$PWD/build/move.XXXXXX")
+  tests/package/move.sh "$directory/log" "$1" "$2" || status=$?
+  rm -rf "$directory"
+  ((status == 0)) && echo "100% tests passed, 0 tests failed out of 1"
+}
+# shell <build directory>: the command of a shell with the extension.
+shell() { echo "sqlite3 -batch -cmd '.load $PWD/$1/streamview'"; }
+shell13() { echo "$PWD/scripts/in-debian13.sh $(shell "$1")"; }
+
+# in_debian13 <build directory> <RocksDB> <tests: regular expression, or nothing for all> [<target>...]
+in_debian13() {
+  # shellcheck disable=SC2016  # expanded inside
+  scripts/in-debian13.sh bash -euo pipefail -c '
+    cmake -S . -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTREAMVIEW_TESTS=ON -DSTREAMVIEW_ROCKSDB="$2" > /dev/null
+    cmake --build "$1" --parallel "$(nproc)" ${4:+--target "${@:4}"}
+    ctest --test-dir "$1" ${3:+--tests-regex "$3"} --output-on-failure --parallel "$(nproc)"' bash "$@"
+}
+
 run() {
   case $1 in
+    release) build_and_test release ON ;;
     sqlite) build release ON && tests/sqlite/run.sh build ;;
+    bundled)
+      build_and_test bundled OFF && build release ON streamview &&
+        test_move "$(shell build)" "$(shell build-bundled)"
+      ;;
+    asan) build_and_test asan-ubsan OFF ;;
+    clang) build_and_test debug OFF ;;
+    tsan) build_and_test tsan OFF ;;
     clients)
       scripts/install-deps.sh clients && build release ALL &&
-        ctest --preset release --parallel "$(nproc)" --label-regex clients
+        ctest --preset release --parallel "$jobs" --label-regex clients
       ;;
-    *)
-      build "$1" "$([[ $1 == release ]] && echo ON || echo OFF)" &&
-        ctest --preset "$1" --parallel "$(nproc)"
+    upgrade)
+      in_debian13 build-debian13 system '^sql\.(quickstart|symbols)$' streamview &&
+        build release ON streamview && build bundled OFF streamview &&
+        test_move "$(shell build)" "$(shell13 build-debian13)" &&
+        test_move "$(shell13 build-bundled)" "$(shell build-bundled)"
+      ;;
+    debian13)
+      in_debian13 build-debian13 system '' && in_debian13 build-debian13-bundled bundled '' &&
+        build release ON streamview &&
+        test_move "$(shell build)" "$(shell13 build-debian13)" &&
+        test_move "$(shell build)" "$(shell13 build-debian13-bundled)"
       ;;
   esac
 }
 
 total=0
-for preset in "${presets[@]}"; do
-  echo "== $preset"
+for part in "${parts[@]}"; do
+  echo "== $part"
   log=$(mktemp)
-  run "$preset" | tee "$log"
+  run "$part" | tee "$log"
   while read -r count; do total=$((total + count)); done \
     < <(sed -nE 's/^100% tests passed, 0 tests failed out of ([0-9]+)$/\1/p' "$log")
   rm "$log"
 done
 
 # All parts together, in the words of ctest.
-echo "== ${presets[*]}"
+echo "== ${parts[*]}"
+for part in "${left_out[@]}"; do echo "left out: $part"; done
 echo "100% tests passed, 0 tests failed out of $total"

@@ -135,7 +135,7 @@ Status DocIndex::RecoverSuperseding(const ColumnFamily& family) {
       store_->db()->NewIterator(rocksdb::ReadOptions(), family.handle()));
   it->Seek(begin);
   if (it->Valid() && it->key().starts_with(begin)) {
-    Seq first, last;
+    Seq first = 0, last = 0;
     SV_RETURN_IF_ERROR(ReadPreviousKey(family, it->key(), &first));
     it->SeekForPrev(end);
     SV_RETURN_IF_ERROR(family.CheckRead(it->status(), kReading));

@@ -94,7 +94,7 @@ void BackgroundError::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocks
 
 void BackgroundError::OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo&) {
   for (int errors = manifest_errors_.exchange(0); errors > 0; errors--) {
-    db->EnableFileDeletions(/*force=*/false).PermitUncheckedError();
+    EnableFileDeletions(db).PermitUncheckedError();
   }
   MutexLock lock(mutex_);
   changed_.NotifyAll();

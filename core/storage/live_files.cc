@@ -27,7 +27,7 @@ Result<std::unique_ptr<LiveFiles>> LiveFiles::Capture(Database* store) {
 
 LiveFiles::~LiveFiles() {
   // Fails only where it has nothing to do: deletions were not disabled.
-  db_->EnableFileDeletions(/*force=*/false).PermitUncheckedError();
+  EnableFileDeletions(db_).PermitUncheckedError();
 }
 
 Status LiveFiles::CopyTo(const std::string& directory, const WaitOptions& wait) const {

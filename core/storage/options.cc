@@ -64,6 +64,8 @@ rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
   // Files are opened by the calling thread: where no thread can be had, starting one ends the
   // process.
   options.max_file_opening_threads = 1;
+  // As in RocksDB 7: a log does without the file OPTIONS-..., so that it fails is no error.
+  options.fail_if_options_file_error = false;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
@@ -74,14 +76,17 @@ rocksdb::BlockBasedTableOptions TableOptions(const SharedBuffers& shared) {
   table.block_cache = shared.block_cache;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.format_version = 5;  // the newest that the oldest supported RocksDB reads
+  // What follows is the same in all versions of RocksDB, whose defaults are not: a log moves between
+  // them, and all must read it.
+  table.format_version = 5;
+  table.optimize_filters_for_memory = false;
   return table;
 }
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const rocksdb::BlockBasedTableOptions& table) {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kLZ4Compression;
-  options.level_compaction_dynamic_level_bytes = false;  // the default has changed
+  options.level_compaction_dynamic_level_bytes = false;  // as above
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }

@@ -4,9 +4,11 @@
 # the unpacked package; into that of an installed one it looks by itself.
 set -euo pipefail
 
-[[ $# -eq 2 ]] || { echo "usage: tests/package/deb.sh <build directory> <version>" >&2; exit 2; }
+[[ $# -eq 3 && $3 =~ ^(system|bundled)$ ]] ||
+  { echo "usage: tests/package/deb.sh <build directory> <version> system|bundled" >&2; exit 2; }
 build=$(realpath "$1")
 version=$2
+rocksdb=$3
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
@@ -28,14 +30,21 @@ field() {
 extension=$(ls packages/libsqlite3-mod-streamview_"$version"_*.deb)
 development=$(ls packages/libstreamview-dev_"$version"_*.deb)
 
-field "$extension" Depends 'librocksdb.*libsimdjson|libsimdjson.*librocksdb'
+if [[ $rocksdb == bundled ]]; then
+  field "$extension" Depends '^libc6 \(>= [0-9.]+\)$'
+  field "$development" Depends '^$'
+else
+  field "$extension" Depends 'librocksdb.*libsimdjson|libsimdjson.*librocksdb'
+  field "$development" Depends 'librocksdb-dev'
+fi
 field "$extension" Section '^libs$'
 field "$extension" Maintainer '^[^<]+ <[^@>]+@[^>]+>$'
 field "$extension" Description '^append-only logs'
-field "$development" Depends 'librocksdb-dev'
 
 dpkg-deb -x "$extension" root
-[[ -f root/usr/share/doc/libsqlite3-mod-streamview/copyright ]] || fail "no copyright"
+copyright=root/usr/share/doc/libsqlite3-mod-streamview/copyright
+[[ $(grep -c '^Files: RocksDB$' $copyright) -eq $([[ $rocksdb == bundled ]] && echo 1 || echo 0) ]] ||
+  fail "the copyright must name RocksDB if it is in the package"
 library=$(find root -name '*.so')
 libdir=$(realpath "$(dirname "$library")")
 # Debian's dynamic linker looks into /usr/lib/<architecture>.
