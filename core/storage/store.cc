@@ -1,15 +1,14 @@
 #include "core/storage/store.h"
 
-#include <fcntl.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
 
+#include "core/storage/env.h"
 #include "core/storage/options.h"
 #include "core/storage/rocks.h"
 
@@ -28,18 +27,6 @@ constexpr int kResumeRounds = 3;
 
 rocksdb::Env* env_for_testing = nullptr;
 
-// The pid that holds RocksDB's lock file, or 0 where that cannot be told.
-pid_t LockHolder(const std::string& directory) {
-  const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return 0;
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  const bool told = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  ::close(fd);
-  return told ? lock.l_pid : 0;
-}
-
 // What a crash left of NewBuildingFile(). One that cannot be removed is in nobody's way.
 void RemoveBuildingFiles(rocksdb::DB* db, const std::string& directory) {
   std::vector<std::string> files;
@@ -52,24 +39,19 @@ void RemoveBuildingFiles(rocksdb::DB* db, const std::string& directory) {
 }
 
 Status OpenError(const rocksdb::Status& status, const std::string& directory) {
-  const std::string text = status.ToString();
-  if (status.IsIOError() && text.find("lock") != std::string::npos) {
-    // Asking for the holder opens and closes the lock file, and that would drop this process' own
-    // lock, if another copy of the library holds it. RocksDB says so; then there is nothing to ask.
-    if (text.find("current process") != std::string::npos) {
-      return Status::Busy("log directory " + directory +
-                          " is already open in this process, by another copy of the library");
-    }
-    const pid_t pid = LockHolder(directory);
-    return Status::Busy("log directory " + directory + " is held by " +
-                        (pid > 0 ? "process " + std::to_string(pid) : "another process") +
-                        "; one process at a time can use a log");
+  // Only the lock is busy, and what says so is core/storage/env.cc.
+  if (status.IsBusy()) {
+    return Status::Busy("log directory " + directory + " " + std::string(status.getState()));
   }
   Status converted = FromRocks(status, "cannot open log directory " + directory);
-  if (converted.code() == StatusCode::kCorruption || converted.code() == StatusCode::kFull) {
-    return converted;
+  switch (converted.code()) {
+    case StatusCode::kCorruption:
+    case StatusCode::kFull:
+    case StatusCode::kNoMemory:
+      return converted;
+    default:
+      return Status::CannotOpen(converted.message());
   }
-  return Status::CannotOpen(converted.message());
 }
 
 using InUse = std::shared_lock<std::shared_mutex>;
@@ -115,7 +97,7 @@ Status Store::OpenDatabase(const StoreOptions& options) {
   rocksdb::DBOptions db_options = DatabaseOptions(buffers_);
   std::string directory = options.directory;
   if (directory.empty()) {
-    memory_env_.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+    memory_env_.reset(rocksdb::NewMemEnv(StoreEnv()));
     db_options.env = memory_env_.get();
     directory = kMemoryDirectory;
   } else if (env_for_testing != nullptr) {
@@ -145,13 +127,13 @@ Status Store::OpenDatabase(const StoreOptions& options) {
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  rocksdb::Status opened = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+  rocksdb::Status opened = OpenRocksDb(db_options, directory, descriptors, &handles, &db);
   if (opened.IsCorruption()) {
     // A process may have died while it resumed: some families are flushed then, others are still in
     // a write-ahead log with a torn end. By default RocksDB takes that for a loss. What was in the
     // torn end was acknowledged to nobody; damage before it is still an error.
     db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-    opened = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db);
+    opened = OpenRocksDb(db_options, directory, descriptors, &handles, &db);
   }
   if (!opened.ok()) return OpenError(opened, directory);
   db_.reset(db);
