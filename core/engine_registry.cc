@@ -11,6 +11,7 @@
 #include "core/base/random_id.h"
 #include "core/local_engine.h"
 #include "core/map/json_path_mapper.h"
+#include "core/storage/directory_lock.h"
 #include "core/storage/log_directory.h"
 
 namespace streamview {
@@ -42,8 +43,8 @@ class Registry {
 
   static std::string KeyOf(const EngineOptions& options);
   void AwaitClosed(const std::string& key) REQUIRES(mutex_);
-  Result<std::shared_ptr<Engine>> Start(const EngineOptions& options, bool create) REQUIRES(mutex_);
-  Status MakeRoom(const std::string& directory) REQUIRES(mutex_);
+  Result<std::shared_ptr<Engine>> Start(const EngineOptions& options, bool create,
+                                        std::shared_ptr<DirectoryLock> lock) REQUIRES(mutex_);
   void Erase(const std::string& key) EXCLUDES(mutex_);
 
   const ProcessMark process_;
@@ -119,7 +120,8 @@ MapperFactory WithJsonPaths(MapperFactory others) {
   };
 }
 
-Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bool create) {
+Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bool create,
+                                                std::shared_ptr<DirectoryLock> lock) {
   EngineOptions adapted = options;
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
   SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened, LocalEngine::Open(adapted, create));
@@ -129,44 +131,33 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase:
   // this has the mutex.
   const auto registered = std::make_shared<std::atomic<bool>>(false);
-  std::shared_ptr<Engine> engine(opened.release(), [this, key, registered](Engine* closing) {
-    delete closing;
-    if (*registered) Erase(key);
-  });
+  // The copy of the pointer that the deleter has goes no sooner than the last weak one.
+  std::shared_ptr<Engine> engine(opened.release(),
+                                 [this, key, registered, lock](Engine* closing) mutable {
+                                   delete closing;
+                                   lock.reset();
+                                   if (*registered) Erase(key);
+                                 });
+  lock.reset();
   *registered = true;
   entry.engine = engine;
   return engine;
 }
 
-// Lets a directory be made into a new log: removes one that nobody claims.
-Status Registry::MakeRoom(const std::string& directory) {
-  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
-  if (info.kind == DirectoryKind::kMissing || info.kind == DirectoryKind::kEmpty) {
-    return Status::Ok();
-  }
-  if (info.kind == DirectoryKind::kForeign) {
-    return Status::CannotOpen("log directory " + directory +
-                              " exists and holds files that are not streamview's; move it away, or "
-                              "give the log another one with path=");
-  }
-  if (!info.claimed) return RemoveLogDirectory(directory);
-  return Status::CannotOpen("log directory " + directory + " holds another log (" + info.log_id +
-                            "); move it away, or give the log another one with path=");
-}
-
 Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
   SV_RETURN_IF_ERROR(process_.Check());
   MutexLock lock(mutex_);
-  if (options.directory.empty()) return Start(options, /*create=*/true);
+  if (options.directory.empty()) return Start(options, /*create=*/true, nullptr);
   AwaitClosed(KeyOf(options));
   if (engines_.count(KeyOf(options)) != 0) {
     return Status::CannotOpen("log directory " + options.directory +
                               " is in use by another log; give this one another with path=");
   }
-  SV_RETURN_IF_ERROR(MakeRoom(options.directory));
-  SV_RETURN_IF_ERROR(MakeLogDirectory(options.directory, options.log_id, options.database));
-  Result<std::shared_ptr<Engine>> engine = Start(options, /*create=*/true);
-  if (!engine.ok()) (void)RemoveLogDirectory(options.directory);
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> made,
+                      MakeLogDirectory(options.directory, options.log_id, options.database));
+  const std::shared_ptr<DirectoryLock> held = std::move(made);
+  Result<std::shared_ptr<Engine>> engine = Start(options, /*create=*/true, held);
+  if (!engine.ok()) (void)RemoveLogDirectory(*held);
   return engine;
 }
 
@@ -196,6 +187,9 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     return Status::CannotOpen("log " + options.name +
                               " was in memory, and went with the connection that made it");
   }
+  SV_RETURN_IF_ERROR(InspectLog(options.directory).status());
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> taken, DirectoryLock::Take(options.directory));
+  const std::shared_ptr<DirectoryLock> held = std::move(taken);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectLog(options.directory));
   if (info.log_id != options.log_id) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
@@ -204,7 +198,7 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   }
   // Without a database nobody else knows of a log whose making was cut short: it goes on here.
   const bool create = !info.claimed && options.database.empty();
-  SV_ASSIGN_OR_RETURN(engine, Start(options, create));
+  SV_ASSIGN_OR_RETURN(engine, Start(options, create, held));
   // From here on an older version would find neither documents nor views.
   if (info.has_old_format) SV_RETURN_IF_ERROR(NoteFormat(options.directory, info.log_id));
   if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
@@ -217,6 +211,10 @@ Status Registry::Claim(const std::string& directory, const std::string& log_id, 
   MutexLock lock(mutex_);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
   if (info.kind != DirectoryKind::kLog || info.log_id != log_id) return Status::Ok();
+  std::unique_ptr<DirectoryLock> held;
+  if (engines_.count(DirectoryKey(directory)) == 0) {
+    SV_ASSIGN_OR_RETURN(held, DirectoryLock::Take(directory));
+  }
   return SetClaimed(directory, claimed);
 }
 
@@ -228,11 +226,15 @@ Status Registry::Destroy(const std::string& directory, const std::string& log_id
   if (engines_.count(key) != 0) {
     return Status::Busy("log directory " + directory + " is still in use");
   }
-  SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
-  if (info.kind != DirectoryKind::kLog || info.log_id != log_id) {
+  const auto check = [&]() -> Status {
+    SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
+    if (info.kind == DirectoryKind::kLog && info.log_id == log_id) return Status::Ok();
     return Status::CannotOpen(directory + " does not hold log " + log_id);
-  }
-  return RemoveLogDirectory(directory);
+  };
+  SV_RETURN_IF_ERROR(check());
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<DirectoryLock> held, DirectoryLock::Take(directory));
+  SV_RETURN_IF_ERROR(check());
+  return RemoveLogDirectory(*held);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "core/storage/env.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -63,7 +64,7 @@ rocksdb::Status Database::OpenDatabase(const StoreOptions& options, const std::s
   buffers_ = options.buffers;
   directory_ = directory;
   if (directory_.empty()) {
-    memory_env_.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+    memory_env_.reset(rocksdb::NewMemEnv(StoreEnv()));
     db_options.env = memory_env_.get();
     directory_ = kMemoryDirectory;
   } else {
@@ -93,13 +94,13 @@ rocksdb::Status Database::OpenDatabase(const StoreOptions& options, const std::s
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  rocksdb::Status opened = rocksdb::DB::Open(db_options, directory_, descriptors, &handles, &db);
+  rocksdb::Status opened = OpenRocksDb(db_options, directory_, descriptors, &handles, &db);
   if (opened.IsCorruption() && uses_wal_) {
     // A process may have died while it resumed: some families are flushed then, others are still in
     // a write-ahead log with a torn end. By default RocksDB takes that for a loss. What was in the
     // torn end was acknowledged to nobody; damage before it is still an error.
     db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-    opened = rocksdb::DB::Open(db_options, directory_, descriptors, &handles, &db);
+    opened = OpenRocksDb(db_options, directory_, descriptors, &handles, &db);
   }
   if (!opened.ok()) return opened;
   db_.reset(db);
@@ -112,7 +113,7 @@ rocksdb::Status Database::OpenDatabase(const StoreOptions& options, const std::s
 }
 
 rocksdb::Env* Database::DiskEnv() {
-  return env_for_testing != nullptr ? env_for_testing : rocksdb::Env::Default();
+  return env_for_testing != nullptr ? env_for_testing : StoreEnv();
 }
 
 Database::~Database() = default;
@@ -195,7 +196,7 @@ rocksdb::Status Database::ResumeDatabase() {
   const rocksdb::Status disabled = db_->DisableFileDeletions();
   if (!disabled.ok()) return disabled;
   const rocksdb::Status status = db_->Resume();
-  const rocksdb::Status enabled = db_->EnableFileDeletions(/*force=*/false);
+  const rocksdb::Status enabled = EnableFileDeletions(db_.get());
   return status.ok() ? enabled : status;
 }
 

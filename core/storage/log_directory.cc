@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/storage/derived_store.h"
+#include "core/storage/env.h"
 #include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 #include "core/storage/small_file.h"
@@ -134,6 +135,57 @@ Status CopyPrivacy(const std::string& model, const std::string& directory) {
   return error ? CannotOpen(directory, error.message()) : Status::Ok();
 }
 
+// Whether a log can be made in the directory, and what is there now.
+Result<DirectoryInfo> CheckHasRoom(const std::string& directory) {
+  SV_ASSIGN_OR_RETURN(DirectoryInfo info, InspectDirectory(directory));
+  if (info.kind == DirectoryKind::kForeign) {
+    return Status::CannotOpen("log directory " + directory +
+                              " exists and holds files that are not streamview's; move it away, or "
+                              "give the log another one with path=");
+  }
+  if (info.kind == DirectoryKind::kLog && info.claimed) {
+    return Status::CannotOpen("log directory " + directory + " holds another log (" + info.log_id +
+                              "); move it away, or give the log another one with path=");
+  }
+  return info;
+}
+
+// Deletes all of a log but HOLDER and the directory.
+Status ClearLogDirectory(const std::string& directory) {
+  rocksdb::Options options;
+  options.env = StoreEnv();
+  const rocksdb::Status destroyed = rocksdb::DestroyDB(directory, options);
+  if (!destroyed.ok()) return FromRocks(destroyed, "deleting log directory " + directory);
+  SV_RETURN_IF_ERROR(DestroyDerivedStore(directory));
+  std::error_code error;
+  fs::remove(MarkerPath(directory), error);
+  for (const char* name : {kUnclaimedName, kOwnerName, kNewOwnerName}) {
+    fs::remove(fs::path(directory) / name, error);
+  }
+  RemoveBuildingFiles(directory);
+  return Status::Ok();
+}
+
+// Makes a directory that is held into one of a log without entries. It is looked at again: another
+// process may have been faster.
+Status FillLogDirectory(const std::string& directory, const std::string& log_id) {
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo present, CheckHasRoom(directory));
+  if (present.kind == DirectoryKind::kLog) SV_RETURN_IF_ERROR(ClearLogDirectory(directory));
+  Status status = SetClaimed(directory, false);
+  if (status.ok()) {
+    const Status marked = ReplaceFile(MarkerPath(directory), MarkerText(log_id));
+    if (!marked.ok()) status = CannotWrite(directory, marked);
+  }
+  std::error_code error;
+  if (!status.ok()) fs::remove(fs::path(directory) / kUnclaimedName, error);
+  return status;
+}
+
+Status CheckCanBeFilled(const std::string& directory) {
+  SV_ASSIGN_OR_RETURN(const bool empty, HoldsOnly(directory, {kHolderName}));
+  return empty ? Status::Ok() : Status::IOError("it is not empty");
+}
+
 }  // namespace
 
 Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
@@ -145,7 +197,8 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   if (status.type() != fs::file_type::directory) return CannotOpen(directory, "it is no directory");
 
   // A MakeLogDirectory that was cut short leaves these.
-  SV_ASSIGN_OR_RETURN(const bool empty, HoldsOnly(directory, {kNewMarkerName, kUnclaimedName}));
+  SV_ASSIGN_OR_RETURN(const bool empty,
+                      HoldsOnly(directory, {kNewMarkerName, kUnclaimedName, kHolderName}));
   if (empty) {
     info.kind = DirectoryKind::kEmpty;
     return info;
@@ -166,20 +219,25 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   return info;
 }
 
-Status MakeLogDirectory(const std::string& directory, const std::string& log_id,
-                        const std::string& database) {
+Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& directory,
+                                                        const std::string& log_id,
+                                                        const std::string& database) {
+  SV_RETURN_IF_ERROR(CheckHasRoom(directory).status());
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
   if (error) return CannotOpen(directory, "cannot create it: " + error.message());
   Status status = made ? CopyPrivacy(database, directory) : Status::Ok();
-  if (status.ok()) status = SetClaimed(directory, false);
+  std::unique_ptr<DirectoryLock> lock;
   if (status.ok()) {
-    const Status marked = ReplaceFile(MarkerPath(directory), MarkerText(log_id));
-    if (!marked.ok()) status = CannotWrite(directory, marked);
+    Result<std::unique_ptr<DirectoryLock>> taken = DirectoryLock::Take(directory);
+    status = taken.status();
+    if (status.ok()) lock = *std::move(taken);
   }
-  if (!status.ok()) {
-    fs::remove(fs::path(directory) / kUnclaimedName, error);
-    if (made) fs::remove(directory, error);
+  if (status.ok()) status = FillLogDirectory(directory, log_id);
+  if (status.ok()) return lock;
+  if (made) {
+    if (lock != nullptr) lock->RemoveFile();
+    fs::remove(directory, error);
   }
   return status;
 }
@@ -192,23 +250,25 @@ Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string&
   if (error) {
     return Status::CannotOpen("directory " + directory + " cannot be made: " + error.message());
   }
-  // The marker comes first, so that no two copies get the same directory.
+  // Anybody may make an empty directory into a log, or fill it, until it is held.
   const std::string marker = fs::path(directory) / kCopyMarkerName;
-  Status status = WriteNewFile(marker, MarkerText(log_id));
-  const bool marked = status.ok();
-  const Result<bool> empty = HoldsOnly(directory, {marked ? kCopyMarkerName : ""});
-  if (!empty.ok()) {
-    status = empty.status();
-  } else if (!*empty) {
-    status = Status::IOError("it is not empty");
-  } else if (status.ok() && made) {
-    status = CopyPrivacy(original, directory);
-  }
+  Status status = CheckCanBeFilled(directory);
+  std::unique_ptr<DirectoryLock> lock;
   if (status.ok()) {
-    return std::unique_ptr<UnfinishedCopy>(new UnfinishedCopy(directory, marker, made));
+    Result<std::unique_ptr<DirectoryLock>> taken = DirectoryLock::Take(directory);
+    status = taken.status();
+    if (status.ok()) lock = *std::move(taken);
   }
-  if (marked) ::unlink(marker.c_str());
-  if (made) ::rmdir(directory.c_str());
+  if (status.ok()) status = CheckCanBeFilled(directory);
+  if (status.ok() && made) status = CopyPrivacy(original, directory);
+  if (status.ok()) status = WriteNewFile(marker, MarkerText(log_id));
+  if (status.ok()) {
+    return std::unique_ptr<UnfinishedCopy>(new UnfinishedCopy(std::move(lock), marker, made));
+  }
+  if (made) {
+    if (lock != nullptr) lock->RemoveFile();
+    ::rmdir(directory.c_str());
+  }
   return Status::CannotOpen("directory " + directory + " cannot be used: " + status.message());
 }
 
@@ -217,8 +277,11 @@ UnfinishedCopy::~UnfinishedCopy() {
   ::unlink(MarkerPath(directory_).c_str());
   // What cannot be deleted stays, and is no log directory.
   (void)DestroyDerivedStore(directory_);
-  rocksdb::DestroyDB(directory_, rocksdb::Options()).PermitUncheckedError();
+  rocksdb::Options options;
+  options.env = StoreEnv();
+  rocksdb::DestroyDB(directory_, options).PermitUncheckedError();
   ::unlink(marker_.c_str());
+  lock_->RemoveFile();
   if (made_directory_) ::rmdir(directory_.c_str());
 }
 
@@ -260,23 +323,12 @@ Status SetClaimed(const std::string& directory, bool claimed) {
   return written.ok() ? written : CannotWrite(directory, written);
 }
 
-Status RemoveLogDirectory(const std::string& directory) {
-  const rocksdb::Status destroyed = rocksdb::DestroyDB(directory, rocksdb::Options());
-  if (!destroyed.ok()) {
-    const Status status = FromRocks(destroyed, "deleting log directory " + directory);
-    return destroyed.IsIOError() && destroyed.ToString().find("lock") != std::string::npos
-               ? Status::Busy(status.message())
-               : status;
-  }
-  SV_RETURN_IF_ERROR(DestroyDerivedStore(directory));
-  std::error_code error;
-  fs::remove(MarkerPath(directory), error);
-  for (const char* name : {kUnclaimedName, kOwnerName, kNewOwnerName}) {
-    fs::remove(fs::path(directory) / name, error);
-  }
-  RemoveBuildingFiles(directory);
+Status RemoveLogDirectory(const DirectoryLock& lock) {
+  SV_RETURN_IF_ERROR(ClearLogDirectory(lock.directory()));
+  lock.RemoveFile();
   // Fails where files of others are left, which is as it should be.
-  fs::remove(directory, error);
+  std::error_code error;
+  fs::remove(lock.directory(), error);
   return Status::Ok();
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/storage/directory_lock.h"
 
 namespace streamview {
 
@@ -28,13 +29,16 @@ struct DirectoryInfo {
 // a format that this version does not know, a log directory with anything but plain files in it).
 Result<DirectoryInfo> InspectDirectory(const std::string& directory);
 
-// Makes a missing or empty directory into one of a log without entries, unclaimed. One that it
-// makes is no more open to group and others than the file `database` (empty: as the umask says). On
-// error all is as it was.
-Status MakeLogDirectory(const std::string& directory, const std::string& log_id,
-                        const std::string& database);
+// Makes a directory that is missing, empty, or holds a log that is not claimed into one of a log
+// without entries, unclaimed, and held by the caller. One that it makes is no more open to group
+// and others than the file `database` (empty: as the umask says). On error all is as it was, but
+// for a log that nobody claims. Errors: kCannotOpen (it holds another log or foreign files, or
+// cannot be written), kBusy (somebody has it open).
+Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& directory,
+                                                        const std::string& log_id,
+                                                        const std::string& database);
 
-// A directory that is being filled with the copy of a log. It is a log directory, and claimed, once
+// A directory that is being filled with the copy of a log, and held. It is a log directory, and claimed, once
 // Finish() has succeeded; otherwise all that was put into it goes with the object.
 class UnfinishedCopy {
  public:
@@ -54,11 +58,13 @@ class UnfinishedCopy {
   Status Finish();
 
  private:
-  UnfinishedCopy(std::string directory, std::string marker, bool made_directory)
-      : directory_(std::move(directory)),
+  UnfinishedCopy(std::unique_ptr<DirectoryLock> lock, std::string marker, bool made_directory)
+      : lock_(std::move(lock)),
+        directory_(lock_->directory()),
         marker_(std::move(marker)),
         made_directory_(made_directory) {}
 
+  const std::unique_ptr<DirectoryLock> lock_;
   const std::string directory_;
   const std::string marker_;  // as long as it is unfinished
   const bool made_directory_;
@@ -72,7 +78,8 @@ Status NoteFormat(const std::string& directory, const std::string& log_id);
 // Makes or removes the file UNCLAIMED.
 Status SetClaimed(const std::string& directory, bool claimed);
 
-// Deletes the log in a directory, and the directory unless it holds other files. kBusy: it is open.
-Status RemoveLogDirectory(const std::string& directory);
+// Deletes the log in a directory, and the directory unless it holds other files. kBusy: another
+// program has it open that knows RocksDB only.
+Status RemoveLogDirectory(const DirectoryLock& lock);
 
 }  // namespace streamview

@@ -1,8 +1,5 @@
 #include "core/storage/log_store.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <string>
 #include <vector>
 
@@ -21,37 +18,20 @@ constexpr size_t kFewAtOpen = 16;
 
 constexpr char kLogFamily[] = "log";
 
-// The pid that holds RocksDB's lock file, or 0 where that cannot be told.
-pid_t LockHolder(const std::string& directory) {
-  const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return 0;
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  const bool told = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  ::close(fd);
-  return told ? lock.l_pid : 0;
-}
-
 Status OpenError(const rocksdb::Status& status, const std::string& directory) {
-  const std::string text = status.ToString();
-  if (status.IsIOError() && text.find("lock") != std::string::npos) {
-    // Asking for the holder opens and closes the lock file, and that would drop this process' own
-    // lock, if another copy of the library holds it. RocksDB says so; then there is nothing to ask.
-    if (text.find("current process") != std::string::npos) {
-      return Status::Busy("log directory " + directory +
-                          " is already open in this process, by another copy of the library");
-    }
-    const pid_t pid = LockHolder(directory);
-    return Status::Busy("log directory " + directory + " is held by " +
-                        (pid > 0 ? "process " + std::to_string(pid) : "another process") +
-                        "; one process at a time can use a log");
+  // Only the lock is busy, and what says so is core/storage/env.cc.
+  if (status.IsBusy()) {
+    return Status::Busy("log directory " + directory + " " + std::string(status.getState()));
   }
   Status converted = FromRocks(status, "cannot open log directory " + directory);
-  if (converted.code() == StatusCode::kCorruption || converted.code() == StatusCode::kFull) {
-    return converted;
+  switch (converted.code()) {
+    case StatusCode::kCorruption:
+    case StatusCode::kFull:
+    case StatusCode::kNoMemory:
+      return converted;
+    default:
+      return Status::CannotOpen(converted.message());
   }
-  return Status::CannotOpen(converted.message());
 }
 
 // Whether version 0.1 kept derived data in this family.

@@ -1,7 +1,6 @@
 #include "core/storage/options.h"
 
 #include <rocksdb/cache.h>
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -9,6 +8,7 @@
 #include <limits>
 
 #include "core/storage/aggregate_merge.h"
+#include "core/storage/env.h"
 
 namespace streamview {
 
@@ -49,10 +49,8 @@ void NeverStall(rocksdb::ColumnFamilyOptions* options) {
 }
 
 rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
-  // Compactions can wait, appends and their views should not have to. (The threads are those of all
-  // RocksDB databases of the process.)
-  rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
   rocksdb::DBOptions options;
+  options.env = StoreEnv();
   options.create_missing_column_families = true;
   options.max_background_jobs = 2;
   options.write_buffer_manager = shared.write_buffers;

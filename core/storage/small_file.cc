@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <system_error>
 
+#include "core/storage/descriptor.h"
+
 namespace streamview {
 
 namespace {
@@ -20,7 +22,7 @@ Status LastError() {
 }  // namespace
 
 Result<std::string> ReadSmallFile(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const int fd = OpenDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return errno == ENOENT ? Result<std::string>(std::string()) : LastError();
   std::string bytes(kMaxBytes, '\0');
   const ssize_t size = ::read(fd, bytes.data(), bytes.size());
@@ -32,7 +34,7 @@ Result<std::string> ReadSmallFile(const std::string& path) {
 }
 
 Status WriteNewFile(const std::string& path, std::string_view bytes) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  const int fd = OpenDescriptor(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
   if (fd < 0) return LastError();
   const bool written =
       ::write(fd, bytes.data(), bytes.size()) == ssize_t(bytes.size()) && ::fsync(fd) == 0;
@@ -53,7 +55,7 @@ Status ReplaceFile(const std::string& path, std::string_view bytes) {
 }
 
 Status SyncDirectory(const std::string& directory) {
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = OpenDescriptor(directory, O_RDONLY | O_DIRECTORY);
   const bool synced = fd >= 0 && ::fsync(fd) == 0;
   const Status status =
       synced ? Status::Ok() : LastError().WithContext("syncing directory " + directory);

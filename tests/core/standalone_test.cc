@@ -115,7 +115,7 @@ TEST_F(StandaloneTest, WhileItIsOpenADatabaseCannotUseIt) {
 }
 
 TEST_F(StandaloneTest, AMakingThatWasCutShortGoesOn) {
-  ASSERT_OK(MakeLogDirectory(directory(), NewLogId(), ""));
+  ASSERT_OK(MakeLogDirectory(directory(), NewLogId(), "").status());
   OpenAgain();
   EXPECT_EQ(Put("a", "1"), 1u);
   OpenAgain();

@@ -327,7 +327,7 @@ class ImpatientClock final : public rocksdb::SystemClockWrapper {
 class FaultEnv final : public rocksdb::EnvWrapper {
  public:
   explicit FaultEnv(const std::shared_ptr<rocksdb::FileSystem>& files)
-      : EnvWrapper(rocksdb::NewCompositeEnv(files)) {
+      : EnvWrapper(NewStoreEnv(files)) {
     file_system_ = files;
     system_clock_ = std::make_shared<ImpatientClock>();
   }

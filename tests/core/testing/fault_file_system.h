@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/storage/env.h"
 #include "tests/ext/testing/seed.h"
 
 namespace streamview::testing {
@@ -39,7 +40,7 @@ enum class Repeat { kOnce, kForGood };
 
 class FaultFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  FaultFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  FaultFileSystem() : FileSystemWrapper(StoreFileSystem()) {}
   const char* Name() const override { return "FaultFileSystem"; }
 
   // --- faults; each call replaces the fault set before

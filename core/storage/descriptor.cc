@@ -1,0 +1,50 @@
+#include "core/storage/descriptor.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace streamview {
+
+namespace {
+
+constexpr int kStandard = 3;
+
+}  // namespace
+
+void OccupyStandardDescriptors() {
+  for (int fd = 0; fd < kStandard; fd++) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    int opened = ::open("/dev/null", O_RDWR);
+    // Without /dev: a directory cannot be written either.
+    if (opened < 0) opened = ::open("/", O_RDONLY | O_DIRECTORY);
+    if (opened >= kStandard) ::close(opened);  // another thread has been faster
+  }
+}
+
+bool IsOnStandardDescriptor(const std::string& path) {
+  for (int fd = 0; fd < kStandard; fd++) {
+    struct stat open_file, named;
+    if (::fstat(fd, &open_file) != 0) continue;
+    if (!S_ISREG(open_file.st_mode) && !S_ISDIR(open_file.st_mode)) continue;
+    if (::stat(path.c_str(), &named) != 0) return false;
+    if (open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino) return true;
+  }
+  return false;
+}
+
+int OpenDescriptor(const std::string& path, int flags, mode_t mode) {
+  OccupyStandardDescriptors();
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  if (fd < 0 || fd >= kStandard) return fd;
+  // Another thread has closed a standard descriptor just now. Nothing has been written yet.
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, kStandard);
+  const int error = errno;
+  ::close(fd);
+  OccupyStandardDescriptors();
+  errno = error;
+  return above;
+}
+
+}  // namespace streamview

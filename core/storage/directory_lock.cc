@@ -1,0 +1,177 @@
+#include "core/storage/directory_lock.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <system_error>
+
+#include "core/storage/descriptor.h"
+
+namespace streamview {
+
+namespace {
+
+// The open files that carry a lock. A forked child closes its copies at once: they would keep the
+// lock if the parent was killed.
+class Carriers {
+ public:
+  static Carriers& Instance() {
+    static auto* const instance = new Carriers;
+    return *instance;
+  }
+  void Add(int fd) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    fds_.insert(fd);
+  }
+  void Close(int fd) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    fds_.erase(fd);
+    ::close(fd);
+  }
+
+ private:
+  // fork() takes the mutex, so that a child finds the set whole and the mutex free.
+  Carriers() {
+    ::pthread_atfork([] { Instance().mutex_.lock(); }, [] { Instance().mutex_.unlock(); },
+                     [] { Instance().CloseInChild(); });
+  }
+  void CloseInChild() {
+    for (const int fd : fds_) ::close(fd);
+    fds_.clear();
+    mutex_.unlock();
+  }
+
+  std::mutex mutex_;
+  std::set<int> fds_;
+};
+
+Status CannotOpen(const std::string& directory, const std::string& why) {
+  return Status::CannotOpen("log directory " + directory + ": " + why);
+}
+
+std::string LastError() { return std::error_code(errno, std::generic_category()).message(); }
+
+struct flock WholeFile(short type) {
+  struct flock whole = {};
+  whole.l_type = type;
+  whole.l_whence = SEEK_SET;
+  return whole;
+}
+
+// Process ids are those of a pid namespace: a container has its own.
+std::string PidNamespace() {
+  std::array<char, 64> name;
+  const ssize_t size = ::readlink("/proc/self/ns/pid", name.data(), name.size());
+  return std::string(name.data(), size > 0 ? static_cast<size_t>(size) : 0);
+}
+
+// The contents of HOLDER: the process id and the pid namespace, a line each.
+struct Holder {
+  pid_t pid = 0;  // 0: it does not say
+  std::string pid_namespace;
+};
+
+void WriteHolder(int fd) {
+  const std::string text = std::to_string(::getpid()) + "\n" + PidNamespace() + "\n";
+  // What it says is for messages: the lock does not depend on it.
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) < 0) return;
+}
+
+Holder ParseHolder(int fd) {
+  std::array<char, 128> bytes;
+  const ssize_t size = ::pread(fd, bytes.data(), bytes.size(), 0);
+  const std::string_view text(bytes.data(), size > 0 ? static_cast<size_t>(size) : 0);
+  Holder holder;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), holder.pid);
+  if (error != std::errc()) return Holder();
+  const std::string_view rest = text.substr(static_cast<size_t>(end - text.data()));
+  if (!rest.empty()) holder.pid_namespace = rest.substr(1, rest.find('\n', 1) - 1);
+  return holder;
+}
+
+Status Held(const std::string& directory, const Holder& holder) {
+  if (holder.pid == ::getpid() && holder.pid_namespace == PidNamespace()) {
+    return Status::Busy("log directory " + directory +
+                        " is already open in this process, by another copy of the library");
+  }
+  return Status::Busy(
+      "log directory " + directory + " is held by " +
+      (holder.pid > 0 ? "process " + std::to_string(holder.pid) : std::string("another process")) +
+      "; one process at a time can use a log");
+}
+
+Status CannotLock(const std::string& directory) {
+  if (errno == ENOLCK || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS) {
+    return CannotOpen(
+        directory, "its file system has no locks (" + LastError() + "); a log needs one that has");
+  }
+  return CannotOpen(directory, "cannot lock " + std::string(kHolderName) + ": " + LastError());
+}
+
+// Whether the locked file is, and is only, what has its name in the directory.
+enum class Place { kRight, kGone, kShared };
+Place PlaceOf(int fd, const std::string& path) {
+  struct stat locked, named;
+  if (::fstat(fd, &locked) != 0 || ::lstat(path.c_str(), &named) != 0) return Place::kGone;
+  if (locked.st_dev != named.st_dev || locked.st_ino != named.st_ino) return Place::kGone;
+  return locked.st_nlink == 1 ? Place::kRight : Place::kShared;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& directory) {
+  const std::string path = directory + "/" + kHolderName;
+  for (;;) {
+    const int fd = OpenDescriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
+    if (fd < 0) return CannotOpen(directory, "cannot write to it: " + LastError());
+    Carriers::Instance().Add(fd);
+    std::unique_ptr<DirectoryLock> lock(new DirectoryLock(directory, fd));
+    struct flock whole = WholeFile(F_WRLCK);
+    if (::fcntl(fd, F_OFD_SETLK, &whole) != 0) {
+      if (errno == EAGAIN || errno == EACCES) return Held(directory, ParseHolder(fd));
+      return CannotLock(directory);
+    }
+    const Place place = PlaceOf(fd, path);
+    if (place == Place::kRight) {
+      lock->held_ = true;
+      WriteHolder(fd);
+      return lock;
+    }
+    // It was removed with its directory, by one that has let go of it now. Or it has another name,
+    // be it in a copy of the directory made of links: then it would lock both, and is given up.
+    if (place == Place::kShared && ::unlink(path.c_str()) != 0) {
+      return CannotOpen(directory, std::string(kHolderName) + ": " + LastError());
+    }
+  }
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (process_.InForkedChild()) return;
+  if (held_) (void)!::ftruncate(fd_, 0);
+  // Closing would do, were it not for those who have inherited the file.
+  struct flock whole = WholeFile(F_UNLCK);
+  (void)::fcntl(fd_, F_OFD_SETLK, &whole);
+  Carriers::Instance().Close(fd_);
+}
+
+void DirectoryLock::RemoveFile() const { ::unlink((directory_ + "/" + kHolderName).c_str()); }
+
+pid_t ReadHolder(const std::string& directory) {
+  const int fd = OpenDescriptor(directory + "/" + kHolderName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return 0;
+  struct flock whole = WholeFile(F_RDLCK);
+  const bool held = ::fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  const pid_t pid = held ? ParseHolder(fd).pid : 0;
+  ::close(fd);
+  return pid;
+}
+
+}  // namespace streamview
