@@ -31,6 +31,11 @@ constexpr char kLockName[] = "LOCK";  // RocksDB's
 // How often a file is opened again because it has got a standard descriptor.
 constexpr int kMaxOpenings = 100;
 
+// Of a database, or what is to become such a file.
+bool IsOptionsFile(const std::string& path) {
+  return std::string_view(path).substr(path.rfind('/') + 1).starts_with("OPTIONS-");
+}
+
 template <typename File, typename Open>
 IOStatus OpenAboveStandard(const std::string& path, std::unique_ptr<File>* file, Open open) {
   for (int opening = 0; opening < kMaxOpenings; opening++) {
@@ -139,6 +144,7 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
+    if (IsOptionsFile(path)) return IOStatus::NotSupported("nobody reads the options");
     return Wrapped(
         OpenAboveStandard(path, file,
                           [&] { return target()->NewWritableFile(path, options, file, debug); }),

@@ -84,20 +84,18 @@ class PartsCheckTest : public CheckTest {
   void SetUp() override {
     CheckTest::SetUp();
     if (IsSkipped()) return;
-    StoreOptions options;
-    options.create = true;
-    store_ = Must(Store::Open(options));
-    log_ = Must(Log::Open(store_.get(), nullptr));
-    docs_ = Must(DocIndex::Open(log_.get()));
-    index_ = Must(OpenIndex(log_.get(), docs_.get(), Must(store_->CreateViewFamily("tags")),
-                            TagsDefinition(), Must(NewJsonPathMapper(TagsDefinition()))));
+    log_ = Must(Log::Open(stores_.log.get(), nullptr));
+    docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
+    index_ =
+        Must(OpenIndex(log_.get(), docs_.get(), Must(stores_.derived->CreateViewFamily("tags")),
+                       TagsDefinition(), Must(NewJsonPathMapper(TagsDefinition()))));
     LogTransaction transaction(log_.get(), ProcessMark());
     Must(transaction.Append(Value::Text("a"), Value::Text("{}"), {}));
     ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
     transaction.Commit();
   }
 
-  std::unique_ptr<Store> store_;
+  Stores stores_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<DocIndex> docs_;
   std::shared_ptr<ViewIndex> index_;
@@ -162,7 +160,7 @@ TEST_F(PartsCheckTest, ARangeThatIsEmptyIsNotWalked) {
 }
 
 TEST_F(PartsCheckTest, AWriteToAFamilyHasSomethingToWrite) {
-  FamilyWrite write(store_.get(), index_->family()->handle(), 1);
+  FamilyWrite write(stores_.derived.get(), index_->family()->handle(), 1);
   EXPECT_BREACH((void)write.Commit(), "batch_.Count");
 }
 
