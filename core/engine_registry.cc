@@ -151,7 +151,8 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
   AwaitClosed(KeyOf(options));
   if (engines_.count(KeyOf(options)) != 0) {
     return Status::CannotOpen("log directory " + options.directory +
-                              " is in use by another log; give this one another with path=");
+                              " is in use by another log; give this one another")
+        .WithRemedy(Remedy::kOtherDirectory);
   }
   SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> made,
                       MakeLogDirectory(options.directory, options.log_id, options.database));
@@ -194,7 +195,8 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   if (info.log_id != options.log_id) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
                               ", and the database expects log " + options.log_id +
-                              "; put the right one there, or take this one over with sv_adopt");
+                              "; put the right one there, or take this one over")
+        .WithRemedy(Remedy::kAdopt);
   }
   // Without a database nobody else knows of a log whose making was cut short: it goes on here.
   const bool create = !info.claimed && options.database.empty();

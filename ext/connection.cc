@@ -116,8 +116,7 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
 
   // A copy of the database has the same identity: opening finds out.
   SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings->identity));
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine,
-                      InSqlTerms(OpenPatiently(options, patience)));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenPatiently(options, patience)));
   const auto same = sessions_.find(settings->identity);
   if (same != sessions_.end() && same->second->engine() == engine) return same->second;
   return AddSession(log, *settings, std::move(engine));
@@ -208,7 +207,7 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptWithoutConfig(const TableNa
   }
   EngineOptions options = MakeEngineOptions(log, settings.identity);
   options.adopt = true;
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, OpenEngine(options));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenEngine(options)));
   SV_ASSIGN_OR_RETURN(const auto views, engine->ListViews());
   SV_ASSIGN_OR_RETURN(const std::vector<std::string> tables, logs_.ListViewTables(log));
   for (const std::string& table : tables) {

@@ -141,11 +141,13 @@ Result<DirectoryInfo> CheckHasRoom(const std::string& directory) {
   if (info.kind == DirectoryKind::kForeign) {
     return Status::CannotOpen("log directory " + directory +
                               " exists and holds files that are not streamview's; move it away, or "
-                              "give the log another one with path=");
+                              "give the log another one")
+        .WithRemedy(Remedy::kOtherDirectory);
   }
   if (info.kind == DirectoryKind::kLog && info.claimed) {
     return Status::CannotOpen("log directory " + directory + " holds another log (" + info.log_id +
-                              "); move it away, or give the log another one with path=");
+                              "); move it away, or give the log another one")
+        .WithRemedy(Remedy::kOtherDirectory);
   }
   return info;
 }

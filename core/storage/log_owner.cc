@@ -40,12 +40,12 @@ Status CheckOwner(const std::string& directory, const std::string& database) {
   }
   if (database.empty()) {
     return Status::CannotOpen("log directory " + directory + " belongs to the database " +
-                              known_database +
-                              "; open it through SQLite, or make a copy by sv_backup");
+                              known_database + "; open it by that database, or use a backup of it");
   }
   return Status::CannotOpen("log directory " + directory + " belongs to " + known_database +
                             ", and this database is a copy of it; copy the directory, too, or take "
-                            "it over with sv_adopt");
+                            "it over")
+      .WithRemedy(Remedy::kAdopt);
 }
 
 Status NoteOwner(const std::string& directory, const std::string& database) {

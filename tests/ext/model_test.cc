@@ -310,7 +310,7 @@ TEST_F(ModelTest, RandomOperationsGiveWhatTheModelGives) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   // On a machine that is busy, no more steps than are needed to have met everything.
   const auto goes_on = [&](int i) {
-    return i < 300 || (i < 1500 && std::chrono::steady_clock::now() < end);
+    return i < 150 || (i < 1500 && std::chrono::steady_clock::now() < end);
   };
   for (int i = 0; goes_on(i) && !HasFailure(); ++i) {
     SCOPED_TRACE("step " + std::to_string(i) + ", head " + std::to_string(model_.head()));

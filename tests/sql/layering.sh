@@ -25,6 +25,12 @@ refuse() {
 
 refuse 'core/ must not include SQLite' 'sqlite3|ext/' core
 refuse 'ext/ must not include RocksDB' 'rocksdb/' ext
+words=$(grep -rnE --include='*.h' --include='*.cc' '"[^"]*(\bsv_[a-z]+|\bpath=)' core || true)
+if [[ -n $words ]]; then
+  echo "core/ must not speak SQL: ext/sql_terms.h says it for a Remedy:" >&2
+  echo "$words" >&2
+  failed=1
+fi
 refuse 'core/base/ is the bottom' 'core/(codec|storage|log|docs|map|index|view|indexer|[a-z_]*\.h)' core/base
 refuse 'core/codec/ and core/storage/ stand on core/base/ only' \
   'core/(log|docs|map|index|view|indexer|[a-z_]*\.h)' core/codec core/storage
