@@ -131,12 +131,8 @@ TEST_F(PartsCheckTest, ALogCursorIsReadWhereItIsValid) {
   EXPECT_BREACH(cursor->Next(), "valid_");
 }
 
-TEST_F(PartsCheckTest, TheDocumentIndexIsAskedForWhatItHasProcessed) {
-  std::vector<Supersession> list;
+TEST_F(PartsCheckTest, TheDocumentIndexIsAdvancedUpToTheHead) {
   EXPECT_BREACH((void)docs_->AdvanceTo(2, {}), "log_->head");
-  EXPECT_BREACH((void)docs_->ListSupersessions(0, 1, &list), "upto <= checkpoint");
-  EXPECT_BREACH((void)docs_->FindLatest(ValueView::Text("a"), 1), "at <= checkpoint");
-  EXPECT_BREACH((void)docs_->FindPrevious(1), "seq <= checkpoint");
 }
 
 TEST_F(PartsCheckTest, OnlyWhoHasAnIndexesTurnAdvancesOrRetiresIt) {
@@ -146,9 +142,6 @@ TEST_F(PartsCheckTest, OnlyWhoHasAnIndexesTurnAdvancesOrRetiresIt) {
   EXPECT_BREACH((void)index_->Repair(), "turn_.IsTaken");
   EXPECT_BREACH(index_->Retire(), "turn_.IsTaken");
   EXPECT_BREACH((void)index_->mapper(), "turn_.IsTaken");
-  ASSERT_OK(index_->turn().Take({}));
-  EXPECT_BREACH((void)index_->Apply(batch), "docs_->checkpoint");
-  index_->turn().Release();
   EXPECT_BREACH((void)index_->AdvanceTo(2, {}), "log_->head");
 }
 

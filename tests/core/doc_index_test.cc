@@ -125,6 +125,38 @@ TEST_F(DocIndexTest, AnswersTheSameWhateverIsWritten) {
   }
 }
 
+TEST_F(DocIndexTest, SaysNothingOfWhatItHasNotProcessed) {
+  Append({kA, kA});
+  std::vector<Supersession> list;
+  EXPECT_EQ(docs_->ListSupersessions(0, 1, &list).code(), StatusCode::kDamaged);
+  EXPECT_EQ(docs_->FindLatest(kA, 1).status().code(), StatusCode::kDamaged);
+  EXPECT_EQ(docs_->FindPrevious(1).status().code(), StatusCode::kDamaged);
+}
+
+TEST_F(DocIndexTest, ACheckpointOfAnotherEpochSaysNothing) {
+  Append({kA, kA});
+  ASSERT_OK(docs_->AdvanceTo(2, {}));
+  ASSERT_OK(docs_->Write());
+  const auto reopen = [this](const std::string& committed, bool adopt) {
+    docs_.reset();
+    const auto token = [committed](const std::string&) { return Result<std::string>(committed); };
+    log_ = Must(Log::Open(stores_.log.get(), token, adopt));
+    docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
+  };
+  reopen("", /*adopt=*/true);  // which fits: the epoch stays
+  EXPECT_EQ(log_->epoch(), 1u);
+  EXPECT_EQ(docs_->checkpoint(), 2u);
+  reopen("of another time", /*adopt=*/true);
+  EXPECT_EQ(log_->epoch(), 2u);
+  EXPECT_EQ(docs_->checkpoint(), 0u);
+  ASSERT_OK(docs_->AdvanceTo(2, {}));
+  EXPECT_THAT(Supersessions(0, 2), ElementsAre(Pair(2, 1)));
+  ASSERT_OK(docs_->Write());
+  reopen("of another time", /*adopt=*/false);
+  EXPECT_EQ(log_->epoch(), 2u);
+  EXPECT_EQ(docs_->checkpoint(), 2u);
+}
+
 TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
   Append({kA, kA});
   Append({kA});

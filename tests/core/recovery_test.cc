@@ -3,6 +3,7 @@
 #include <map>
 #include <thread>
 
+#include "core/codec/record.h"
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
 #include "core/storage/derived_store.h"
@@ -81,6 +82,33 @@ TEST_F(RecoveryTest, AViewWithADamagedCheckpointIsMadeAnew) {
   Open({id});
   const auto tags = Must(engine_->FindView(id));
   EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
+}
+
+TEST_F(RecoveryTest, AViewOfAnotherEpochIsMadeAnew) {
+  Open();
+  auto tags = CreateTags();
+  const std::string id = tags->id();
+  Put("a", R"({"tags":["x"]})");
+  EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
+  ASSERT_OK(tags->Flush());
+  tags.reset();
+  Close();
+  {
+    // The same numbers, other entries: as where another log was put into the directory.
+    const Stores stores = OpenStores();
+    const auto token = [](const std::string&) { return Result<std::string>("of another time"); };
+    const std::unique_ptr<Log> log = Must(Log::Open(stores.log.get(), token, /*adopt=*/true));
+    EXPECT_EQ(log->epoch(), 2u);
+    ASSERT_OK(log->EraseRecords(1, 1, SyncMode::kFull));
+    std::string record;
+    AppendRecord(&record, 1, ValueView::Text("b"), ValueView::Text(R"({"tags":["y"]})"));
+    ASSERT_OK(
+        log->WriteRecords(1, {std::make_shared<const std::string>(record)}, SyncMode::kFull, ""));
+  }
+  Open({id});
+  tags = Must(engine_->FindView(id));
+  EXPECT_THAT(Rows(*tags), ElementsAre("y/NULL/b"));
+  EXPECT_OK(tags->CheckIntegrity({}));
 }
 
 TEST_F(RecoveryTest, ADamagedCatalogEntryDoesNotKeepTheLogFromOpening) {

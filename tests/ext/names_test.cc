@@ -184,7 +184,7 @@ TEST_F(NamesTest, OddNamesCanBeSaid) {
     db_->Run("CREATE VIRTUAL TABLE " + quoted + " USING sv_log;" +
              "CREATE VIRTUAL TABLE d USING sv_docs(log = main." + quoted + ");" +
              "INSERT INTO d(key, value) VALUES (1, 1)");
-    for (const std::string written : {name, quoted, "main." + quoted, "main." + name}) {
+    for (const std::string& written : {name, quoted, "main." + quoted, "main." + name}) {
       EXPECT_EQ(db_->Integer("SELECT sv_head(?1)", {written}), 1) << written;
     }
     db_->Run("DROP TABLE d; CREATE VIRTUAL TABLE d USING sv_docs(log = " + quoted + ")");
