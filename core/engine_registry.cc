@@ -22,10 +22,8 @@ namespace {
 // destructors.
 class Registry {
  public:
-  static Registry& Get() {
-    static Registry* const registry = new Registry;
-    return *registry;
-  }
+  // A forked child gets one of its own: what its parent had open is not open in the child.
+  static Registry& Get();
 
   Result<std::shared_ptr<Engine>> Create(const EngineOptions& options) EXCLUDES(mutex_);
   Result<std::shared_ptr<Engine>> Open(const EngineOptions& options) EXCLUDES(mutex_);
@@ -37,17 +35,24 @@ class Registry {
   // An expired engine is one that is closing: its directory is locked until it is erased here.
   struct OpenLog {
     std::weak_ptr<Engine> engine;
-    std::string database;  // EngineOptions::database
+    std::string directory;  // EngineOptions::directory
+    std::string database;   // EngineOptions::database
   };
   using Engines = std::map<std::string, OpenLog>;
 
+  explicit Registry(const Registry* inherited) : inherited_(inherited) {}
+  Status CheckProcess() const;
+  bool HasEngines() const;
   static std::string KeyOf(const EngineOptions& options);
   void AwaitClosed(const std::string& key) REQUIRES(mutex_);
+  Status CheckNotReplaced(const EngineOptions& options) REQUIRES(mutex_);
   Result<std::shared_ptr<Engine>> Start(const EngineOptions& options, bool create,
                                         std::shared_ptr<DirectoryLock> lock) REQUIRES(mutex_);
   void Erase(const std::string& key) EXCLUDES(mutex_);
 
   const ProcessMark process_;
+  const Registry* const inherited_;     // of the process that this one was forked from; may be null
+  std::atomic<int> engines_alive_ = 0;  // open, or being opened or closed
   Mutex mutex_;
   CondVar closed_;
   Engines engines_ GUARDED_BY(mutex_);
@@ -80,6 +85,26 @@ bool IsSameFile(const std::string& a, const std::string& b) {
   return std::filesystem::equivalent(a, b, error) || error;
 }
 
+Registry& Registry::Get() {
+  static std::atomic<Registry*> instance = nullptr;
+  Registry* present = instance.load(std::memory_order_acquire);
+  while (present == nullptr || present->process_.InForkedChild()) {
+    std::unique_ptr<Registry> own(new Registry(present));
+    if (instance.compare_exchange_strong(present, own.get())) present = own.release();
+  }
+  return *present;
+}
+
+bool Registry::HasEngines() const {
+  return engines_alive_ != 0 || (inherited_ != nullptr && inherited_->HasEngines());
+}
+
+// An engine that was open when the process was forked may have locked anything in RocksDB then.
+Status Registry::CheckProcess() const {
+  if (inherited_ == nullptr || !inherited_->HasEngines()) return Status::Ok();
+  return InheritedByFork();
+}
+
 std::string Registry::KeyOf(const EngineOptions& options) {
   return options.directory.empty() ? "memory:" + options.log_id : DirectoryKey(options.directory);
 }
@@ -96,6 +121,18 @@ void Registry::Erase(const std::string& key) {
   MutexLock lock(mutex_);
   engines_.erase(key);
   closed_.NotifyAll();
+}
+
+// Another directory may have got the name of one that is open.
+Status Registry::CheckNotReplaced(const EngineOptions& options) {
+  const std::string key = KeyOf(options);
+  for (const auto& [other_key, other] : engines_) {
+    if (other_key == key || other.directory != options.directory) continue;
+    return Status::CannotOpen("log directory " + options.directory +
+                              " was deleted or moved away while this process has it open; close "
+                              "the connections that use the old one first");
+  }
+  return Status::Ok();
 }
 
 // Why a log that is open for `database` cannot be opened for another one, or for none.
@@ -122,20 +159,26 @@ MapperFactory WithJsonPaths(MapperFactory others) {
 
 Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bool create,
                                                 std::shared_ptr<DirectoryLock> lock) {
+  ++engines_alive_;
+  std::shared_ptr<std::atomic<int>> alive(&engines_alive_, [](std::atomic<int>* n) { --*n; });
   EngineOptions adapted = options;
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
   SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened, LocalEngine::Open(adapted, create));
   const std::string key = KeyOf(options);
   OpenLog& entry = engines_[key];
+  entry.directory = options.directory;
   entry.database = options.database;
   // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase:
   // this has the mutex.
   const auto registered = std::make_shared<std::atomic<bool>>(false);
-  // The copy of the pointer that the deleter has goes no sooner than the last weak one.
+  // What the deleter has goes no sooner than the last weak pointer.
   std::shared_ptr<Engine> engine(opened.release(),
-                                 [this, key, registered, lock](Engine* closing) mutable {
+                                 [this, key, registered, lock, alive](Engine* closing) mutable {
                                    delete closing;
                                    lock.reset();
+                                   alive.reset();
+                                   // The child's registry does not know the engine.
+                                   if (process_.InForkedChild()) return;
                                    if (*registered) Erase(key);
                                  });
   lock.reset();
@@ -145,7 +188,7 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
 }
 
 Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
-  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(CheckProcess());
   MutexLock lock(mutex_);
   if (options.directory.empty()) return Start(options, /*create=*/true, nullptr);
   AwaitClosed(KeyOf(options));
@@ -154,6 +197,7 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
                               " is in use by another log; give this one another")
         .WithRemedy(Remedy::kOtherDirectory);
   }
+  SV_RETURN_IF_ERROR(CheckNotReplaced(options));
   SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> made,
                       MakeLogDirectory(options.directory, options.log_id, options.database));
   const std::shared_ptr<DirectoryLock> held = std::move(made);
@@ -163,7 +207,7 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
 }
 
 Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
-  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(CheckProcess());
   // Declared before the lock: the last reference to an engine must not go while it is held.
   std::shared_ptr<Engine> engine;
   MutexLock lock(mutex_);
@@ -189,6 +233,7 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
                               " was in memory, and went with the connection that made it");
   }
   SV_RETURN_IF_ERROR(InspectLog(options.directory).status());
+  SV_RETURN_IF_ERROR(CheckNotReplaced(options));
   SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> taken, DirectoryLock::Take(options.directory));
   const std::shared_ptr<DirectoryLock> held = std::move(taken);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectLog(options.directory));
@@ -209,7 +254,7 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
 
 Status Registry::Claim(const std::string& directory, const std::string& log_id, bool claimed) {
   if (directory.empty()) return Status::Ok();
-  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(CheckProcess());
   MutexLock lock(mutex_);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectDirectory(directory));
   if (info.kind != DirectoryKind::kLog || info.log_id != log_id) return Status::Ok();
@@ -221,7 +266,7 @@ Status Registry::Claim(const std::string& directory, const std::string& log_id, 
 }
 
 Status Registry::Destroy(const std::string& directory, const std::string& log_id) {
-  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(CheckProcess());
   MutexLock lock(mutex_);
   const std::string key = DirectoryKey(directory);
   AwaitClosed(key);

@@ -105,7 +105,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   context.views = [self] { return self->LocalViews(); };
   engine->log_->set_on_publish(context.wake);
   SV_RETURN_IF_ERROR(engine->RestoreViews(options.view_ids));
-  if (options.background) engine->indexer_->Start();
+  if (options.background) SV_RETURN_IF_ERROR(engine->indexer_->Start());
   return engine;
 }
 

@@ -86,6 +86,16 @@ int RegisterAll(sqlite3* db) {
   return rc;
 }
 
+// SQLite's functions are reached through one table, and a process may have several SQLite libraries:
+// what is made by one must not be given to another.
+int RefuseOtherLibrary(const sqlite3_api_routines* other, char** message) {
+  *message = other->mprintf(
+      "streamview is already in use by another SQLite library (version %s) in this process; it "
+      "cannot serve two of them, and this is version %s",
+      sqlite3_libversion(), other->libversion());
+  return SQLITE_ERROR;
+}
+
 int Load(sqlite3* db, char** message) {
   if (sqlite3_libversion_number() < kMinimumSqlite) {
     *message =
@@ -114,9 +124,12 @@ int Load(sqlite3* db, char** message) {
 
 extern "C" __attribute__((visibility("default"))) int sqlite3_streamview_init(
     sqlite3* db, char** message, const sqlite3_api_routines* api) {
-  // Once: the engine's threads read the pointer, and all connections of a process give the same.
+  // Once: the engine's threads read the pointer.
   static std::once_flag initialized;
   std::call_once(initialized, [api] { SQLITE_EXTENSION_INIT2(api); });
+  if (api->libversion_number != sqlite3_api->libversion_number) {
+    return streamview::RefuseOtherLibrary(api, message);
+  }
   try {
     return streamview::Load(db, message);
   } catch (const std::bad_alloc&) {

@@ -26,12 +26,13 @@ bool ProcessMark::InForkedChild() const {
   return g_forks.load(std::memory_order_relaxed) != forks_;
 }
 
-Status ProcessMark::Check() const {
-  if (!InForkedChild()) return Status::Ok();
+Status ProcessMark::Check() const { return InForkedChild() ? InheritedByFork() : Status::Ok(); }
+
+Status InheritedByFork() {
   return Status::Misuse(
-      "this process was forked from one that uses streamview, and its threads did not come along; "
-      "fork "
-      "before the first use, or exec");
+      "a log was open when this process was forked, and its threads exist in the parent only: "
+      "close "
+      "what was inherited, or fork before the log is opened");
 }
 
 }  // namespace streamview

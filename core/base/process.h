@@ -1,5 +1,5 @@
-// Whether this process is the one that made an object, or a child that fork() made of it. RocksDB's
-// threads do not come along into a child: waiting for one there would never end.
+// Whether this process is the one that made an object, or a child that fork() made of it. Threads
+// exist in the parent only: waiting for one in a child would never end.
 
 #pragma once
 
@@ -20,5 +20,8 @@ class ProcessMark {
  private:
   const uint64_t forks_;
 };
+
+// kMisuse: says what to do in a forked child that has a log open by inheritance.
+Status InheritedByFork();
 
 }  // namespace streamview

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
+#include "core/base/signals.h"
 #include "core/log/batch_reader.h"
 
 namespace streamview {
@@ -62,9 +64,15 @@ Indexer::~Indexer() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Indexer::Start() {
+Status Indexer::Start() {
+  const BlockSignals blocked;
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error& error) {
+    return Status::CannotOpen("cannot start a thread: " + error.code().message());
+  }
   docs_->batches().EnableReadingAhead();
-  thread_ = std::thread([this] { Run(); });
+  return Status::Ok();
 }
 
 void Indexer::Wake() {

@@ -30,7 +30,8 @@ class Indexer {
   // Stops the thread, after the batch that it is at.
   ~Indexer();
 
-  void Start();
+  // Errors: kCannotOpen (there is no thread for it).
+  Status Start();
   // Says that there may be work. Cheap, from any thread.
   void Wake() EXCLUDES(mutex_);
 

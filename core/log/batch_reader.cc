@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "core/base/signals.h"
+
 namespace streamview {
 
 namespace {
@@ -106,6 +108,7 @@ void BatchReader::ReadAhead(const EntryBatch& after, Seq last) {
   const Seq first = after.last() + 1;
   if (!IsFar(first, last) || after.MemoryUsage() > kMaxBatchMemory) return;
   next_first_ = first;
+  const BlockSignals blocked;
   try {
     next_ = std::async(std::launch::async, [this, first, last] { return ReadSome(first, last); });
     late_ = false;

@@ -1,6 +1,7 @@
 #include "core/storage/env.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <map>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -27,6 +29,8 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
 constexpr char kLockName[] = "LOCK";  // RocksDB's
+
+std::string LockPath(const std::string& directory) { return directory + "/" + kLockName; }
 
 // How often a file is opened again because it has got a standard descriptor.
 constexpr int kMaxOpenings = 100;
@@ -55,16 +59,35 @@ class StoreWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 };
 
+// Which directory a path means, whatever its name is.
+struct DirectoryId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const DirectoryId&) const = default;
+};
+
+// Nothing where there is none.
+std::optional<DirectoryId> IdOf(const std::string& directory) {
+  struct stat status;
+  if (::stat(directory.c_str(), &status) != 0) return std::nullopt;
+  return DirectoryId{status.st_dev, status.st_ino};
+}
+
+std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
 class StoreFileLock final : public rocksdb::FileLock {
  public:
-  StoreFileLock(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  StoreFileLock(std::string path, int fd)
+      : path_(std::move(path)), fd_(fd), directory_(IdOf(DirectoryOf(path_))) {}
   ~StoreFileLock() override { ::close(fd_); }  // which unlocks the file
   const std::string& path() const { return path_; }
+  const std::optional<DirectoryId>& directory() const { return directory_; }
   bool InForkedChild() const { return process_.InForkedChild(); }
 
  private:
   const std::string path_;
   const int fd_;
+  const std::optional<DirectoryId> directory_;
   const ProcessMark process_;
 };
 
@@ -74,6 +97,8 @@ class Locks {
   // A file is locked by one at a time.
   IOStatus Lock(const std::string& path, rocksdb::FileLock** lock) EXCLUDES(mutex_);
   void Unlock(const std::string& path) EXCLUDES(mutex_);
+  // Whether the directory that `path` is in is still the one that was locked, if it was.
+  IOStatus CheckDirectory(const std::string& path) EXCLUDES(mutex_);
 
  private:
   Mutex mutex_;
@@ -95,9 +120,8 @@ IOStatus Locks::Lock(const std::string& path, rocksdb::FileLock** lock) {
   MutexLock guard(mutex_);
   const auto found = held_.find(path);
   if (found != held_.end()) {
-    // By the path: a directory may have been put in the place of the one that is open.
     if (!found->second->InForkedChild()) {
-      return IOStatus::Busy("is already open in this process, or one that had this name is");
+      return IOStatus::Busy("is already open in this process");
     }
     held_.erase(found);  // its parent's, whose lock a child does not inherit
   }
@@ -117,6 +141,14 @@ IOStatus Locks::Lock(const std::string& path, rocksdb::FileLock** lock) {
                         (told && whole.l_pid > 0 ? "process " + std::to_string(whole.l_pid)
                                                  : std::string("another process")) +
                         "; one process at a time can use a log");
+}
+
+IOStatus Locks::CheckDirectory(const std::string& path) {
+  const std::string directory = DirectoryOf(path);
+  MutexLock guard(mutex_);
+  const auto found = held_.find(LockPath(directory));
+  if (found == held_.end() || found->second->directory() == IdOf(directory)) return IOStatus::OK();
+  return IOStatus::IOError(directory, "it was deleted or moved away while it is open");
 }
 
 void Locks::Unlock(const std::string& path) {
@@ -145,6 +177,8 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
     if (IsOptionsFile(path)) return IOStatus::NotSupported("nobody reads the options");
+    IOStatus checked = TheLocks().CheckDirectory(path);
+    if (!checked.ok()) return checked;
     return Wrapped(
         OpenAboveStandard(path, file,
                           [&] { return target()->NewWritableFile(path, options, file, debug); }),
@@ -177,6 +211,21 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
                         IODebugContext* debug) override {
     return OpenAboveStandard(
         path, directory, [&] { return target()->NewDirectory(path, options, directory, debug); });
+  }
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
+                      IODebugContext* debug) override {
+    IOStatus checked = TheLocks().CheckDirectory(to);
+    return checked.ok() ? target()->RenameFile(from, to, options, debug) : checked;
+  }
+  IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
+                    IODebugContext* debug) override {
+    IOStatus checked = TheLocks().CheckDirectory(to);
+    return checked.ok() ? target()->LinkFile(from, to, options, debug) : checked;
+  }
+  IOStatus DeleteFile(const std::string& path, const IOOptions& options,
+                      IODebugContext* debug) override {
+    IOStatus checked = TheLocks().CheckDirectory(path);
+    return checked.ok() ? target()->DeleteFile(path, options, debug) : checked;
   }
   IOStatus LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock,
                     IODebugContext*) override {
@@ -282,8 +331,6 @@ Status StartThreads() {
   SV_RETURN_IF_ERROR(threads.flushes.Start(1));
   return threads.compactions.Start(1);
 }
-
-std::string LockPath(const std::string& directory) { return directory + "/" + kLockName; }
 
 // RocksDB's one thread for what it does from time to time could not be started, which is the last
 // step of opening: the database can be closed.

@@ -135,8 +135,27 @@ Status CopyPrivacy(const std::string& model, const std::string& directory) {
   return error ? CannotOpen(directory, error.message()) : Status::Ok();
 }
 
+// `database` is the one that wants the directory, and does not know the log in it.
+Status HoldsAnother(const std::string& directory, const std::string& log_id,
+                    const std::string& database) {
+  SV_ASSIGN_OR_RETURN(const LogOwner owner, ReadOwner(directory));
+  const std::string message = "log directory " + directory + " holds another log (" + log_id + ")";
+  // A file made anew may well have the number of the one that was deleted.
+  if (!owner.database.empty() && (!owner.exists || owner.database == database)) {
+    const std::string or_other =
+        owner.exists ? ", or of another table of this database" : std::string();
+    return Status::CannotOpen(message + " of a database that no longer exists (" + owner.database +
+                              " was deleted or replaced)" + or_other +
+                              "; delete the directory if that log is not needed, move it away, or "
+                              "give this log another one with path=");
+  }
+  return Status::CannotOpen(message +
+                            (owner.database.empty() ? "" : " of the database " + owner.database) +
+                            "; move it away, or give the log another one with path=");
+}
+
 // Whether a log can be made in the directory, and what is there now.
-Result<DirectoryInfo> CheckHasRoom(const std::string& directory) {
+Result<DirectoryInfo> CheckHasRoom(const std::string& directory, const std::string& database) {
   SV_ASSIGN_OR_RETURN(DirectoryInfo info, InspectDirectory(directory));
   if (info.kind == DirectoryKind::kForeign) {
     return Status::CannotOpen("log directory " + directory +
@@ -145,9 +164,7 @@ Result<DirectoryInfo> CheckHasRoom(const std::string& directory) {
         .WithRemedy(Remedy::kOtherDirectory);
   }
   if (info.kind == DirectoryKind::kLog && info.claimed) {
-    return Status::CannotOpen("log directory " + directory + " holds another log (" + info.log_id +
-                              "); move it away, or give the log another one")
-        .WithRemedy(Remedy::kOtherDirectory);
+    return HoldsAnother(directory, info.log_id, database);
   }
   return info;
 }
@@ -170,8 +187,9 @@ Status ClearLogDirectory(const std::string& directory) {
 
 // Makes a directory that is held into one of a log without entries. It is looked at again: another
 // process may have been faster.
-Status FillLogDirectory(const std::string& directory, const std::string& log_id) {
-  SV_ASSIGN_OR_RETURN(const DirectoryInfo present, CheckHasRoom(directory));
+Status FillLogDirectory(const std::string& directory, const std::string& log_id,
+                        const std::string& database) {
+  SV_ASSIGN_OR_RETURN(const DirectoryInfo present, CheckHasRoom(directory, database));
   if (present.kind == DirectoryKind::kLog) SV_RETURN_IF_ERROR(ClearLogDirectory(directory));
   Status status = SetClaimed(directory, false);
   if (status.ok()) {
@@ -224,7 +242,7 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
 Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& directory,
                                                         const std::string& log_id,
                                                         const std::string& database) {
-  SV_RETURN_IF_ERROR(CheckHasRoom(directory).status());
+  SV_RETURN_IF_ERROR(CheckHasRoom(directory, database).status());
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
   if (error) return CannotOpen(directory, "cannot create it: " + error.message());
@@ -235,7 +253,7 @@ Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& direc
     status = taken.status();
     if (status.ok()) lock = *std::move(taken);
   }
-  if (status.ok()) status = FillLogDirectory(directory, log_id);
+  if (status.ok()) status = FillLogDirectory(directory, log_id, database);
   if (status.ok()) return lock;
   if (made) {
     if (lock != nullptr) lock->RemoveFile();

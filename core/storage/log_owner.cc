@@ -22,30 +22,43 @@ std::string Owner(const std::string& directory, const std::string& database) {
   return FileIdentity(directory) + "\n" + FileIdentity(database) + "\n" + database;
 }
 
+struct Noted {
+  std::string directory_id, database_id, database;
+};
+
+// All empty where nothing is noted, or it cannot be understood.
+Result<Noted> ReadNoted(const std::string& directory) {
+  const Result<std::string> read = ReadSmallFile(PathOf(directory));
+  if (!read.ok()) return Status::CannotOpen(PathOf(directory) + ": " + read.status().message());
+  const size_t first = read->find('\n');
+  const size_t second = first == std::string::npos ? first : read->find('\n', first + 1);
+  if (second == std::string::npos) return Noted();
+  return Noted{read->substr(0, first), read->substr(first + 1, second - first - 1),
+               read->substr(second + 1)};
+}
+
 }  // namespace
 
 Status CheckOwner(const std::string& directory, const std::string& database) {
-  const Result<std::string> read = ReadSmallFile(PathOf(directory));
-  if (!read.ok()) return Status::CannotOpen(PathOf(directory) + ": " + read.status().message());
-  const std::string& known = *read;
-  const size_t first = known.find('\n');
-  const size_t second = first == std::string::npos ? first : known.find('\n', first + 1);
-  if (second == std::string::npos) return Status::Ok();
-  const std::string known_database = known.substr(second + 1);
-  const std::string known_identity = known.substr(first + 1, second - first - 1);
-  const bool same_directory = known.substr(0, first) == FileIdentity(directory);
-  const bool owner_is_there = FileIdentity(known_database) == known_identity;
-  if (!same_directory || !owner_is_there || known_identity == FileIdentity(database)) {
+  SV_ASSIGN_OR_RETURN(const Noted noted, ReadNoted(directory));
+  const bool same_directory = noted.directory_id == FileIdentity(directory);
+  const bool owner_is_there = FileIdentity(noted.database) == noted.database_id;
+  if (!same_directory || !owner_is_there || noted.database_id == FileIdentity(database)) {
     return Status::Ok();
   }
   if (database.empty()) {
     return Status::CannotOpen("log directory " + directory + " belongs to the database " +
-                              known_database + "; open it by that database, or use a backup of it");
+                              noted.database + "; open it by that database, or use a backup of it");
   }
-  return Status::CannotOpen("log directory " + directory + " belongs to " + known_database +
+  return Status::CannotOpen("log directory " + directory + " belongs to " + noted.database +
                             ", and this database is a copy of it; copy the directory, too, or take "
                             "it over")
       .WithRemedy(Remedy::kAdopt);
+}
+
+Result<LogOwner> ReadOwner(const std::string& directory) {
+  SV_ASSIGN_OR_RETURN(const Noted noted, ReadNoted(directory));
+  return LogOwner{noted.database, FileIdentity(noted.database) == noted.database_id};
 }
 
 Status NoteOwner(const std::string& directory, const std::string& database) {

@@ -20,6 +20,13 @@ inline constexpr char kOwnerName[] = "OWNER";
 // was moved, copied together, or put back from a backup may.
 Status CheckOwner(const std::string& directory, const std::string& database);
 
+// The database that the log was last used with; empty where none is noted. Errors: kCannotOpen.
+struct LogOwner {
+  std::string database;
+  bool exists = false;  // the database is still there, and is the same file
+};
+Result<LogOwner> ReadOwner(const std::string& directory);
+
 // Notes, durably, that the log belongs to the file `database` from now on. REQUIRES: the caller has
 // the log open
 Status NoteOwner(const std::string& directory, const std::string& database);

@@ -8,6 +8,7 @@
 #include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/base/signals.h"
@@ -43,10 +44,14 @@ Status ThreadPool::Start(int threads) {
 
 void ThreadPool::Run() {
   ::pthread_setname_np(::pthread_self(), name_);
-  // The kernel takes a thread's id here. It may refuse, which costs no more than the priority.
-  if (priority_ == Priority::kLow) (void)::setpriority(PRIO_PROCESS, ::gettid(), kLowestPriority);
-  for (;;) {
+  for (bool lowered = priority_ == Priority::kNormal;;) {
     const Job job = Begin();
+    // Not before there is something to do: on a busy machine the process ends no sooner than its
+    // thread of the lowest priority. The kernel takes a thread's id here, and may refuse, which
+    // costs no more than the priority.
+    if (!std::exchange(lowered, true)) {
+      (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowestPriority);
+    }
     job.function(job.arg);
     End();
   }
