@@ -279,7 +279,10 @@ class Engine {
   virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) = 0;
   // Returns once Head() >= seq. Errors: kInterrupted, kTimedOut.
   virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
+  // Writes the log and its document index to disk.
   virtual Status FlushLog() = 0;
+  // The same, and merges their files. Appends go on meanwhile.
+  virtual Status OptimizeLog() = 0;
   // Reads the whole log, and compares it with the document index. kCorruption: the message names
   // the first differences.
   virtual Status CheckIntegrity(const WaitOptions& wait) = 0;

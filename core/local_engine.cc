@@ -228,6 +228,7 @@ Status LocalEngine::RestoreView(const CatalogEntry& entry, std::shared_ptr<Colum
   Result<std::shared_ptr<LocalView>> view =
       LocalView::Open(&context_, entry, std::move(family), std::move(building), std::move(loss));
   if (view.status().IsCutShort()) return view.status();
+  if (view.ok()) (*view)->CatchUp();
   MutexLock lock(mutex_);
   if (view.ok()) {
     views_[entry.view_id] = *std::move(view);
@@ -266,13 +267,21 @@ Status LocalEngine::FlushLog() {
   return docs_->Flush();
 }
 
+Status LocalEngine::OptimizeLog() {
+  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(log_store_->Compact());
+  SV_RETURN_IF_ERROR(docs_->Flush());
+  const Status compacted = docs_->Compact();
+  if (compacted.code() == StatusCode::kDamaged) indexer_->Wake();
+  return compacted;
+}
+
 Status LocalEngine::CheckIntegrity(const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
   const Status checked = CheckLog(docs_.get(), wait);
   if (checked.code() != StatusCode::kDamaged) return checked;
   indexer_->Wake();
-  return Status::Corruption("the document index was damaged, and is built anew: " +
-                            checked.message());
+  return Status::Corruption(checked.message());
 }
 
 LogStatus LocalEngine::GetLogStatus() const {

@@ -38,6 +38,7 @@ class LocalEngine final : public Engine {
   std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) override;
   Status WaitForHead(Seq seq, const WaitOptions& wait) override;
   Status FlushLog() override;
+  Status OptimizeLog() override;
   Status CheckIntegrity(const WaitOptions& wait) override;
   LogStatus GetLogStatus() const override;
   Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) override;

@@ -373,8 +373,9 @@ Status LogTable::RunCommand(std::string_view command) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   if (command == "integrity-check") return Check(/*quick=*/false);
   if (command == "flush") return session->engine()->FlushLog();
+  if (command == "optimize") return session->engine()->OptimizeLog();
   return Status::InvalidArgument("unknown command \"" + std::string(command) +
-                                 "\" for a log; there are: integrity-check, flush");
+                                 "\" for a log; there are: integrity-check, flush, optimize");
 }
 
 }  // namespace streamview

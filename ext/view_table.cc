@@ -285,7 +285,7 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
     const bool is_first = snapshot_ == nullptr;
     const Status read = Begin(plan, arguments);
     const bool again = read.code() == StatusCode::kDamaged && is_first && reading < kMaxReadings;
-    if (!again || !Readings::Leave(&group_)) return ExplainDamage(read);
+    if (!again || !Readings::Leave(&group_)) return read;
     snapshot_ = nullptr;
   }
 }
@@ -300,21 +300,13 @@ Status ViewTable::Cursor::Begin(const Plan& plan, sqlite_vtab::Values arguments)
   return scan_.Begin(snapshot_, std::move(ranges));
 }
 
-VtabStatus ViewTable::Cursor::Next() { return ExplainDamage(scan_.Next()); }
-
-Status ViewTable::Cursor::ExplainDamage(Status status) const {
-  if (status.code() != StatusCode::kDamaged) return status;
-  return Status::Damaged("view " + table_.name().table +
-                         " was damaged, and is built anew from its log; "
-                         "run the statement again (" +
-                         status.message() + ")");
-}
+VtabStatus ViewTable::Cursor::Next() { return scan_.Next(); }
 
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);
   if (index < table_.row_columns_) {
     const ValueView value = scan_->column(index);
-    if (value.is_null() && !scan_->status().ok()) return ExplainDamage(scan_->status());
+    if (value.is_null() && !scan_->status().ok()) return scan_->status();
     SetResult(context, value, SQLITE_TRANSIENT);
     return {};
   }

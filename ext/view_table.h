@@ -107,7 +107,6 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   Status Begin(const Plan& plan, sqlite_vtab::Values arguments);
   Status ReadDocument(sqlite3_context* context);
   // Adds to an error of a damaged index how to mend it.
-  Status ExplainDamage(Status status) const;
 
   ViewTable& table_;
   std::shared_ptr<Readings::Group> group_;  // outlives the scan

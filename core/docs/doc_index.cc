@@ -182,7 +182,7 @@ uint64_t DocIndex::BytesOnDisk() const { return store_->BytesOnDisk(family()->ha
 
 Status DocIndex::CheckReaches(Seq seq) const {
   if (seq <= checkpoint()) return Status::Ok();
-  return Status::Damaged("the document index is being built anew");
+  return Status::Damaged("the document index is being built anew from the log: try again");
 }
 
 // The last entry up to `seq` that ends a transaction.

@@ -23,7 +23,7 @@ Status ColumnFamily::NoteDamage(std::string_view what) const {
   MutexLock lock(mutex_);
   if (damage_.empty()) damage_ = what;
   is_damaged_.store(true, std::memory_order_release);
-  return Status::Damaged(std::string(what));
+  return Status::Damaged(std::string(what) + "; it is built anew from the log: try again");
 }
 
 std::string ColumnFamily::damage() const {

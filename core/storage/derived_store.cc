@@ -206,8 +206,10 @@ Status DerivedStore::DropDamagedFamilies() {
 }
 
 std::string DerivedStore::LossOf(const std::string& family) const {
-  const auto found = losses_.find(family);
-  return found == losses_.end() ? std::string() : found->second;
+  for (const std::string& lost : {std::string(), family}) {
+    if (const auto found = losses_.find(lost); found != losses_.end()) return found->second;
+  }
+  return "";
 }
 
 Database::FamilySetUp DerivedStore::SetUpFamily(const std::string& name) {

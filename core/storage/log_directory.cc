@@ -147,11 +147,13 @@ Status HoldsAnother(const std::string& directory, const std::string& log_id,
     return Status::CannotOpen(message + " of a database that no longer exists (" + owner.database +
                               " was deleted or replaced)" + or_other +
                               "; delete the directory if that log is not needed, move it away, or "
-                              "give this log another one with path=");
+                              "give this log another one")
+        .WithRemedy(Remedy::kOtherDirectory);
   }
   return Status::CannotOpen(message +
                             (owner.database.empty() ? "" : " of the database " + owner.database) +
-                            "; move it away, or give the log another one with path=");
+                            "; move it away, or give the log another one")
+      .WithRemedy(Remedy::kOtherDirectory);
 }
 
 // Whether a log can be made in the directory, and what is there now.
@@ -176,12 +178,13 @@ Status ClearLogDirectory(const std::string& directory) {
   const rocksdb::Status destroyed = rocksdb::DestroyDB(directory, options);
   if (!destroyed.ok()) return FromRocks(destroyed, "deleting log directory " + directory);
   SV_RETURN_IF_ERROR(DestroyDerivedStore(directory));
+  RemoveBuildingFiles(directory);
   std::error_code error;
-  fs::remove(MarkerPath(directory), error);
-  for (const char* name : {kUnclaimedName, kOwnerName, kNewOwnerName}) {
+  // The marker last but UNCLAIMED: what is left where this is cut short is a log to be removed, or
+  // an empty directory.
+  for (const char* name : {kOwnerName, kNewOwnerName, kMarkerName, kUnclaimedName}) {
     fs::remove(fs::path(directory) / name, error);
   }
-  RemoveBuildingFiles(directory);
   return Status::Ok();
 }
 

@@ -11,8 +11,9 @@ namespace streamview {
 
 namespace {
 
-// A view that is no further behind when its log is opened counts as live.
+// What a view may be behind to be advanced while its log is opened, and how long that may take.
 constexpr Seq kLittleLag = 2 * kBatchEntries;
+constexpr std::chrono::milliseconds kMaxCatchUp{50};
 // How often a call that meets damaged data begins again before it fails; and how many indexes of a
 // view are begun anew before it must be the view itself that damages them.
 constexpr int kMaxAttempts = 4;
@@ -53,12 +54,9 @@ Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
   }
   const bool complete = current_index->family() == family &&
                         (building_index == nullptr || building_index->family() == building);
-  const Seq head = context->log->head();
   {
     MutexLock lock(view->mutex_);
-    // What a clean close left to be done again is little: a view that was live still is.
-    const Seq progress = current_index->progress();
-    view->live_from_ = progress > 0 && head - progress <= kLittleLag ? progress : head;
+    view->live_from_ = context->log->head();
     view->current_ = std::move(current_index);
     view->building_ = std::move(building_index);
     view->loss_ = std::move(loss);
@@ -213,6 +211,15 @@ Status LocalView::Rebuild(const WaitOptions& wait) {
     SV_RETURN_IF_ERROR(index->AdvanceTo(context_->log->head(), wait));
   }
   return SettleRebuild();
+}
+
+void LocalView::CatchUp() {
+  const std::shared_ptr<ViewIndex> index = current();
+  const Seq head = context_->log->head();
+  if (head - index->progress() > kLittleLag) return;
+  WaitOptions wait;
+  wait.deadline = WaitOptions::Clock::now() + kMaxCatchUp;
+  (void)index->AdvanceTo(head, wait);  // an error is met again by who needs the view
 }
 
 Status LocalView::SettleRebuild() {
@@ -396,8 +403,7 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
   const Status checked = index->Check(*state, mapper.get(), wait);
   if (checked.code() != StatusCode::kDamaged) return checked;
   context_->wake();
-  return Status::Corruption("view " + definition().name +
-                            " was damaged, and is built anew: " + checked.message());
+  return Status::Corruption("view " + definition().name + ": " + checked.message());
 }
 
 Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {

@@ -67,6 +67,10 @@ class LocalView final : public View {
   // --- for the engine
   // The indexes that follow the log: the present one, and the one being built.
   std::vector<std::shared_ptr<ViewIndex>> Indexes() const EXCLUDES(mutex_);
+  // Does again the little that a close did not write to disk (DerivedStore::FlushUnlessLittle), so
+  // that the view is where it was. Where that is much, or takes long, it is left to whoever follows
+  // the log.
+  void CatchUp();
   // Lets the index being built take over, once it has caught up. Does nothing where it has not.
   Status SettleRebuild() EXCLUDES(admin_mutex_);
   // Begins anew those of its indexes that were found damaged.

@@ -185,7 +185,9 @@ TEST_F(HostileDirectoryTest, FilesOfOtherSizesAndContentsAreErrorsAtWorst) {
       [](const std::string& file) { std::ofstream(file) << std::string(4096, '\xff'); },
   };
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(kept)) names.push_back(entry.path().filename());
+  for (const auto& entry : fs::recursive_directory_iterator(kept)) {
+    if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), kept));
+  }
   for (const std::string& name : names) {
     for (const auto& change : changes) {
       SCOPED_TRACE(name);

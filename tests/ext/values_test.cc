@@ -97,11 +97,13 @@ TEST(StatusCodesTest, EveryCodeButOkIsAnErrorForSqlite) {
 
 TEST(StatusCodesTest, CodesThatSqliteHasTooComeBackAsTheyWere) {
   const std::set<StatusCode> generic = {StatusCode::kNotFound, StatusCode::kTimedOut,
-                                        StatusCode::kFailed, StatusCode::kInvalidArgument};
+                                        StatusCode::kFailed, StatusCode::kInvalidArgument,
+                                        StatusCode::kDamaged};
   for (int code = 1; code < kStatusCodes; ++code) {
     const auto status = static_cast<StatusCode>(code);
-    EXPECT_EQ(CodeFromSqlite(SqliteCode(status)),
-              generic.contains(status) ? StatusCode::kInvalidArgument : status)
+    const StatusCode other =
+        status == StatusCode::kDamaged ? StatusCode::kBusy : StatusCode::kInvalidArgument;
+    EXPECT_EQ(CodeFromSqlite(SqliteCode(status)), generic.contains(status) ? other : status)
         << code;
   }
 }
