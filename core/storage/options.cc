@@ -65,8 +65,9 @@ rocksdb::DBOptions DatabaseOptions(const SharedBuffers& shared) {
   options.max_background_jobs = 2;
   options.max_total_wal_size = kMaxWalBytes;
   options.write_buffer_manager = shared.write_buffers;
-  // Appends are buffered; each commit then decides how far its bytes must go (Store::FlushWal).
-  options.manual_wal_flush = true;
+  // Appends are buffered, by RocksDB or by the system; each commit then decides how far its bytes must
+  // go (Store::FlushWal).
+  options.manual_wal_flush = kManualWalFlush;
   // A write-ahead log that is missing, or shorter than it was when it was closed, is an error, not
   // a gap before later entries.
   options.track_and_verify_wals_in_manifest = true;

@@ -287,7 +287,7 @@ rocksdb::Status Store::TryToWrite(bool* written) {
   const rocksdb::Status status = db_->Delete(options, meta(), kNothing);
   const bool was_written = std::exchange(*written, status.ok());
   if (!status.ok() || memory_env_) return status;
-  if (!db_->FlushWAL(/*sync=*/false).ok() && was_written) {
+  if (was_written && (!kManualWalFlush || !db_->FlushWAL(/*sync=*/false).ok())) {
     // It has flushed, and not begun a new log because the present one is empty: a sync must have
     // failed. An attempt to write makes it count as one that is not.
     options.disableWAL = false;
