@@ -8,7 +8,7 @@ usage: scripts/bundled-libraries.sh [--sources <directory>]
 
 Builds RocksDB, and the libraries that RocksDB and streamview need, for -DSTREAMVIEW_ROCKSDB=bundled:
 static, optimised, position-independent. Prints where they are: <library>=<directory>, one a line. CMake
-runs this; building RocksDB takes about 17 minutes of one processor core, and is done once. The result is
+runs this; building RocksDB takes about 12 minutes of one processor core, and is done once. The result is
 in ${XDG_CACHE_HOME:-~/.cache}/streamview/libraries/, outside all build directories. It is built again only
 for another version, compiler or option.
 
