@@ -32,6 +32,8 @@ class RangeScan {
     return SkipEmptyRanges();
   }
 
+  // Of reading the present row, or why there is none.
+  Status status() const { return cursor_ != nullptr ? cursor_->status() : Status::Ok(); }
   bool Valid() const { return cursor_ != nullptr && cursor_->Valid(); }
   // REQUIRES: Valid()
   auto* operator->() const {

@@ -306,7 +306,7 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);
   if (index < table_.row_columns_) {
     const ValueView value = scan_->column(index);
-    if (value.is_null() && !scan_->status().ok()) return scan_->status();
+    if (value.is_null() && !scan_.status().ok()) return scan_.status();
     SetResult(context, value, SQLITE_TRANSIENT);
     return {};
   }

@@ -7,7 +7,7 @@ usage() {
 usage: scripts/package.sh
 
 Installs what is missing, builds streamview, optimised and self-contained, into build-bundled/, and puts its
-Debian packages into build-bundled/packages/. The first time it also builds RocksDB, which takes about 17
+Debian packages into build-bundled/packages/. The first time it also builds RocksDB, which takes about 12
 minutes of one processor core (scripts/bundled-libraries.sh --help). Then, for all SQLite clients of this
 machine,
 

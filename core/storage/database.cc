@@ -175,7 +175,8 @@ rocksdb::Status Database::TryToWrite(bool* written) {
   const rocksdb::Status status = db_->Delete(options, kNothing);
   const bool was_written = std::exchange(*written, status.ok());
   if (!status.ok() || memory_env_ || !uses_wal_) return status;
-  if (!db_->FlushWAL(/*sync=*/false).ok() && was_written) {
+  // Without a buffer a log that is not written to is empty, whatever has failed.
+  if (was_written && (!kManualWalFlush || !db_->FlushWAL(/*sync=*/false).ok())) {
     // It has flushed, and not begun a new log because the present one is empty: a sync must have
     // failed. An attempt to write makes it count as one that is not.
     options.disableWAL = false;

@@ -113,8 +113,9 @@ SharedBuffers NewSharedBuffers() {
 rocksdb::DBOptions LogOptions(const SharedBuffers& shared) {
   rocksdb::DBOptions options = DatabaseOptions(shared);
   options.max_total_wal_size = kMaxWalBytes;
-  // Appends are buffered; each commit then decides how far its bytes must go (LogStore::FlushWal).
-  options.manual_wal_flush = true;
+  // Appends are buffered, by RocksDB or by the system; each commit then decides how far its bytes
+  // must go (LogStore::FlushWal).
+  options.manual_wal_flush = kManualWalFlush;
   // A write-ahead log that is missing, or shorter than it was when it was closed, is an error, not
   // a gap before later entries.
   options.track_and_verify_wals_in_manifest = true;

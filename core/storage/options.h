@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rocksdb/options.h>
+#include <rocksdb/version.h>
 
 #include <memory>
 #include <string>
@@ -11,6 +12,11 @@ namespace streamview {
 
 // What all indexes that are far behind may keep in memory before they write it.
 constexpr size_t kBuildingBytes = 40u << 20;
+
+// Whether RocksDB keeps records of the write-ahead log in memory until it is told to write them.
+// RocksDB 9 takes a failure of the log for final then, until it is opened again. RocksDB 7 with its
+// assertions ends the process where it does not, and the log has failed.
+constexpr bool kManualWalFlush = ROCKSDB_MAJOR < 9;
 
 // What the databases of one log share, so that memory is bounded for all of them.
 struct SharedBuffers {
