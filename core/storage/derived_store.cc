@@ -49,6 +49,20 @@ Status Clear(const std::string& directory) {
   return Status::Ok();
 }
 
+// Nothing is written to the write-ahead log, but RocksDB begins one each time that it is opened, and
+// deletes it only after a flush.
+void RemoveEmptyLogs(const std::string& directory) {
+  rocksdb::Env* const env = Database::DiskEnv();
+  std::vector<std::string> files;
+  env->GetChildren(directory, &files).PermitUncheckedError();
+  for (const std::string& file : files) {
+    const std::string path = directory + "/" + file;
+    uint64_t size = 0;
+    const bool is_empty = file.ends_with(".log") && env->GetFileSize(path, &size).ok() && size == 0;
+    if (is_empty) env->DeleteFile(path).PermitUncheckedError();
+  }
+}
+
 // Without the file CURRENT, RocksDB would take a directory for a new one, with files in its way.
 bool LacksCurrent(const std::string& directory) {
   rocksdb::Env* const env = Database::DiskEnv();
@@ -102,6 +116,7 @@ Result<std::unique_ptr<DerivedStore>> DerivedStore::Open(const StoreOptions& opt
       loss = directory + "/CURRENT is missing";
       SV_RETURN_IF_ERROR(Clear(directory));
     }
+    RemoveEmptyLogs(directory);
   }
   for (;;) {
     std::unique_ptr<DerivedStore> store(new DerivedStore);

@@ -156,6 +156,58 @@ void Locks::Unlock(const std::string& path) {
   held_.erase(path);
 }
 
+class SharedDirectory final : public rocksdb::FSDirectory {
+ public:
+  explicit SharedDirectory(std::shared_ptr<rocksdb::FSDirectory> directory)
+      : directory_(std::move(directory)) {}
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    return directory_->Fsync(options, debug);
+  }
+  IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
+                               const rocksdb::DirFsyncOptions& what) override {
+    return directory_->FsyncWithDirOptions(options, debug, what);
+  }
+  size_t GetUniqueId(char* id, size_t max_size) const override {
+    return directory_->GetUniqueId(id, max_size);
+  }
+
+ private:
+  const std::shared_ptr<rocksdb::FSDirectory> directory_;
+};
+
+// RocksDB opens a directory once more for each column family that is made in it, and keeps it open.
+// One descriptor does for all.
+class SharedDirectories {
+ public:
+  template <typename Open>
+  IOStatus Find(const std::string& path, std::unique_ptr<rocksdb::FSDirectory>* directory,
+                const Open& open) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
+    // By device and inode, too: a directory may be deleted and made again.
+    struct stat status = {};
+    const std::string key =
+        ::stat(path.c_str(), &status) != 0
+            ? path
+            : std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" + path;
+    std::shared_ptr<rocksdb::FSDirectory> shared;
+    if (const auto found = open_.find(key); found != open_.end()) shared = found->second.lock();
+    if (shared == nullptr) {
+      std::unique_ptr<rocksdb::FSDirectory> opened;
+      IOStatus outcome = open(&opened);
+      if (!outcome.ok()) return outcome;
+      shared = std::move(opened);
+      open_[key] = shared;
+    }
+    *directory = std::make_unique<SharedDirectory>(std::move(shared));
+    return IOStatus::OK();
+  }
+
+ private:
+  Mutex mutex_;
+  std::map<std::string, std::weak_ptr<rocksdb::FSDirectory>> open_ GUARDED_BY(mutex_);
+};
+
 class StoreFiles final : public rocksdb::FileSystemWrapper {
  public:
   StoreFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
@@ -209,8 +261,10 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
   IOStatus NewDirectory(const std::string& path, const IOOptions& options,
                         std::unique_ptr<rocksdb::FSDirectory>* directory,
                         IODebugContext* debug) override {
-    return OpenAboveStandard(
-        path, directory, [&] { return target()->NewDirectory(path, options, directory, debug); });
+    return directories_.Find(path, directory, [&](std::unique_ptr<rocksdb::FSDirectory>* opened) {
+      return OpenAboveStandard(
+          path, opened, [&] { return target()->NewDirectory(path, options, opened, debug); });
+    });
   }
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* debug) override {
@@ -242,6 +296,8 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
     if (opened.ok()) *file = std::make_unique<StoreWritableFile>(std::move(*file));
     return opened;
   }
+
+  SharedDirectories directories_;
 };
 
 // The threads of one process: a forked child needs its own.

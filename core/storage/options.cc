@@ -25,7 +25,8 @@ constexpr size_t kMaxWalBytes = 128 * kMiB;
 // Files that a database has open at a time, tables mostly. Those of 200 views would otherwise take
 // more descriptors than many a process may have; the price is that a look-up may first open a table.
 constexpr int kMaxLogFiles = 256;
-constexpr int kMaxDerivedFiles = 100;
+constexpr int kMaxDerivedFiles = 80;
+constexpr int kTableCacheShardBits = 3;  // each shard rounds up
 
 // Of a key that changes all the time, each look-up adds up what the memtable has of it. After so
 // many changes RocksDB puts their sum there.
@@ -126,6 +127,7 @@ rocksdb::DBOptions LogOptions(const SharedBuffers& shared) {
 rocksdb::DBOptions DerivedOptions(const SharedBuffers& shared) {
   rocksdb::DBOptions options = DatabaseOptions(shared);
   options.max_open_files = kMaxDerivedFiles;
+  options.table_cache_numshardbits = kTableCacheShardBits;
   // What is in memory at the end is written where that is worth it (DerivedStore).
   options.avoid_flush_during_shutdown = true;
   // A file that is missing or short must not keep the others from being opened: DerivedStore looks.
