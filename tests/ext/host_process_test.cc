@@ -75,7 +75,7 @@ class HostProcessTest : public DatabaseTest {
 
 TEST_F(HostProcessTest, NoFileIsOnADescriptorBelowThree) {
   db_->Close();
-  for (const char* fds : {"2", "12", "012", "0"}) {
+  for (const char* fds : {"2", "012"}) {
     SCOPED_TRACE(fds);
     fs::remove(path_ + "-copy");
     fs::remove_all(path_ + "-copy-events");
