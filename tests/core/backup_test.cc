@@ -38,7 +38,7 @@ TEST_F(BackupTest, TheCopyHasTheLogAndTheViewsAsFarAsTheyWere) {
   OpenCopy({view_id});
   EXPECT_EQ(engine_->Head(), 2u);
   const std::shared_ptr<View> view = Must(engine_->FindView(view_id));
-  EXPECT_EQ(view->checkpoint(), 1u);
+  EXPECT_EQ(view->checkpoint(), 2u);  // the little that it lacked was done as it was opened
   EXPECT_THAT(Rows(*view), ElementsAre("x/1/a", "x/2/b"));
   EXPECT_OK(engine_->CheckIntegrity(WaitOptions()));
   EXPECT_OK(view->CheckIntegrity(WaitOptions()));

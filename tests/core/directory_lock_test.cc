@@ -124,11 +124,10 @@ TEST_F(DirectoryLockTest, AnIdleForkedChildOfAKilledProcessDoesNotKeepIt) {
   const pid_t holder = ::fork();
   if (holder == 0) {
     (void)DirectoryLock::Take(root())->release();
-    const pid_t idle = ::fork();
-    if (idle == 0) {
-      for (;;) ::pause();
+    if (::fork() == 0) {
+      const pid_t idle = ::getpid();  // which has let go of the file by now
+      (void)!::write(ready[1], &idle, sizeof(idle));
     }
-    (void)!::write(ready[1], &idle, sizeof(idle));
     for (;;) ::pause();
   }
   pid_t idle = 0;

@@ -99,11 +99,13 @@ TEST_F(RecoveryTest, AViewOfAnotherEpochIsMadeAnew) {
     const auto token = [](const std::string&) { return Result<std::string>("of another time"); };
     const std::unique_ptr<Log> log = Must(Log::Open(stores.log.get(), token, /*adopt=*/true));
     EXPECT_EQ(log->epoch(), 2u);
+    ASSERT_OK(log->TakeTurn({}));
     ASSERT_OK(log->EraseRecords(1, 1, SyncMode::kFull));
     std::string record;
     AppendRecord(&record, 1, ValueView::Text("b"), ValueView::Text(R"({"tags":["y"]})"));
     ASSERT_OK(
         log->WriteRecords(1, {std::make_shared<const std::string>(record)}, SyncMode::kFull, ""));
+    log->ReleaseTurn();
   }
   Open({id});
   tags = Must(engine_->FindView(id));
