@@ -348,7 +348,8 @@ TEST_F(HostileTest, AConfigurationThatIsNoOrdinaryTableIsNone) {
   const auto told = Fails(SQLITE_CANTOPEN, HasSubstr("the table events_config"));
   EXPECT_THAT(db.Try("SELECT * FROM events"), told);
   EXPECT_THAT(db.Try("SELECT * FROM events_config"), told);
-  EXPECT_THAT(db.Try("SELECT sv_adopt('events')"), Fails(SQLITE_CANTOPEN, HasSubstr("cannot be found")));
+  EXPECT_THAT(db.Try("SELECT sv_adopt('events')"),
+              Fails(SQLITE_CANTOPEN, HasSubstr("cannot be found")));
 }
 
 }  // namespace

@@ -201,8 +201,7 @@ void Fill(Input& input) {
   Result<std::shared_ptr<ColumnFamily>> view = (*derived)->CreateViewFamily("v");
   Result<std::shared_ptr<ColumnFamily>> building = (*derived)->CreateViewFamily("w");
   FUZZ_CHECK(view.ok() && building.ok());
-  const Families families{log->get(), derived->get(), (*derived)->docs(), *view,
-                          *building};
+  const Families families{log->get(), derived->get(), (*derived)->docs(), *view, *building};
   PutBytes(families.log, families.log->meta(), "log_id", kLogId);
   for (int n = 0; !input.empty() && n < 64; n++) PutEntry(families, input);
 }
