@@ -36,44 +36,43 @@ bool SaysNothingOfTheFiles(const rocksdb::Status& status) {
          (status.IsIOError() && !status.IsPathNotFound());
 }
 
+// The names of the files in a directory; empty where it cannot be read: then opening says so.
+std::vector<std::string> FilesIn(const std::string& directory) {
+  std::vector<std::string> names;
+  Database::DiskEnv()->GetChildren(directory, &names).PermitUncheckedError();
+  std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
+  return names;
+}
+
 // Deletes all files in the directory. (Those that are not RocksDB's are ours.)
 Status Clear(const std::string& directory) {
-  rocksdb::Env* const env = Database::DiskEnv();
-  std::vector<std::string> names;
-  SV_RETURN_IF_ERROR(FromRocks(env->GetChildren(directory, &names), "listing " + directory));
-  for (const std::string& name : names) {
-    if (name == "." || name == "..") continue;
+  for (const std::string& name : FilesIn(directory)) {
     const std::string path = directory + "/" + name;
-    SV_RETURN_IF_ERROR(FromRocks(env->DeleteFile(path), "deleting " + path));
+    SV_RETURN_IF_ERROR(FromRocks(Database::DiskEnv()->DeleteFile(path), "deleting " + path));
   }
   return Status::Ok();
 }
 
 // Nothing is written to the write-ahead log, but RocksDB begins one each time that it is opened, and
-// deletes it only after a flush.
+// deletes it only after a flush. One that cannot be deleted is in nobody's way.
 void RemoveEmptyLogs(const std::string& directory) {
   rocksdb::Env* const env = Database::DiskEnv();
-  std::vector<std::string> files;
-  env->GetChildren(directory, &files).PermitUncheckedError();
-  for (const std::string& file : files) {
-    const std::string path = directory + "/" + file;
+  for (const std::string& name : FilesIn(directory)) {
+    const std::string path = directory + "/" + name;
     uint64_t size = 0;
-    const bool is_empty = file.ends_with(".log") && env->GetFileSize(path, &size).ok() && size == 0;
+    const bool is_empty = name.ends_with(".log") && env->GetFileSize(path, &size).ok() && size == 0;
     if (is_empty) env->DeleteFile(path).PermitUncheckedError();
   }
 }
 
 // Without the file CURRENT, RocksDB would take a directory for a new one, with files in its way.
 bool LacksCurrent(const std::string& directory) {
-  rocksdb::Env* const env = Database::DiskEnv();
-  std::vector<std::string> names;
-  if (!env->GetChildren(directory, &names).ok()) return false;
-  bool has_manifest = false;
-  for (const std::string& name : names) {
-    if (name == "CURRENT") return false;
-    has_manifest |= name.starts_with("MANIFEST-") || name.ends_with(".sst");
-  }
-  return has_manifest;
+  const std::vector<std::string> names = FilesIn(directory);
+  const auto is_data = [](const std::string& name) {
+    return name.starts_with("MANIFEST-") || name.ends_with(".sst");
+  };
+  return std::find(names.begin(), names.end(), "CURRENT") == names.end() &&
+         std::any_of(names.begin(), names.end(), is_data);
 }
 
 }  // namespace
@@ -92,13 +91,9 @@ Status DestroyDerivedStore(const std::string& log_directory) {
 }
 
 void RemoveBuildingFiles(const std::string& directory) {
-  rocksdb::Env* const env = Database::DiskEnv();
-  std::vector<std::string> files;
-  env->GetChildren(directory, &files).PermitUncheckedError();
-  for (const std::string& file : files) {
-    if (file.starts_with(kBuildingPrefix)) {
-      env->DeleteFile(directory + "/" + file).PermitUncheckedError();
-    }
+  for (const std::string& name : FilesIn(directory)) {
+    if (!name.starts_with(kBuildingPrefix)) continue;
+    Database::DiskEnv()->DeleteFile(directory + "/" + name).PermitUncheckedError();
   }
 }
 
