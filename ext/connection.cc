@@ -308,11 +308,13 @@ WaitOptions Connection::InterruptibleWait() {
 }
 
 Status Connection::WaitWhileBusy(const TableName& log, const Attempt& attempt) {
-  WaitOptions wait = InterruptibleWait();
-  // Mostly nobody is in the way, and then how long to wait need not be asked for.
-  wait.deadline = WaitOptions::Clock::time_point::min();
-  Status status = attempt(wait);
+  // Mostly nobody is in the way, and then neither how long to wait need be asked for, nor whether an
+  // interrupt has come: to ask takes a statement, and memory.
+  WaitOptions at_once;
+  at_once.deadline = WaitOptions::Clock::time_point::min();
+  Status status = attempt(at_once);
   if (status.code() != StatusCode::kBusy) return status;
+  WaitOptions wait = InterruptibleWait();
   SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
   if (timeout > 0) {
     wait.deadline = WaitOptions::Clock::now() + std::chrono::milliseconds(timeout);
