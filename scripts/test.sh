@@ -7,7 +7,7 @@ usage() {
 usage: scripts/test.sh [release | sqlite | bundled | asan | clang | upgrade | tsan | clients | debian13]...
 
 Installs what is missing, then builds and runs all tests in each of these ways, by default in all but the
-last three; stops at the first that fails. Its last lines say what was left out:
+last four; stops at the first that fails. Its last lines say what was left out:
 
   release  optimised, on the system's RocksDB, in build/
   sqlite   the same in other versions of SQLite, from npm: what goes through its API (left out by default
@@ -18,7 +18,7 @@ last three; stops at the first that fails. Its last lines say what was left out:
   clang    by clang, which checks the lock annotations, in build-debug/
   upgrade  no tests, but an upgrade from Debian 12 to 13, and back: a log moves between the builds in
            build/ and build-bundled/ and, in Debian 13, one on its RocksDB, in build-debian13/, and that in
-           build-bundled/ (left out by default without root or mmdebstrap, or in another Debian than 12)
+           build-bundled/; needs root, mmdebstrap and Debian 12
   tsan     with the thread sanitizer, in build-tsan/
   clients  only the tests with real clients, in build/; all of them, also those that take minutes to
            install (release has the others)
@@ -50,12 +50,10 @@ for part in "${@:-default}"; do
   case $part in
     default)
       scripts/install-deps.sh test
-      ((EUID != 0)) || scripts/install-deps.sh debian13
       by_default release ''
       by_default sqlite "$(without_npm)"
       for other in bundled asan clang; do by_default $other ''; done
-      by_default upgrade "$(without_debian13)"
-      left_out+=(tsan 'clients (the large ones)' debian13)
+      left_out+=(upgrade debian13 tsan 'clients (the large ones)')
       ;;
     release | sqlite | bundled | asan | clang | tsan | clients) parts+=("$part") ;;
     upgrade | debian13)
