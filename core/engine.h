@@ -10,8 +10,8 @@
 // Lifetime: transactions, views, snapshots and cursors keep what they need of the engine alive, but
 // must be gone before the last reference to the engine is: an engine closes in its destructor.
 //
-// Of what a function REQUIRES, and an error can be returned for, the breach is kMisuse; of what else
-// it REQUIRES, only builds with checks take notice (core/base/check.h).
+// Of what a function REQUIRES, and an error can be returned for, the breach is kMisuse; of what
+// else it REQUIRES, only builds with checks take notice (core/base/check.h).
 //
 // A call in a forked child fails with kMisuse: RocksDB's threads did not come along.
 

@@ -206,8 +206,8 @@ Status LocalEngine::RestoreViews(const std::optional<std::vector<std::string>>& 
 }
 
 // Whether what an index says of itself can be built on. One that is damaged, of another epoch, or
-// ahead of the log (the directory lost the log's end, and other entries will take those numbers), is
-// made anew from the log.
+// ahead of the log (the directory lost the log's end, and other entries will take those numbers),
+// is made anew from the log.
 Result<bool> LocalEngine::CheckFamily(const ColumnFamily& family) {
   const Result<ViewIndex::Coverage> coverage =
       ViewIndex::ReadCoverage(derived_store_.get(), family);

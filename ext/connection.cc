@@ -183,7 +183,8 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptWithLock(const TableName& l
   return AddSession(log, settings, std::move(engine));
 }
 
-// The directory knows the log's id and the views; the statements that made the tables know the rest.
+// The directory knows the log's id and the views; the statements that made the tables know the
+// rest.
 Result<std::shared_ptr<LogSession>> Connection::AdoptWithoutConfig(const TableName& log) {
   SV_ASSIGN_OR_RETURN(const std::optional<SchemaEntry> entry, FindInSchema(db_, log));
   if (!entry || !entry->virtual_table) return logs_.ExplainMissing(log);
@@ -308,8 +309,8 @@ WaitOptions Connection::InterruptibleWait() {
 }
 
 Status Connection::WaitWhileBusy(const TableName& log, const Attempt& attempt) {
-  // Mostly nobody is in the way, and then neither how long to wait need be asked for, nor whether an
-  // interrupt has come: to ask takes a statement, and memory.
+  // Mostly nobody is in the way, and then neither how long to wait need be asked for, nor whether
+  // an interrupt has come: to ask takes a statement, and memory.
   WaitOptions at_once;
   at_once.deadline = WaitOptions::Clock::time_point::min();
   Status status = attempt(at_once);
@@ -333,8 +334,8 @@ Status Connection::WaitWhileBusy(const TableName& log, const Attempt& attempt) {
 }
 
 Status Connection::AskBusyHandler(const TableName& log) {
-  // A statement that reads the database, or a transaction, would get SQLITE_BUSY without the handler
-  // being asked, or hold the lock to its end.
+  // A statement that reads the database, or a transaction, would get SQLITE_BUSY without the
+  // handler being asked, or hold the lock to its end.
   if (sqlite3_get_autocommit(db_) == 0) return Status::Ok();
   if (sqlite3_txn_state(db_, log.schema.c_str()) != SQLITE_TXN_NONE) return Status::Ok();
   const Status locked = ExecuteSql(

@@ -86,8 +86,8 @@ int RegisterAll(sqlite3* db) {
   return rc;
 }
 
-// SQLite's functions are reached through one table, and a process may have several SQLite libraries:
-// what is made by one must not be given to another.
+// SQLite's functions are reached through one table, and a process may have several SQLite
+// libraries: what is made by one must not be given to another.
 int RefuseOtherLibrary(const sqlite3_api_routines* other, char** message) {
   *message = other->mprintf(
       "streamview is already in use by another SQLite library (version %s) in this process; it "

@@ -165,7 +165,8 @@ Status LogConfig::NoSuchLog() const {
   return Status::NotFound("no such log: " + log_.schema + "." + log_.table);
 }
 
-// A statement that reads the table. Preparing it makes sure that SQLite has the schema as it is now.
+// A statement that reads the table. Preparing it makes sure that SQLite has the schema as it is
+// now.
 Result<HostStatement> LogConfig::Select(std::string_view sql) const {
   Result<HostStatement> statement = HostStatement::Prepare(db_, sql);
   if (!statement.ok() && statement.status().code() != StatusCode::kInvalidArgument) {

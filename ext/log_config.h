@@ -83,8 +83,8 @@ class LogConfig {
   Result<std::string> ResolvePath(std::string_view path) const {
     return ResolveDirectory("path", path);
   }
-  // The same, for a directory that is to be made. Errors: also where SQLite would take it for one of
-  // its own files.
+  // The same, for a directory that is to be made. Errors: also where SQLite would take it for one
+  // of its own files.
   Result<std::string> ResolveNewPath(std::string_view path) const;
   // The directory of a suffix. Errors: kInvalidArgument where the database has no file.
   Result<std::string> ResolveSuffix(std::string_view suffix) const {

@@ -1,5 +1,5 @@
-// LogFinder: which logs and views the databases of a connection have, by what their schemas say, and
-// why one is not found.
+// LogFinder: which logs and views the databases of a connection have, by what their schemas say,
+// and why one is not found.
 //
 // Not thread-safe: used under the connection's own mutex. Errors of all: those of reading the
 // database, besides what is named.

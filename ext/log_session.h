@@ -81,8 +81,9 @@ class LogSession {
   // --- writing
 
   // Begins the transaction where there is none, and waits for the writer's turn of the log as
-  // Connection::WaitWhileBusy has it: nobody else appends until the transaction ends, so what is read
-  // of the engine's head from then on is the latest. Errors: as engine's Transaction::TakeTurn.
+  // Connection::WaitWhileBusy has it: nobody else appends until the transaction ends, so what is
+  // read of the engine's head from then on is the latest. Errors: as engine's
+  // Transaction::TakeTurn.
   Status TakeTurn();
   // Appends to the open transaction, which the first append begins; returns the entry's number.
   // Takes the writer's turn. Errors: as engine's Transaction::Append.

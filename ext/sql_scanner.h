@@ -1,5 +1,5 @@
-// SqlScanner: goes through a piece of SQL as SQLite's tokenizer does, as far as our own parsers need
-// it: blanks, comments, quoted texts.
+// SqlScanner: goes through a piece of SQL as SQLite's tokenizer does, as far as our own parsers
+// need it: blanks, comments, quoted texts.
 //
 // The text must outlive the scanner.
 

@@ -1,10 +1,10 @@
 // SV_REQUIRE: what a header says with REQUIRES, checked.
 //
 // A caller that breaks it is wrong, and tests are to find that: where checks are on, the process
-// says what is broken, and ends. They are on in builds without NDEBUG and in those with a sanitizer.
-// Otherwise the condition is not evaluated: the library is a guest in a process that it must not end
-// or slow down. A function that takes calls from outside of the library, and can report an error,
-// uses SV_REQUIRE_OR_RETURN (core/base/status.h), which gives kMisuse then.
+// says what is broken, and ends. They are on in builds without NDEBUG and in those with a
+// sanitizer. Otherwise the condition is not evaluated: the library is a guest in a process that it
+// must not end or slow down. A function that takes calls from outside of the library, and can
+// report an error, uses SV_REQUIRE_OR_RETURN (core/base/status.h), which gives kMisuse then.
 
 #pragma once
 

@@ -1,8 +1,8 @@
 // Status and Result<T>: how every fallible function of the engine reports its outcome.
 //
 // Both are values: copyable, not tied to a thread. An error carries a message that says what was
-// wrong, where, and where it helps what to do. ext/ hands it to SQLite's user; where the remedy has a
-// name in SQL, which the engine does not know, ext/ adds it (ext/sql_terms.h).
+// wrong, where, and where it helps what to do. ext/ hands it to SQLite's user; where the remedy has
+// a name in SQL, which the engine does not know, ext/ adds it (ext/sql_terms.h).
 
 #pragma once
 
@@ -139,8 +139,8 @@ class [[nodiscard]] Result {
     if (::streamview::Status sv_status_ = (expr); !sv_status_.ok()) return sv_status_; \
   } while (0)
 
-// For functions that are called from outside of the library: SV_REQUIRE, but where checks are off the
-// calling function returns kMisuse.
+// For functions that are called from outside of the library: SV_REQUIRE, but where checks are off
+// the calling function returns kMisuse.
 #define SV_REQUIRE_OR_RETURN(condition)                                                      \
   do {                                                                                       \
     SV_REQUIRE(condition);                                                                   \

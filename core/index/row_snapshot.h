@@ -1,5 +1,5 @@
-// RowSnapshot: a state of an index of rows, with what the reader's transaction adds; and its cursor,
-// which merges the two and leaves out what is superseded.
+// RowSnapshot: a state of an index of rows, with what the reader's transaction adds; and its
+// cursor, which merges the two and leaves out what is superseded.
 
 #pragma once
 

@@ -35,9 +35,10 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
  public:
   using State = IndexState;
 
-  // Opens what `family` holds, or begins an empty index in it. `kind` is the one that the definition
-  // asks for (core/index/open_index.h). `log` and `docs` must outlive the index. REQUIRES: its
-  // coverage is not past docs->checkpoint(). Errors: kDamaged, noted as the family's; kIOError.
+  // Opens what `family` holds, or begins an empty index in it. `kind` is the one that the
+  // definition asks for (core/index/open_index.h). `log` and `docs` must outlive the index.
+  // REQUIRES: its coverage is not past docs->checkpoint(). Errors: kDamaged, noted as the family's;
+  // kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
                                                  const ViewDefinition& definition,

@@ -38,8 +38,8 @@ class ColumnFamily {
   // The outcome of reading the family. Where a file is missing, short or damaged, that is noted as
   // the family's damage, and the error is kDamaged.
   Status CheckRead(const rocksdb::Status& read, std::string_view what) const EXCLUDES(mutex_);
-  // Notes that what is stored contradicts its format. Returns kDamaged, with `what` and the advice to
-  // try again.
+  // Notes that what is stored contradicts its format. Returns kDamaged, with `what` and the advice
+  // to try again.
   Status NoteDamage(std::string_view what) const EXCLUDES(mutex_);
   // Whether damage was noted. Then the family is to be dropped, and built anew under another name.
   bool is_damaged() const { return is_damaged_.load(std::memory_order_acquire); }

@@ -234,8 +234,8 @@ rocksdb::Status Database::CompactAll(rocksdb::ColumnFamilyHandle* family) {
   return db_->CompactRange(options, family, nullptr, nullptr);
 }
 
-// Greatest keys first, as long as a file is at most twice as large as all before: each byte is written
-// again once for each doubling.
+// Greatest keys first, as long as a file is at most twice as large as all before: each byte is
+// written again once for each doubling.
 Status Database::MergeFiles(rocksdb::ColumnFamilyHandle* family, size_t few) {
   if (in_memory()) return Status::Ok();
   rocksdb::ColumnFamilyMetaData data;

@@ -53,8 +53,8 @@ Status Clear(const std::string& directory) {
   return Status::Ok();
 }
 
-// Nothing is written to the write-ahead log, but RocksDB begins one each time that it is opened, and
-// deletes it only after a flush. One that cannot be deleted is in nobody's way.
+// Nothing is written to the write-ahead log, but RocksDB begins one each time that it is opened,
+// and deletes it only after a flush. One that cannot be deleted is in nobody's way.
 void RemoveEmptyLogs(const std::string& directory) {
   rocksdb::Env* const env = Database::DiskEnv();
   for (const std::string& name : FilesIn(directory)) {
@@ -187,8 +187,8 @@ Status DerivedStore::CheckLogId(const std::string& log_id) {
   return stored == log_id ? Status::Ok() : meta_->NoteDamage("it is of log " + stored);
 }
 
-// RocksDB looks at a file when something is read from it; whether all are there, and as long as they
-// should be, costs little to see at once.
+// RocksDB looks at a file when something is read from it; whether all are there, and as long as
+// they should be, costs little to see at once.
 Status DerivedStore::DropDamagedFamilies() {
   if (in_memory()) return Status::Ok();
   std::vector<rocksdb::LiveFileMetaData> files;

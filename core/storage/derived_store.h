@@ -56,8 +56,8 @@ class DerivedStore final : public Database {
   // Flushes the family if that is worth it: little is made again sooner than it is written. For a
   // store that is about to be closed.
   Status FlushUnlessLittle(const ColumnFamily& family);
-  // Rewrites all of the family's files, without what was deleted or may be dropped. Errors: kDamaged,
-  // noted as the family's; those of the disk.
+  // Rewrites all of the family's files, without what was deleted or may be dropped. Errors:
+  // kDamaged, noted as the family's; those of the disk.
   Status Compact(const ColumnFamily& family);
 
   // The path of a file, not there yet, that is being made for a column family to take in. What is

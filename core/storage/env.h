@@ -6,15 +6,15 @@
 //   one of the three at that moment; nothing has been written to it then.
 // - A file takes space on disk in small steps, as it grows. (RocksDB would take 18 MB for a
 //   write-ahead log, and 4 MB for a manifest, however little is in them.)
-// - RocksDB's files OPTIONS-... are not written. Nobody reads them, and with each column family that
-//   is made or dropped RocksDB would write the options of all, sync the file and read it back.
+// - RocksDB's files OPTIONS-... are not written. Nobody reads them, and with each column family
+//   that is made or dropped RocksDB would write the options of all, sync the file and read it back.
 // - Threads take no signals, and are made anew in a forked child.
 // - Nothing is made, renamed or deleted in a directory that was put in the place of a database's.
 //   RocksDB goes by the path, and would take files of another database for its own.
-// - RocksDB's file LOCK is locked without RocksDB's own table of locked files. That table outlives
-//   a database whose opening has ended by an exception, and two copies of RocksDB in one process do
-//   not share it; core/storage/directory_lock.h does its work. What is left of LOCK keeps away
-//   other programs that know RocksDB only.
+// - RocksDB's file LOCK is locked without RocksDB's own table of locked files. That table
+//   outlives a database whose opening has ended by an exception, and two copies of RocksDB in one
+//   process do not share it; core/storage/directory_lock.h does its work. What is left of LOCK
+//   keeps away other programs that know RocksDB only.
 //
 // Thread-safe. Never destroyed.
 

@@ -1,8 +1,8 @@
 // The log's directory as a thing among files: what it is, before RocksDB touches it.
 //
-// A log directory holds RocksDB's files of the log, a directory of derived data with RocksDB's files
-// of these, and a text file STREAMVIEW that names the format and the log's id. Only a directory with that file is ever opened, and only a missing or empty one is
-// made into a log.
+// A log directory holds RocksDB's files of the log, a directory of derived data with RocksDB's
+// files of these, and a text file STREAMVIEW that names the format and the log's id. Only a
+// directory with that file is ever opened, and only a missing or empty one is made into a log.
 
 #pragma once
 
@@ -38,8 +38,8 @@ Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& direc
                                                         const std::string& log_id,
                                                         const std::string& database);
 
-// A directory that is being filled with the copy of a log, and held. It is a log directory, and claimed, once
-// Finish() has succeeded; otherwise all that was put into it goes with the object.
+// A directory that is being filled with the copy of a log, and held. It is a log directory, and
+// claimed, once Finish() has succeeded; otherwise all that was put into it goes with the object.
 class UnfinishedCopy {
  public:
   // Takes a directory that is missing or empty; `directory` ends in its name. One that it makes is

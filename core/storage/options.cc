@@ -23,7 +23,8 @@ constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families toget
 constexpr size_t kMaxWalBytes = 128 * kMiB;
 
 // Files that a database has open at a time, tables mostly. Those of 200 views would otherwise take
-// more descriptors than many a process may have; the price is that a look-up may first open a table.
+// more descriptors than many a process may have; the price is that a look-up may first open a
+// table.
 constexpr int kMaxLogFiles = 256;
 constexpr int kMaxDerivedFiles = 80;
 constexpr int kTableCacheShardBits = 3;  // each shard rounds up
@@ -75,8 +76,8 @@ rocksdb::BlockBasedTableOptions TableOptions(const SharedBuffers& shared) {
   table.block_cache = shared.block_cache;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  // What follows is the same in all versions of RocksDB, whose defaults are not: a log moves between
-  // them, and all must read it.
+  // What follows is the same in all versions of RocksDB, whose defaults are not: a log moves
+  // between them, and all must read it.
   table.format_version = 5;
   table.optimize_filters_for_memory = false;
   return table;

@@ -82,9 +82,9 @@ namespace sqlite_vtab {
 
 // How to read a type that says whether a function has succeeded. A specialization has
 //
-//   static int Code(const S&);             // a SQLite result code, SQLITE_OK included
-//   static const char* Message(const S&);  // what the user sees, "" for SQLite's own text; valid as
-//                                          // long as the S. Not called on success.
+// static int Code(const S&);             // a SQLite result code, SQLITE_OK included static const
+// char* Message(const S&);  // what the user sees, "" for SQLite's own text; valid as // long as
+// the S. Not called on success.
 template <typename S>
 struct StatusTraits;
 
@@ -262,8 +262,8 @@ bool IsOk(const S& status) {
   return StatusTraits<S>::Code(status) == SQLITE_OK;
 }
 
-// Runs `body`, which returns a Status of any type, and turns whatever becomes of it into a result code and a
-// message in `*message`, memory of sqlite3_malloc().
+// Runs `body`, which returns a Status of any type, and turns whatever becomes of it into a result
+// code and a message in `*message`, memory of sqlite3_malloc().
 template <typename Body>
 int Guard(char** message, Body&& body) noexcept {
   try {

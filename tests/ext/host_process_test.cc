@@ -1,4 +1,5 @@
-// Living in a host's process: its standard descriptors, signals, forks, limits, and other libraries.
+// Living in a host's process: its standard descriptors, signals, forks, limits, and other
+// libraries.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -47,8 +48,8 @@ bool StandardDescriptorIsIn(const std::string& directory) {
   return false;
 }
 
-// Uses the log of args[0], closes the descriptors that args[1] lists, goes on, and writes to them in the
-// midst of it, as libraries do that take them for standard error.
+// Uses the log of args[0], closes the descriptors that args[1] lists, goes on, and writes to them
+// in the midst of it, as libraries do that take them for standard error.
 int WriteToClosedDescriptors(const std::vector<std::string>& args) {
   ::alarm(120);
   Database db(args[0]);
