@@ -34,7 +34,7 @@ class CheckTest : public EngineTest {
 TEST_F(CheckTest, AResultThatIsAnErrorHasNoValue) {
   Result<int> result = Status::NotFound("nothing");
   EXPECT_BREACH((void)*result, "ok\\(\\)");
-  EXPECT_BREACH(Result<int>{Status::Ok()}, "!status_.ok\\(\\)");
+  EXPECT_BREACH((void)Result<int>(Status::Ok()), "!status_.ok\\(\\)");
 }
 
 TEST_F(CheckTest, AValueIsReadAsWhatItIs) {
