@@ -85,7 +85,7 @@ class OverlayEntries {
   Iterator begin_{}, end_{};
 };
 
-// A cursor over a range of which the bounds have crossed.
+// A cursor over a range whose bounds have crossed.
 class EmptyCursor final : public ViewCursor {
  public:
   bool Valid() const override { return false; }

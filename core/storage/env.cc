@@ -35,7 +35,7 @@ std::string LockPath(const std::string& directory) { return directory + "/" + kL
 // How often a file is opened again because it has got a standard descriptor.
 constexpr int kMaxOpenings = 100;
 
-// Of a database, or what is to become such a file.
+// Whether this is one of RocksDB's options files, or the temporary file that becomes one.
 bool IsOptionsFile(const std::string& path) {
   return std::string_view(path).substr(path.rfind('/') + 1).starts_with("OPTIONS-");
 }

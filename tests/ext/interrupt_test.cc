@@ -115,7 +115,7 @@ class InterruptTest : public DatabaseTest {
   }
   bool InTransaction() const { return sqlite3_get_autocommit(db_->handle()) == 0; }
 
-  // That `sql`, interrupted once it has come by `n` instructions, ends within the 100 ms that are
+  // That `sql`, interrupted after `n` instructions, ends within the 100 ms that are
   // promised. The machine may be busy, so the fastest of some runs must; and none takes seconds.
   void ExpectEndsPromptly(const std::string& sql, int64_t n) {
     constexpr std::chrono::milliseconds kPromise{100}, kEver{3000};
