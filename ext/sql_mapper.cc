@@ -1,5 +1,7 @@
 #include "ext/sql_mapper.h"
 
+#include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "ext/pure_locale.h"
@@ -16,8 +18,7 @@ namespace {
 
 // The trial runs look for impurity only and need not go far. They are made whenever a view's table
 // is connected, which a schema from elsewhere must not make long or large.
-constexpr int kMaxStepsPerTrial = 10'000;
-constexpr int kMaxLengthInTrial = 10'000;
+constexpr SqlMapLimits kTrialLimits = {.steps = 10'000, .value_bytes = 10'000};
 
 // --- The virtual table: the present entry, or nothing.
 
@@ -100,7 +101,7 @@ class RowTable : public sqlite_vtab::Table {
 
 class SqlMapper final : public Mapper {
  public:
-  // Checks the map too. The steps of a run are limited as for a trial.
+  // Checks the map too. Each run is limited as those of the check are.
   static Result<std::unique_ptr<SqlMapper>> Make(const std::string& log_name,
                                                  const std::string& map) {
     std::unique_ptr<SqlMapper> mapper(new SqlMapper());
@@ -109,12 +110,10 @@ class SqlMapper final : public Mapper {
     const int code = sqlite_vtab::Register<RowTable>(db, log_name.c_str(), mapper->source_);
     if (code != SQLITE_OK) return StatusFromSqlite(db, code);
     SV_ASSIGN_OR_RETURN(mapper->statement_, mapper->sql_->Prepare(map));
-    mapper->LimitSteps(kMaxStepsPerTrial);
+    mapper->Limit(kTrialLimits);
     mapper->row_.resize(static_cast<size_t>(sqlite3_column_count(mapper->statement_.get())));
-    const int length = sqlite3_limit(db, SQLITE_LIMIT_LENGTH, kMaxLengthInTrial);
     SV_RETURN_IF_ERROR(mapper->CheckReadsItsLog(log_name));
     SV_RETURN_IF_ERROR(mapper->TryEntries());
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, length);
     return mapper;
   }
 
@@ -133,11 +132,11 @@ class SqlMapper final : public Mapper {
   size_t columns() const { return row_.size(); }
 
   // For each run from now on.
-  void LimitSteps(int max_steps) {
-    max_steps_ = max_steps;
+  void Limit(const SqlMapLimits& limits) {
+    limits_ = limits;
     if (!HasProgressHandler()) return;
     sqlite3_progress_handler(
-        sql_->db(), max_steps,
+        sql_->db(), limits.steps,
         [](void* self) {
           static_cast<SqlMapper*>(self)->out_of_steps_ = true;
           return 1;
@@ -159,6 +158,7 @@ class SqlMapper final : public Mapper {
     const CLocale locale;
     sqlite3_stmt* statement = statement_.get();
     source_->entry = entry;
+    LimitValues(entry);
     // Also when on_row throws: the next entry must not go on with this one's rows.
     const auto end_run = [this](sqlite3_stmt* s) {
       sqlite3_reset(s);
@@ -176,6 +176,14 @@ class SqlMapper final : public Mapper {
       if (status.ok()) status = on_row();
     }
     return status.ok() ? CheckPure() : status;
+  }
+
+  // SQLite takes no more than its own limit for one.
+  void LimitValues(const Entry* entry) {
+    const size_t own =
+        entry == nullptr ? 0 : entry->key.bytes().size() + entry->value.bytes().size();
+    const auto bytes = std::min<size_t>(own + static_cast<size_t>(limits_.value_bytes), INT_MAX);
+    sqlite3_limit(sql_->db(), SQLITE_LIMIT_LENGTH, static_cast<int>(bytes));
   }
 
   Status EmitRow(Emitter& emitter) {
@@ -196,11 +204,11 @@ class SqlMapper final : public Mapper {
     SV_RETURN_IF_ERROR(CheckPure());
     if (HasProgressHandler()) return Status::Ok();
     const int steps = sqlite3_stmt_status(statement_.get(), SQLITE_STMTSTATUS_VM_STEP, 0);
-    return steps > max_steps_ ? OutOfSteps() : Status::Ok();
+    return steps > limits_.steps ? OutOfSteps() : Status::Ok();
   }
 
   Status OutOfSteps() const {
-    return Status::InvalidArgument("the map ran more than " + std::to_string(max_steps_) +
+    return Status::InvalidArgument("the map ran more than " + std::to_string(limits_.steps) +
                                    " instructions on this entry");
   }
 
@@ -246,7 +254,7 @@ class SqlMapper final : public Mapper {
   std::unique_ptr<PureSql> sql_;
   StatementPtr statement_;  // after sql_: it goes first
   std::vector<ValueView> row_;
-  int max_steps_ = 0;
+  SqlMapLimits limits_;
   bool out_of_steps_ = false;
 };
 
@@ -259,7 +267,7 @@ Result<std::vector<std::string>> SqlMapColumns(const std::string& log_name,
 }
 
 Result<std::unique_ptr<Mapper>> NewSqlMapper(const ViewDefinition& definition,
-                                             int max_steps_per_entry) {
+                                             const SqlMapLimits& limits) {
   SV_ASSIGN_OR_RETURN(std::unique_ptr<SqlMapper> mapper,
                       SqlMapper::Make(definition.log_name, definition.map));
   if (definition.columns.size() > mapper->columns()) {
@@ -268,7 +276,7 @@ Result<std::unique_ptr<Mapper>> NewSqlMapper(const ViewDefinition& definition,
                                    std::to_string(definition.columns.size()));
   }
   mapper->KeepColumns(definition.columns.size());
-  mapper->LimitSteps(max_steps_per_entry);
+  mapper->Limit(limits);
   return std::unique_ptr<Mapper>(std::move(mapper));
 }
 

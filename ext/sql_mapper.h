@@ -22,9 +22,11 @@
 
 namespace streamview {
 
-// How many instructions of SQLite's virtual machine a map may take for one entry. A count, not a
-// time: every machine decides alike.
-constexpr int kMaxStepsPerEntry = 50'000'000;
+// Bounds on what a map may take for one entry. Counts, not times: every machine decides alike.
+struct SqlMapLimits {
+  int steps = 50'000'000;      // instructions of SQLite's virtual machine
+  int value_bytes = 64 << 20;  // of one string, BLOB or row that it makes, beyond the entry's own
+};
 
 // The names of the columns that `map` gives, in order; not necessarily distinct. Checks the map as
 // NewSqlMapper does. Errors: kInvalidArgument, with what is wrong and a hint; kNoMemory.
@@ -34,6 +36,6 @@ Result<std::vector<std::string>> SqlMapColumns(const std::string& log_name, cons
 // columns of its SELECT. Errors: as SqlMapColumns. The mapper may be used from any thread, by one
 // at a time; it may outlive the connection that asked for it.
 Result<std::unique_ptr<Mapper>> NewSqlMapper(const ViewDefinition& definition,
-                                             int max_steps_per_entry = kMaxStepsPerEntry);
+                                             const SqlMapLimits& limits = {});
 
 }  // namespace streamview

@@ -85,6 +85,20 @@ TEST_F(LimitsTest, BytesOfTheRowsOfADocument) {
       "the map emits more than 64 MiB for one entry");
 }
 
+TEST_F(LimitsTest, AValueThatAMapMakes) {
+  constexpr int kLimit = 64 << 20;
+  Append("at", kLimit);
+  Append("past", kLimit + 1000);
+  ExpectMapError("SELECT length(printf('%.*c', value, 'k')) AS key FROM events",
+                 "string or blob too big");
+  // What the document itself has is no value that the map makes.
+  db_->Run("INSERT INTO events(key, value) VALUES ('large', zeroblob(80000000))");
+  db_->Run(
+      "CREATE VIRTUAL TABLE w USING sv_view(log = events, map = (SELECT "
+      "length(substr(value, 2)) AS key FROM events WHERE length(value) > 1000))");
+  EXPECT_THAT(db_->Query("SELECT key, doc_id FROM w"), ElementsAre("79999999|'large'"));
+}
+
 TEST_F(LimitsTest, KeyColumnsOfAView) {
   const auto create = [&](int keys) {
     return db_->Try("CREATE VIRTUAL TABLE v USING sv_view(log = events, keys = " +

@@ -215,7 +215,7 @@ TEST(SqlMapperTest, WhereAMapIsCutOffDoesNotDependOnEarlierEntries) {
       "SELECT max(i) FROM n, events GROUP BY seq");
   definition.columns = {"key"};
   const auto new_mapper = [&]() -> std::unique_ptr<Mapper> {
-    auto mapper = NewSqlMapper(definition, /*max_steps_per_entry=*/10'000);
+    auto mapper = NewSqlMapper(definition, {.steps = 10'000});
     return mapper.ok() ? *std::move(mapper) : nullptr;
   };
   ASSERT_NE(new_mapper(), nullptr);

@@ -27,7 +27,7 @@ class KeptRows final : public Emitter {
   const size_t columns_;
 };
 
-constexpr int kMaxSteps = 20'000;
+constexpr SqlMapLimits kLimits = {.steps = 20'000, .value_bytes = 50'000};
 
 }  // namespace
 }  // namespace streamview::fuzz
@@ -42,8 +42,8 @@ FUZZ_TARGET(sql_map) {
   Result<std::vector<std::string>> columns = SqlMapColumns(definition.log_name, definition.map);
   if (!columns.ok()) return;
   definition.columns = *std::move(columns);
-  const auto one = NewSqlMapper(definition, fuzz::kMaxSteps);
-  const auto other = NewSqlMapper(definition, fuzz::kMaxSteps);
+  const auto one = NewSqlMapper(definition, fuzz::kLimits);
+  const auto other = NewSqlMapper(definition, fuzz::kLimits);
   FUZZ_CHECK(one.ok() && other.ok());
   for (Seq seq = 1; seq <= 2; seq++) {
     Entry entry;
