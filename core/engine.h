@@ -10,10 +10,17 @@
 // Lifetime: transactions, views, snapshots and cursors keep what they need of the engine alive, but
 // must be gone before the last reference to the engine is: an engine closes in its destructor.
 //
-// Of what a function REQUIRES, and an error can be returned for, the breach is kMisuse; of what
-// else it REQUIRES, only builds with checks take notice (core/base/check.h).
+// Where a caller breaks what a function REQUIRES, one that returns a Status returns kMisuse; of the
+// others, only builds with checks take notice (core/base/check.h).
 //
-// A call in a forked child fails with kMisuse: RocksDB's threads did not come along.
+// Beside the errors that a function names, any that reads can fail with kCorruption, kIOError,
+// kNoMemory, or kDamaged: derived data was found damaged, and is built anew from the log; call
+// again, and make a new cursor. Any that writes can fail with kFull and kIOError.
+//
+// A call in a forked child fails with kMisuse: the threads exist in the parent only.
+//
+// A log whose directory cannot be written is open for reading only: appends, and what defines,
+// renames or drops views, give kReadOnly with the reason.
 
 #pragma once
 
@@ -58,7 +65,8 @@ struct ViewRange {
   bool reverse = false;  // the exact reverse of the order: key columns, doc_id, order of emission
 };
 
-// Entries in order. `Valid()` is false at the end and after an error: then look at status().
+// Entries in order. As with all cursors, `Valid()` is false at the end and after an error: then
+// look at status().
 class LogCursor {
  public:
   virtual ~LogCursor() = default;

@@ -1,7 +1,5 @@
 #include "core/engine_registry.h"
 
-#include <sys/stat.h>
-
 #include <atomic>
 #include <filesystem>
 #include <map>
@@ -12,6 +10,7 @@
 #include "core/local_engine.h"
 #include "core/map/json_path_mapper.h"
 #include "core/storage/directory_lock.h"
+#include "core/storage/file_id.h"
 #include "core/storage/log_directory.h"
 
 namespace streamview {
@@ -46,8 +45,10 @@ class Registry {
   static std::string KeyOf(const EngineOptions& options);
   void AwaitClosed(const std::string& key) REQUIRES(mutex_);
   Status CheckNotReplaced(const EngineOptions& options) REQUIRES(mutex_);
+  // `writable`: as LocalEngine::Open has it.
   Result<std::shared_ptr<Engine>> Start(const EngineOptions& options, bool create,
-                                        std::shared_ptr<DirectoryLock> lock) REQUIRES(mutex_);
+                                        const Status& writable, std::shared_ptr<DirectoryLock> lock)
+      REQUIRES(mutex_);
   void Erase(const std::string& key) EXCLUDES(mutex_);
 
   const ProcessMark process_;
@@ -72,9 +73,8 @@ Result<DirectoryInfo> InspectLog(const std::string& directory) {
 
 // By device and inode: a directory that was renamed while it is open is still the same.
 std::string DirectoryKey(const std::string& directory) {
-  struct stat status;
-  if (::stat(directory.c_str(), &status) != 0) return "missing:" + directory;
-  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  const std::optional<FileId> id = FileId::Of(directory);
+  return id ? id->ToString() : "missing:" + directory;
 }
 
 // Also where it cannot be found out. No file is the same as none only.
@@ -158,14 +158,17 @@ MapperFactory WithJsonPaths(MapperFactory others) {
 }
 
 Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bool create,
+                                                const Status& writable,
                                                 std::shared_ptr<DirectoryLock> lock) {
   ++engines_alive_;
   std::shared_ptr<std::atomic<int>> alive(&engines_alive_, [](std::atomic<int>* n) { --*n; });
   EngineOptions adapted = options;
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened, LocalEngine::Open(adapted, create));
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened,
+                      LocalEngine::Open(adapted, create, writable));
   const std::string key = KeyOf(options);
-  OpenLog& entry = engines_[key];
+  Engines opened_log;  // in engines_ once nothing can fail any more
+  OpenLog& entry = opened_log[key];
   entry.directory = options.directory;
   entry.database = options.database;
   // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase:
@@ -182,15 +185,16 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
                                    if (*registered) Erase(key);
                                  });
   lock.reset();
-  *registered = true;
   entry.engine = engine;
+  engines_.merge(opened_log);
+  *registered = true;
   return engine;
 }
 
 Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
   SV_RETURN_IF_ERROR(CheckProcess());
   MutexLock lock(mutex_);
-  if (options.directory.empty()) return Start(options, /*create=*/true, nullptr);
+  if (options.directory.empty()) return Start(options, /*create=*/true, Status::Ok(), nullptr);
   AwaitClosed(KeyOf(options));
   if (engines_.count(KeyOf(options)) != 0) {
     return Status::CannotOpen("log directory " + options.directory +
@@ -198,11 +202,13 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
         .WithRemedy(Remedy::kOtherDirectory);
   }
   SV_RETURN_IF_ERROR(CheckNotReplaced(options));
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> made,
+  SV_ASSIGN_OR_RETURN(NewLogDirectory made,
                       MakeLogDirectory(options.directory, options.log_id, options.database));
-  const std::shared_ptr<DirectoryLock> held = std::move(made);
-  Result<std::shared_ptr<Engine>> engine = Start(options, /*create=*/true, held);
-  if (!engine.ok()) (void)RemoveLogDirectory(*held);
+  const std::shared_ptr<DirectoryLock> held = std::move(made.lock);
+  Result<std::shared_ptr<Engine>> engine = Start(options, /*create=*/true, Status::Ok(), held);
+  if (!engine.ok()) {
+    (void)(made.is_new ? RemoveLogDirectory(*held) : EmptyLogDirectory(*held));
+  }
   return engine;
 }
 
@@ -234,7 +240,11 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   }
   SV_RETURN_IF_ERROR(InspectLog(options.directory).status());
   SV_RETURN_IF_ERROR(CheckNotReplaced(options));
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> taken, DirectoryLock::Take(options.directory));
+  const Status writable = CheckWritable(options.directory);
+  if (options.adopt) SV_RETURN_IF_ERROR(writable);
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> taken,
+                      writable.ok() ? DirectoryLock::Take(options.directory)
+                                    : DirectoryLock::TakeShared(options.directory));
   const std::shared_ptr<DirectoryLock> held = std::move(taken);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectLog(options.directory));
   if (info.log_id != options.log_id) {
@@ -245,7 +255,8 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   }
   // Without a database nobody else knows of a log whose making was cut short: it goes on here.
   const bool create = !info.claimed && options.database.empty();
-  SV_ASSIGN_OR_RETURN(engine, Start(options, create, held));
+  SV_ASSIGN_OR_RETURN(engine, Start(options, create, writable, held));
+  if (!writable.ok()) return engine;
   // From here on an older version would find neither documents nor views.
   if (info.has_old_format) SV_RETURN_IF_ERROR(NoteFormat(options.directory, info.log_id));
   if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));

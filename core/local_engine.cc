@@ -9,9 +9,11 @@
 #include "core/docs/log_check.h"
 #include "core/log/log_reader.h"
 #include "core/log/log_transaction.h"
+#include "core/storage/env.h"
 #include "core/storage/live_files.h"
 #include "core/storage/log_directory.h"
 #include "core/storage/log_owner.h"
+#include "core/storage/overlay_files.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -63,15 +65,20 @@ Status Detach(const std::string& directory) {
 
 }  // namespace
 
-LocalEngine::LocalEngine(const EngineOptions& options)
-    : id_(options.log_id), directory_(options.directory) {}
+LocalEngine::LocalEngine(const EngineOptions& options, Status writable)
+    : id_(options.log_id), directory_(options.directory), writable_(std::move(writable)) {}
 
-Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& options, bool create) {
-  std::unique_ptr<LocalEngine> engine(new LocalEngine(options));
+Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& options, bool create,
+                                                       const Status& writable) {
+  std::unique_ptr<LocalEngine> engine(new LocalEngine(options, writable));
   StoreOptions store_options;
   store_options.directory = options.directory;
   store_options.create = create;
   store_options.buffers = NewSharedBuffers();
+  if (!writable.ok()) {
+    engine->overlay_ = NewStoreEnv(NewOverlayFiles(Database::DiskEnv()->GetFileSystem()));
+    store_options.env = engine->overlay_.get();
+  }
   const bool on_disk = !options.directory.empty();
   if (on_disk && !options.adopt) {
     SV_RETURN_IF_ERROR(CheckOwner(options.directory, options.database));
@@ -82,7 +89,8 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
       Log::Open(engine->log_store_.get(), options.committed_token, options.adopt);
   if (!log.ok()) return log.status().WithContext("log directory " + options.directory);
   engine->log_ = *std::move(log);
-  if (on_disk && !options.database.empty()) {
+  engine->log_->set_writable(writable);
+  if (on_disk && writable.ok() && !options.database.empty()) {
     SV_RETURN_IF_ERROR(NoteOwner(options.directory, options.database));
   }
   SV_ASSIGN_OR_RETURN(engine->derived_store_, DerivedStore::Open(store_options, options.log_id));
@@ -117,6 +125,7 @@ LocalEngine::~LocalEngine() {
     (void)derived_store_.release();
     (void)log_.release();
     (void)log_store_.release();
+    (void)overlay_.release();
     MutexLock lock(mutex_);
     for (auto& [id, view] : views_) {
       new (std::nothrow) std::shared_ptr<LocalView>(std::move(view));  // never deleted
@@ -140,6 +149,12 @@ void LocalEngine::WriteIndexes() {
     for (const std::shared_ptr<ViewIndex>& index : view->Indexes()) (void)index->Close();
   }
   if (log_ != nullptr) (void)log_->Settle();
+}
+
+// Of what the log's metadata say.
+Status LocalEngine::CheckCanDefine() const {
+  SV_RETURN_IF_ERROR(process_.Check());
+  return writable_;
 }
 
 Status LocalEngine::CheckIdentity(bool create) {
@@ -291,6 +306,7 @@ LogStatus LocalEngine::GetLogStatus() const {
   status.head = log_->head();
   status.bytes_on_disk = log_store_->BytesOnDisk(log_store_->log()) + docs_->BytesOnDisk();
   status.derived_error = derived_store_->background_error().message();
+  if (status.derived_error.empty()) status.derived_error = docs_->background_status().message();
   if (const std::string loss = docs_->loss(); status.derived_error.empty() && !loss.empty()) {
     status.derived_error = "the document index was damaged, and was built anew: " + loss;
   }
@@ -328,7 +344,7 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
   {
     // While this has the turn, all that is in the log is committed.
     const std::unique_ptr<Transaction> turn = Begin();
-    SV_RETURN_IF_ERROR(turn->TakeTurn(turn_wait));
+    if (writable_.ok()) SV_RETURN_IF_ERROR(turn->TakeTurn(turn_wait));
     head = Head();
     // The indexes first: what is made of the log is never ahead of it.
     SV_ASSIGN_OR_RETURN(derived, LiveFiles::Capture(derived_store_.get()));
@@ -387,6 +403,7 @@ Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& defi
     Result<std::shared_ptr<View>> existing = FindView(view_id);
     if (existing.status().code() != StatusCode::kNotFound) return existing;
   }
+  SV_RETURN_IF_ERROR(CheckCanDefine());
   const std::string id = view_id.empty() ? RandomId(8) : view_id;
   SV_ASSIGN_OR_RETURN(std::shared_ptr<LocalView> view,
                       LocalView::Create(&context_, id, definition));
@@ -426,7 +443,7 @@ std::vector<std::shared_ptr<LocalView>> LocalEngine::LocalViews() const {
 }
 
 Status LocalEngine::RenameView(const std::string& view_id, const std::string& name) {
-  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(CheckCanDefine());
   std::shared_ptr<LocalView> view;
   {
     MutexLock lock(mutex_);
@@ -438,20 +455,24 @@ Status LocalEngine::RenameView(const std::string& view_id, const std::string& na
 }
 
 Status LocalEngine::DropView(const std::string& view_id) {
-  SV_RETURN_IF_ERROR(process_.Check());
+  SV_RETURN_IF_ERROR(CheckCanDefine());
   std::shared_ptr<LocalView> view;
   {
     MutexLock lock(mutex_);
-    if (broken_views_.erase(view_id) != 0) {
-      // Its column families are nobody's now, and removed at the next open.
-      return catalog_->Remove(view_id);
-    }
     auto it = views_.find(view_id);
-    if (it == views_.end()) return Status::NotFound("the log has no view with id " + view_id);
-    view = std::move(it->second);
-    views_.erase(it);
+    if (it != views_.end()) {
+      view = std::move(it->second);
+      views_.erase(it);
+    } else if (broken_views_.count(view_id) == 0) {
+      return Status::NotFound("the log has no view with id " + view_id);
+    }
   }
-  return view->Drop();
+  if (view != nullptr) return view->Drop();
+  // The column families of one that is broken are nobody's now, and removed at the next open.
+  SV_RETURN_IF_ERROR(catalog_->Remove(view_id));
+  MutexLock lock(mutex_);
+  broken_views_.erase(view_id);
+  return Status::Ok();
 }
 
 }  // namespace streamview

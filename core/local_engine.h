@@ -25,8 +25,11 @@ namespace streamview {
 class LocalEngine final : public Engine {
  public:
   // Opens the database in options.directory (or an empty one in memory); with `create` makes it.
-  // The directory's marker has been looked at already.
-  static Result<std::unique_ptr<LocalEngine>> Open(const EngineOptions& options, bool create);
+  // The directory's marker has been looked at already. `writable`: why the directory cannot be
+  // written, or OK. Where it cannot, what is appended or defined is refused with that, and what is
+  // derived from the log meanwhile goes with the engine.
+  static Result<std::unique_ptr<LocalEngine>> Open(const EngineOptions& options, bool create,
+                                                   const Status& writable);
   // Stops the indexer, writes what is in memory, closes. In a forked child it does nothing.
   ~LocalEngine() override;
 
@@ -60,7 +63,8 @@ class LocalEngine final : public Engine {
   Status DropView(const std::string& view_id) override;
 
  private:
-  explicit LocalEngine(const EngineOptions& options);
+  LocalEngine(const EngineOptions& options, Status writable);
+  Status CheckCanDefine() const;
   Status CheckIdentity(bool create);
   void WriteIndexes() EXCLUDES(mutex_);
   Status RestoreViews(const std::optional<std::vector<std::string>>& known_ids) EXCLUDES(mutex_);
@@ -72,8 +76,10 @@ class LocalEngine final : public Engine {
 
   const std::string id_;
   const std::string directory_;
+  const Status writable_;
   ProcessMark process_;
   // In the order of dependence: each uses those above it only.
+  std::unique_ptr<rocksdb::Env> overlay_;  // null where the directory can be written
   std::unique_ptr<LogStore> log_store_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<DerivedStore> derived_store_;

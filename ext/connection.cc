@@ -160,7 +160,11 @@ Result<std::shared_ptr<LogSession>> Connection::AdoptLog(const TableName& log) {
   if (session.ok() || session.status().IsCutShort()) return session;
   // The database must be able to tell before the log is changed.
   SV_RETURN_IF_ERROR(ExecuteSql(db_, "BEGIN IMMEDIATE"));
-  session = AdoptWithLock(log);
+  try {
+    session = AdoptWithLock(log);
+  } catch (...) {
+    session = Status::NoMemory();  // and the transaction must end
+  }
   const Status ended = ExecuteSql(db_, session.ok() ? "COMMIT" : "ROLLBACK");
   if (session.ok() && !ended.ok()) {
     (void)ExecuteSql(db_, "ROLLBACK");

@@ -225,7 +225,9 @@ Result<Value> Backup(Connection& connection, Arguments arguments) {
   }
   Seq head = 0;
   const Status copied = connection.WaitWhileBusy(log, [&](const WaitOptions& wait) -> Status {
-    SV_ASSIGN_OR_RETURN(head, engine->Backup(directory, wait));
+    WaitOptions interruptible = connection.InterruptibleWait();  // copying takes long
+    interruptible.deadline = wait.deadline;
+    SV_ASSIGN_OR_RETURN(head, engine->Backup(directory, interruptible));
     return Status::Ok();
   });
   if (!copied.ok()) return copied.WithContext("backup of " + log.table);

@@ -196,7 +196,7 @@ Result<T> ParseChoice(std::string_view name, std::string_view text,
     list += choice;
   }
   return Status::InvalidArgument("option " + std::string(name) + " is " + Quoted(text) +
-                                 "; it can be: " + list);
+                                 "; expected one of: " + list);
 }
 
 Result<WrittenName> RequireLog(const Options& options, const char* module) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/without_failing.h"
 #include "core/engine_registry.h"
 
 namespace streamview {
@@ -40,7 +41,7 @@ std::optional<std::string> SchemaChanges::AdoptView(const LogIdentity& log,
   for (size_t i = changes_.size(); i-- > 0;) {
     const Change change = changes_[i];
     if (change.kind != Kind::kViewDropped || change.log != log || change.text != fingerprint ||
-        IsAdoptedAfter(i)) {
+        IsAdoptedAfter(changes_, i)) {
       continue;
     }
     changes_.push_back({Kind::kViewAdopted, log, change.view_id, ""});
@@ -65,35 +66,41 @@ bool SchemaChanges::DropsDirectory(const std::string& directory) const {
   return false;
 }
 
-bool SchemaChanges::IsAdoptedAfter(size_t index) const {
-  for (size_t i = index + 1; i < changes_.size(); i++) {
-    if (changes_[i].kind == Kind::kViewAdopted && changes_[i].log == changes_[index].log &&
-        changes_[i].view_id == changes_[index].view_id) {
+bool SchemaChanges::IsAdoptedAfter(const std::vector<Change>& changes, size_t index) {
+  for (size_t i = index + 1; i < changes.size(); i++) {
+    if (changes[i].kind == Kind::kViewAdopted && changes[i].log == changes[index].log &&
+        changes[i].view_id == changes[index].view_id) {
       return true;
     }
   }
   return false;
 }
 
+// Whatever becomes of it, no later rollback may undo what is committed.
 void SchemaChanges::Commit() {
-  // A failure leaves a log unclaimed, or a view or a name too many: the next opening of the log, or
-  // the next rename, puts that right.
-  for (size_t i = 0; i < changes_.size(); i++) {
-    const Change& change = changes_[i];
-    if (change.kind == Kind::kLogCreated) {
-      (void)ClaimLog(change.log.directory, change.log.log_id, true);
-    } else if (change.kind == Kind::kViewRenamed) {
-      if (auto engine = find_engine_(change.log)) {
-        (void)engine->RenameView(change.view_id, change.text);
-      }
-    } else if (change.kind == Kind::kViewDropped && !IsAdoptedAfter(i)) {
-      DropView(change);
-    } else if (change.kind == Kind::kLogDropped) {
-      remove_log_(change.log);
-    }
-  }
-  changes_.clear();
+  const std::vector<Change> committed = std::exchange(changes_, {});
   savepoints_.Clear();
+  for (size_t i = 0; i < committed.size(); i++) {
+    const Change& change = committed[i];
+    const bool is_kept = change.kind == Kind::kViewDropped && IsAdoptedAfter(committed, i);
+    if (!is_kept) WithoutFailing([&] { CarryOut(change); });
+  }
+}
+
+// A failure leaves a log unclaimed, or a view or a name too many: the next opening of the log, or
+// the next rename, puts that right.
+void SchemaChanges::CarryOut(const Change& change) {
+  if (change.kind == Kind::kLogCreated) {
+    (void)ClaimLog(change.log.directory, change.log.log_id, true);
+  } else if (change.kind == Kind::kViewRenamed) {
+    if (auto engine = find_engine_(change.log)) {
+      (void)engine->RenameView(change.view_id, change.text);
+    }
+  } else if (change.kind == Kind::kViewDropped) {
+    DropView(change);
+  } else if (change.kind == Kind::kLogDropped) {
+    remove_log_(change.log);
+  }
 }
 
 void SchemaChanges::Rollback() {
@@ -104,8 +111,9 @@ void SchemaChanges::Rollback() {
 void SchemaChanges::RollbackTo(int n) {
   const size_t size = savepoints_.RollbackTo(n);
   while (changes_.size() > size) {
-    Undo(changes_.back());
+    const Change change = std::move(changes_.back());
     changes_.pop_back();
+    WithoutFailing([&] { Undo(change); });
   }
 }
 

@@ -70,10 +70,11 @@ class SchemaChanges {
     std::string text;  // kViewDropped: the fingerprint; kViewRenamed: the new name
   };
 
+  void CarryOut(const Change& change);
   void Undo(const Change& change);
   void DropView(const Change& change);
-  // True where a later change takes the drop at `index` back.
-  bool IsAdoptedAfter(size_t index) const;
+  // True where a later one of the changes takes the drop at `index` back.
+  static bool IsAdoptedAfter(const std::vector<Change>& changes, size_t index);
 
   const EngineFinder find_engine_;
   const LogRemover remove_log_;

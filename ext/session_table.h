@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/without_failing.h"
 #include "ext/connection.h"
 #include "ext/log_session.h"
 #include "ext/sqlite_vtab/vtab.hpp"
@@ -55,7 +56,9 @@ class SessionTable : public sqlite_vtab::Table {
       : connection_(connection), name_(std::move(name)), log_(std::move(log)) {
     connection_.write_watch().NoteBaseline();
   }
-  ~SessionTable() { connection_.ReleaseUnusedLogs(); }
+  ~SessionTable() {
+    WithoutFailing([this] { connection_.ReleaseUnusedLogs(); });
+  }
 
   // Every row that a table of ours takes must be counted, or commits cost more than they need.
   template <typename S = Status>

@@ -2,7 +2,6 @@
 
 #include <climits>
 #include <cmath>
-#include <cstring>
 
 #include "core/base/check.h"
 
@@ -165,13 +164,6 @@ Status StatusFromSqlite(sqlite3* db, int code) {
   // among them, comes as SQLITE_ERROR.
   if (code == SQLITE_ERROR && message == sqlite3_errstr(SQLITE_INTERRUPT)) code = SQLITE_INTERRUPT;
   return Status(CodeFromSqlite(code), message);
-}
-
-char* CopyMessage(const Status& status) {
-  const std::string& message = status.message();
-  auto* copy = static_cast<char*>(sqlite3_malloc64(message.size() + 1));
-  if (copy != nullptr) std::memcpy(copy, message.c_str(), message.size() + 1);
-  return copy;
 }
 
 }  // namespace streamview

@@ -41,7 +41,4 @@ StatusCode CodeFromSqlite(int code);
 // The last error of a connection as a Status. REQUIRES: `code`, which it returned, is an error
 Status StatusFromSqlite(sqlite3* db, int code);
 
-// The message in memory from sqlite3_malloc, as pzErr and zErrMsg want it; nullptr: out of memory.
-char* CopyMessage(const Status& status);
-
 }  // namespace streamview

@@ -106,7 +106,6 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status Begin(const Plan& plan, sqlite_vtab::Values arguments);
   Status ReadDocument(sqlite3_context* context);
-  // Adds to an error of a damaged index how to mend it.
 
   ViewTable& table_;
   std::shared_ptr<Readings::Group> group_;  // outlives the scan

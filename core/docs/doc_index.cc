@@ -173,6 +173,16 @@ DocIndex::Family DocIndex::family() const {
   return family_;
 }
 
+void DocIndex::NoteBackground(const Status& status) {
+  MutexLock lock(pending_mutex_);
+  background_status_ = status;
+}
+
+Status DocIndex::background_status() const {
+  MutexLock lock(pending_mutex_);
+  return background_status_;
+}
+
 std::string DocIndex::loss() const {
   MutexLock lock(pending_mutex_);
   return loss_;

@@ -113,6 +113,9 @@ class DocIndex {
 
   // Whether damage was noted: the next advance begins anew.
   bool is_damaged() const { return family()->is_damaged(); }
+  // What the indexer met when it last advanced the index; for sv_status.
+  void NoteBackground(const Status& status) EXCLUDES(pending_mutex_);
+  Status background_status() const EXCLUDES(pending_mutex_);
   // Why the index had to be made anew since the log was opened; empty: it did not.
   std::string loss() const EXCLUDES(pending_mutex_);
   uint64_t BytesOnDisk() const EXCLUDES(pending_mutex_);
@@ -165,6 +168,7 @@ class DocIndex {
   mutable Mutex pending_mutex_;
   Family family_ GUARDED_BY(pending_mutex_);
   std::string loss_ GUARDED_BY(pending_mutex_);
+  Status background_status_ GUARDED_BY(pending_mutex_);
   // The latest versions that are not written yet.
   Versions pending_ GUARDED_BY(pending_mutex_);
   size_t pending_bytes_ GUARDED_BY(pending_mutex_) = 0;  // about so many, superseded_ included

@@ -45,7 +45,7 @@ class SnapshotOfDocs final : public DocsSnapshot,
  private:
   DocIndex* const docs_;
   const DocIndex::State state_;
-  const Seq as_of_;  // <= state_.seq
+  const Seq as_of_;  // <= state_.checkpoint
   const std::shared_ptr<const DocOverlay> overlay_;
 };
 

@@ -123,7 +123,8 @@ bool Indexer::RunRound(bool* ok) {
   bool worked = FollowDocuments(head, ok);
   const std::vector<std::shared_ptr<LocalView>> views = views_();
   for (const std::shared_ptr<LocalView>& view : views) {
-    if (!view->ReplaceDamaged(WaitOptions()).ok()) *ok = false;
+    const Status replaced = view->ReplaceDamaged(WaitOptions());
+    if (!replaced.ok()) Note(view->Indexes().front().get(), replaced, ok);
   }
   const std::vector<Follower> followers = Behind(views, head);
   for (size_t first = 0; first < followers.size() && !stopping();) {
@@ -156,7 +157,9 @@ void Indexer::RepairIndex(ViewIndex* index, bool* ok) {
 
 bool Indexer::FollowDocuments(Seq head, bool* ok) {
   if (docs_->checkpoint() >= head && !docs_->is_damaged()) return false;
-  if (!docs_->AdvanceBatch(head).ok()) *ok = false;
+  const Status advanced = docs_->AdvanceBatch(head);
+  docs_->NoteBackground(advanced);
+  if (!advanced.ok()) *ok = false;
   return true;
 }
 

@@ -68,7 +68,7 @@ Status TokenMismatch(Seq head, const std::string& known, const std::string& comm
               std::string("transactions up to entry ") + std::to_string(in_log) +
               ", and the database up to entry " + std::to_string(in_database);
   } else {
-    message = "the log and its database are of different times";
+    message = "the log and its database are from different points in time";
   }
   return Status::CannotOpen(message + "; put the matching one back, or accept both as they are")
       .WithRemedy(Remedy::kAdopt);

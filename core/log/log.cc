@@ -202,12 +202,18 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
         batch.Put(store_->log(), rocksdb::SliceParts(&key_part, 1), rocksdb::SliceParts(parts, 2)),
         "writing the log"));
   }
-  Status written = store_->Write(&batch);
-  if (written.ok()) written = Persist(sync);
-  if (written.ok()) return written;
-  // They may be in memory, or on disk, or in part. They must not come back as part of the log.
   rocksdb::WriteBatch erasure;
   SV_RETURN_IF_ERROR(BuildErasure(first, records.size(), &erasure));
+  Status written;
+  try {
+    written = store_->Write(&batch);
+    if (written.ok()) written = Persist(sync);
+  } catch (...) {
+    broken_ = true;
+    written = Status::NoMemory();
+  }
+  if (written.ok()) return written;
+  // They may be in memory, or on disk, or in part. They must not come back as part of the log.
   store_->TakeBack(std::move(erasure));
   return written;
 }
@@ -272,7 +278,10 @@ Status Log::TakeTurn(const WaitOptions& wait) {
   return status;
 }
 
-Status Log::CheckWritable() { return broken_ ? Status::NoMemory() : store_->Resume(); }
+Status Log::CheckWritable() {
+  SV_RETURN_IF_ERROR(writable_);
+  return broken_ ? Status::NoMemory() : store_->Resume();
+}
 
 Status Log::AwaitTurn(const WaitOptions& wait) {
   const Status taken = writer_turn_.Take(wait);

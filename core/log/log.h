@@ -99,6 +99,8 @@ class Log {
   // Why appends are refused, or OK (LogStore::background_error).
   Status background_error() const { return store_->background_error(); }
 
+  // Appends are refused with `writable` unless it is OK. Set once, before the first append.
+  void set_writable(Status writable) { writable_ = std::move(writable); }
   // Called after every Publish, on the committing thread. Set once, before the first append.
   void set_on_publish(std::function<void()> callback) { on_publish_ = std::move(callback); }
 
@@ -133,6 +135,7 @@ class Log {
   LogStore* const store_;
   std::atomic<Seq> head_{0};
   uint64_t epoch_ = 1;                // constant once the log is open
+  Status writable_;                   // constant after set-up
   std::function<void()> on_publish_;  // constant after set-up
 
   // There was no memory to write an entry, or to take back what had failed: nothing may be appended

@@ -65,11 +65,12 @@ rocksdb::Status Database::OpenDatabase(const StoreOptions& options, const std::s
   directory_ = directory;
   if (directory_.empty()) {
     memory_env_.reset(rocksdb::NewMemEnv(StoreEnv()));
-    db_options.env = memory_env_.get();
+    env_ = memory_env_.get();
     directory_ = kMemoryDirectory;
   } else {
-    db_options.env = DiskEnv();
+    env_ = options.env != nullptr ? options.env : DiskEnv();
   }
+  db_options.env = env_;
   db_options.create_if_missing = options.create;
   db_options.listeners.push_back(background_error_);
 
@@ -203,10 +204,10 @@ rocksdb::Status Database::ResumeDatabase() {
 
 void Database::TakeBack(rocksdb::WriteBatch batch) {
   MutexLock lock(resume_mutex_);
+  undo_.push_back(std::move(batch));
   background_error_->Note(Status::IOError("a failed append is to be taken back"));
   // Fails where RocksDB has stopped; Resume does it in any case.
-  db_->Write(Unlogged(), &batch).PermitUncheckedError();
-  undo_.push_back(std::move(batch));
+  db_->Write(Unlogged(), &undo_.back()).PermitUncheckedError();
 }
 
 Status Database::Written(const rocksdb::Status& status, const std::string& what) {

@@ -26,9 +26,10 @@
 namespace streamview {
 
 struct StoreOptions {
-  std::string directory;  // of the log, absolute; empty: in memory
-  bool create = false;    // make the database where there is none
-  SharedBuffers buffers;  // what the databases of one log share; empty: one's own
+  std::string directory;        // of the log, absolute; empty: in memory
+  bool create = false;          // make the database where there is none
+  SharedBuffers buffers;        // what the databases of one log share; empty: one's own
+  rocksdb::Env* env = nullptr;  // of the files on disk, outlives the database; null: DiskEnv()
 };
 
 class Database {
@@ -39,7 +40,7 @@ class Database {
   // Databases on disk that are opened from now on use `env`, which must outlive them; null: the
   // system's. For tests that make the disk fail.
   static void SetEnvForTesting(rocksdb::Env* env);
-  // The one that databases on disk use.
+  // The one that databases on disk use, unless they are given another.
   static rocksdb::Env* DiskEnv();
 
   rocksdb::DB* db() const { return db_.get(); }
@@ -80,6 +81,7 @@ class Database {
 
   bool in_memory() const { return memory_env_ != nullptr; }
   const std::string& directory() const { return directory_; }
+  rocksdb::Env* env() const { return env_; }
   const SharedBuffers& buffers() const { return buffers_; }
   BackgroundError& background() { return *background_error_; }
   // Converts the outcome of a write, and notes an error of the disk.
@@ -109,6 +111,7 @@ class Database {
   SharedBuffers buffers_;
   std::shared_ptr<BackgroundError> background_error_ = std::make_shared<BackgroundError>();
   std::unique_ptr<rocksdb::Env> memory_env_;  // null where the database is on disk
+  rocksdb::Env* env_ = nullptr;
   std::unique_ptr<rocksdb::DB> db_;
   Mutex resume_mutex_;
   std::vector<rocksdb::WriteBatch> undo_ GUARDED_BY(resume_mutex_);  // what TakeBack has to undo

@@ -37,27 +37,26 @@ bool SaysNothingOfTheFiles(const rocksdb::Status& status) {
 }
 
 // The names of the files in a directory; empty where it cannot be read: then opening says so.
-std::vector<std::string> FilesIn(const std::string& directory) {
+std::vector<std::string> FilesIn(rocksdb::Env* env, const std::string& directory) {
   std::vector<std::string> names;
-  Database::DiskEnv()->GetChildren(directory, &names).PermitUncheckedError();
+  env->GetChildren(directory, &names).PermitUncheckedError();
   std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
   return names;
 }
 
 // Deletes all files in the directory. (Those that are not RocksDB's are ours.)
-Status Clear(const std::string& directory) {
-  for (const std::string& name : FilesIn(directory)) {
+Status Clear(rocksdb::Env* env, const std::string& directory) {
+  for (const std::string& name : FilesIn(env, directory)) {
     const std::string path = directory + "/" + name;
-    SV_RETURN_IF_ERROR(FromRocks(Database::DiskEnv()->DeleteFile(path), "deleting " + path));
+    SV_RETURN_IF_ERROR(FromRocks(env->DeleteFile(path), "deleting " + path));
   }
   return Status::Ok();
 }
 
 // Nothing is written to the write-ahead log, but RocksDB begins one each time that it is opened,
 // and deletes it only after a flush. One that cannot be deleted is in nobody's way.
-void RemoveEmptyLogs(const std::string& directory) {
-  rocksdb::Env* const env = Database::DiskEnv();
-  for (const std::string& name : FilesIn(directory)) {
+void RemoveEmptyLogs(rocksdb::Env* env, const std::string& directory) {
+  for (const std::string& name : FilesIn(env, directory)) {
     const std::string path = directory + "/" + name;
     uint64_t size = 0;
     const bool is_empty = name.ends_with(".log") && env->GetFileSize(path, &size).ok() && size == 0;
@@ -66,8 +65,8 @@ void RemoveEmptyLogs(const std::string& directory) {
 }
 
 // Without the file CURRENT, RocksDB would take a directory for a new one, with files in its way.
-bool LacksCurrent(const std::string& directory) {
-  const std::vector<std::string> names = FilesIn(directory);
+bool LacksCurrent(rocksdb::Env* env, const std::string& directory) {
+  const std::vector<std::string> names = FilesIn(env, directory);
   const auto is_data = [](const std::string& name) {
     return name.starts_with("MANIFEST-") || name.ends_with(".sst");
   };
@@ -82,18 +81,19 @@ std::string DerivedDirectory(const std::string& log_directory) {
 }
 
 Status DestroyDerivedStore(const std::string& log_directory) {
+  rocksdb::Env* const env = Database::DiskEnv();
   const std::string directory = DerivedDirectory(log_directory);
-  const rocksdb::Status found = Database::DiskEnv()->FileExists(directory);
+  const rocksdb::Status found = env->FileExists(directory);
   if (found.IsNotFound()) return Status::Ok();
   SV_RETURN_IF_ERROR(FromRocks(found, directory));
-  SV_RETURN_IF_ERROR(Clear(directory));
-  return FromRocks(Database::DiskEnv()->DeleteDir(directory), "deleting " + directory);
+  SV_RETURN_IF_ERROR(Clear(env, directory));
+  return FromRocks(env->DeleteDir(directory), "deleting " + directory);
 }
 
-void RemoveBuildingFiles(const std::string& directory) {
-  for (const std::string& name : FilesIn(directory)) {
+void RemoveBuildingFiles(rocksdb::Env* env, const std::string& directory) {
+  for (const std::string& name : FilesIn(env, directory)) {
     if (!name.starts_with(kBuildingPrefix)) continue;
-    Database::DiskEnv()->DeleteFile(directory + "/" + name).PermitUncheckedError();
+    env->DeleteFile(directory + "/" + name).PermitUncheckedError();
   }
 }
 
@@ -102,33 +102,35 @@ Result<std::unique_ptr<DerivedStore>> DerivedStore::Open(const StoreOptions& opt
   StoreOptions completed = options;
   completed.create = true;
   if (completed.buffers.block_cache == nullptr) completed.buffers = NewSharedBuffers();
+  if (completed.env == nullptr) completed.env = DiskEnv();
+  rocksdb::Env* const env = completed.env;
   std::string& directory = completed.directory;
   std::string loss;
   if (!directory.empty()) {
     directory = DerivedDirectory(options.directory);
-    SV_RETURN_IF_ERROR(FromRocks(DiskEnv()->CreateDirIfMissing(directory), "making " + directory));
-    if (LacksCurrent(directory)) {
+    SV_RETURN_IF_ERROR(FromRocks(env->CreateDirIfMissing(directory), "making " + directory));
+    if (LacksCurrent(env, directory)) {
       loss = directory + "/CURRENT is missing";
-      SV_RETURN_IF_ERROR(Clear(directory));
+      SV_RETURN_IF_ERROR(Clear(env, directory));
     }
-    RemoveEmptyLogs(directory);
+    RemoveEmptyLogs(env, directory);
   }
   for (;;) {
     std::unique_ptr<DerivedStore> store(new DerivedStore);
     const rocksdb::Status opened = store->OpenFamilies(completed);
     Status usable = FromRocks(opened, "cannot open " + directory);
-    if (opened.ok()) usable = store->CheckLogId(log_id);
+    if (opened.ok()) usable = store->CheckAndComplete(log_id);
     if (usable.ok()) {
       if (!loss.empty()) store->losses_[""] = loss;
-      if (!directory.empty()) RemoveBuildingFiles(directory);
+      if (!directory.empty()) RemoveBuildingFiles(env, directory);
       return store;
     }
     const bool damaged =
         opened.ok() ? usable.code() == StatusCode::kDamaged : !SaysNothingOfTheFiles(opened);
     if (!damaged || !loss.empty() || directory.empty()) return usable;
-    loss = usable.message();
+    loss = opened.ok() ? store->meta_->damage() : usable.message();
     store.reset();
-    SV_RETURN_IF_ERROR(Clear(directory));
+    SV_RETURN_IF_ERROR(Clear(env, directory));
   }
 }
 
@@ -163,16 +165,16 @@ rocksdb::Status DerivedStore::OpenFamilies(const StoreOptions& options) {
     if (!dropped.ok()) return dropped;
     names_.erase(docs[i]->name());
   }
-  if (docs_ == nullptr) {
-    Result<std::shared_ptr<ColumnFamily>> made = CreateFamily(kDocsFamily);
-    if (!made.ok()) return rocksdb::Status::IOError(made.status().message());
-    docs_ = *std::move(made);
-  }
   return opened;
 }
 
-// Whether the store is that of the log, and its files are all there. What is not is dropped.
-Status DerivedStore::CheckLogId(const std::string& log_id) {
+// Whether the store is that of the log, and its files are all there. Families that are not are
+// dropped.
+Status DerivedStore::CheckAndComplete(const std::string& log_id) {
+  if (docs() == nullptr) {
+    MutexLock lock(mutex_);
+    SV_ASSIGN_OR_RETURN(docs_, CreateFamily(kDocsFamily));
+  }
   SV_RETURN_IF_ERROR(DropDamagedFamilies());
   std::string stored;
   const rocksdb::Status read =
@@ -196,7 +198,7 @@ Status DerivedStore::DropDamagedFamilies() {
   for (const rocksdb::LiveFileMetaData& file : files) {
     const std::string path = file.directory + "/" + file.relative_filename;
     uint64_t size = 0;
-    const rocksdb::Status found = DiskEnv()->GetFileSize(path, &size);
+    const rocksdb::Status found = env()->GetFileSize(path, &size);
     if (found.ok() && size == file.size) continue;
     if (!found.ok() && SaysNothingOfTheFiles(found)) return FromRocks(found, path);
     losses_.emplace(file.column_family_name,
@@ -305,7 +307,6 @@ Status DerivedStore::Write(rocksdb::WriteBatch* batch) {
 
 Status DerivedStore::Compact(const ColumnFamily& family) {
   SV_RETURN_IF_ERROR(Resume());
-  SV_RETURN_IF_ERROR(background_error());
   return family.CheckRead(CompactAll(family.handle()), "compacting " + family.name());
 }
 

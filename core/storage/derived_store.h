@@ -26,8 +26,8 @@ namespace streamview {
 class DerivedStore final : public Database {
  public:
   // Opens what there is of log `log_id`; what is damaged, or another log's, is dropped. Makes an
-  // empty one where there is none (options.create is not looked at). Errors: kBusy (locked),
-  // kCannotOpen (no permission), kFull, kNoMemory, kIOError.
+  // empty one where there is none (options.create is not looked at). Errors: kBusy (locked), kFull,
+  // kNoMemory, kIOError (also: no permission).
   static Result<std::unique_ptr<DerivedStore>> Open(const StoreOptions& options,
                                                     const std::string& log_id);
   // Closes. What is in memory only is lost: Flush is for who wants to keep it.
@@ -41,7 +41,8 @@ class DerivedStore final : public Database {
 
   // The column family of the document index.
   std::shared_ptr<ColumnFamily> docs() const EXCLUDES(mutex_);
-  // Puts an empty one in its place, and drops the old one.
+  // Puts an empty one in its place, and drops the old one. After an error either may be in place;
+  // of two that are there, the next opening drops the old one.
   Status ReplaceDocs() EXCLUDES(mutex_);
   // The view column families found when the database was opened; the caller takes them over.
   std::vector<std::shared_ptr<ColumnFamily>> TakeViewFamilies() { return std::move(views_); }
@@ -72,7 +73,7 @@ class DerivedStore final : public Database {
  private:
   DerivedStore() : Database(/*uses_wal=*/false) {}
   rocksdb::Status OpenFamilies(const StoreOptions& options);
-  Status CheckLogId(const std::string& log_id);
+  Status CheckAndComplete(const std::string& log_id);
   Status DropDamagedFamilies();
   FamilySetUp SetUpFamily(const std::string& name) override;
   bool IsDropped(rocksdb::ColumnFamilyHandle* family) const override EXCLUDES(mutex_);
@@ -99,6 +100,6 @@ Status DestroyDerivedStore(const std::string& log_directory);
 
 // Deletes what a crash left of files that were made to be taken in. (Version 0.1 made them in the
 // log's own directory.) One that cannot be deleted is in nobody's way.
-void RemoveBuildingFiles(const std::string& directory);
+void RemoveBuildingFiles(rocksdb::Env* env, const std::string& directory);
 
 }  // namespace streamview

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "core/storage/file_id.h"
+
 namespace streamview {
 
 namespace {
@@ -29,7 +31,7 @@ bool IsOnStandardDescriptor(const std::string& path) {
     if (::fstat(fd, &open_file) != 0) continue;
     if (!S_ISREG(open_file.st_mode) && !S_ISDIR(open_file.st_mode)) continue;
     if (::stat(path.c_str(), &named) != 0) return false;
-    if (open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino) return true;
+    if (FileId(open_file) == FileId(named)) return true;
   }
   return false;
 }

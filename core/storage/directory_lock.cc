@@ -11,9 +11,10 @@
 #include <mutex>
 #include <set>
 #include <string_view>
-#include <system_error>
 
+#include "core/base/errno_text.h"
 #include "core/storage/descriptor.h"
+#include "core/storage/file_id.h"
 
 namespace streamview {
 
@@ -57,8 +58,6 @@ Status CannotOpen(const std::string& directory, const std::string& why) {
   return Status::CannotOpen("log directory " + directory + ": " + why);
 }
 
-std::string LastError() { return std::error_code(errno, std::generic_category()).message(); }
-
 struct flock WholeFile(short type) {
   struct flock whole = {};
   whole.l_type = type;
@@ -97,7 +96,15 @@ Holder ParseHolder(int fd) {
   return holder;
 }
 
-Status Held(const std::string& directory, const Holder& holder) {
+// `fd`: of the file that somebody else has locked.
+Status Held(const std::string& directory, int fd) {
+  struct flock other = WholeFile(F_WRLCK);
+  if (::fcntl(fd, F_OFD_GETLK, &other) == 0 && other.l_type == F_RDLCK) {
+    return Status::Busy("log directory " + directory +
+                        " is being read by a process that may not write to it; it can be written "
+                        "once that has closed it");
+  }
+  const Holder holder = ParseHolder(fd);
   if (holder.pid == ::getpid() && holder.pid_namespace == PidNamespace()) {
     return Status::Busy("log directory " + directory +
                         " is already open in this process, by another copy of the library");
@@ -111,9 +118,9 @@ Status Held(const std::string& directory, const Holder& holder) {
 Status CannotLock(const std::string& directory) {
   if (errno == ENOLCK || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS) {
     return CannotOpen(
-        directory, "its file system has no locks (" + LastError() + "); a log needs one that has");
+        directory, "its file system has no locks (" + ErrnoText() + "); a log needs one that has");
   }
-  return CannotOpen(directory, "cannot lock " + std::string(kHolderName) + ": " + LastError());
+  return CannotOpen(directory, "cannot lock " + std::string(kHolderName) + ": " + ErrnoText());
 }
 
 // Whether the locked file is, and is only, what has its name in the directory.
@@ -121,7 +128,7 @@ enum class Place { kRight, kGone, kShared };
 Place PlaceOf(int fd, const std::string& path) {
   struct stat locked, named;
   if (::fstat(fd, &locked) != 0 || ::lstat(path.c_str(), &named) != 0) return Place::kGone;
-  if (locked.st_dev != named.st_dev || locked.st_ino != named.st_ino) return Place::kGone;
+  if (FileId(locked) != FileId(named)) return Place::kGone;
   return locked.st_nlink == 1 ? Place::kRight : Place::kShared;
 }
 
@@ -131,31 +138,47 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& di
   const std::string path = directory + "/" + kHolderName;
   for (;;) {
     const int fd = OpenDescriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
-    if (fd < 0) return CannotOpen(directory, "cannot write to it: " + LastError());
-    Carriers::Instance().Add(fd);
+    if (fd < 0) return CannotOpen(directory, "cannot write to it: " + ErrnoText());
     std::unique_ptr<DirectoryLock> lock(new DirectoryLock(directory, fd));
-    struct flock whole = WholeFile(F_WRLCK);
-    if (::fcntl(fd, F_OFD_SETLK, &whole) != 0) {
-      if (errno == EAGAIN || errno == EACCES) return Held(directory, ParseHolder(fd));
-      return CannotLock(directory);
-    }
+    SV_RETURN_IF_ERROR(lock->Lock(F_WRLCK));
     const Place place = PlaceOf(fd, path);
     if (place == Place::kRight) {
-      lock->held_ = true;
+      lock->is_holder_ = true;
       WriteHolder(fd);
       return lock;
     }
     // It was removed with its directory, by one that has let go of it now. Or it has another name,
     // be it in a copy of the directory made of links: then it would lock both, and is given up.
     if (place == Place::kShared && ::unlink(path.c_str()) != 0) {
-      return CannotOpen(directory, std::string(kHolderName) + ": " + LastError());
+      return CannotOpen(directory, std::string(kHolderName) + ": " + ErrnoText());
     }
   }
 }
 
+Result<std::unique_ptr<DirectoryLock>> DirectoryLock::TakeShared(const std::string& directory) {
+  const std::string path = directory + "/" + kHolderName;
+  for (;;) {
+    const int fd = OpenDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno != ENOENT) return CannotOpen(directory, "cannot read it: " + ErrnoText());
+    std::unique_ptr<DirectoryLock> lock(new DirectoryLock(directory, fd));
+    if (fd < 0) return lock;
+    SV_RETURN_IF_ERROR(lock->Lock(F_RDLCK));
+    // Media are made with links to files that are alike.
+    if (PlaceOf(fd, path) != Place::kGone) return lock;
+  }
+}
+
+Status DirectoryLock::Lock(short type) {
+  Carriers::Instance().Add(fd_);
+  struct flock whole = WholeFile(type);
+  if (::fcntl(fd_, F_OFD_SETLK, &whole) == 0) return Status::Ok();
+  const bool held = errno == EAGAIN || errno == EACCES;
+  return held ? Held(directory_, fd_) : CannotLock(directory_);
+}
+
 DirectoryLock::~DirectoryLock() {
-  if (process_.InForkedChild()) return;
-  if (held_) (void)!::ftruncate(fd_, 0);
+  if (fd_ < 0 || process_.InForkedChild()) return;
+  if (is_holder_) (void)!::ftruncate(fd_, 0);
   // Closing would do, were it not for those who have inherited the file.
   struct flock whole = WholeFile(F_UNLCK);
   (void)::fcntl(fd_, F_OFD_SETLK, &whole);

@@ -26,6 +26,10 @@ class DirectoryLock {
   // Errors: kBusy (held: the message names the process), kCannotOpen (no such directory, no
   // permission to write to it, a file system without locks).
   static Result<std::unique_ptr<DirectoryLock>> Take(const std::string& directory);
+  // For who changes nothing in a directory that it cannot write to: any number may have it, but
+  // none while somebody has taken it for himself. Where there is no file HOLDER, nobody can make
+  // one, and nothing is locked. Errors: as Take.
+  static Result<std::unique_ptr<DirectoryLock>> TakeShared(const std::string& directory);
   // Releases it, also where forked children live that have inherited the open file. In a forked
   // child it does nothing: what the child has inherited it has let go of already.
   ~DirectoryLock();
@@ -38,10 +42,12 @@ class DirectoryLock {
 
  private:
   DirectoryLock(std::string directory, int fd) : directory_(std::move(directory)), fd_(fd) {}
+  // Errors: kBusy, kCannotOpen.
+  Status Lock(short type);
 
   const std::string directory_;
-  const int fd_;
-  bool held_ = false;
+  const int fd_;            // negative: there is no file
+  bool is_holder_ = false;  // named by the file
   const ProcessMark process_;
 };
 

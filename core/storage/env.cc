@@ -13,10 +13,12 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/errno_text.h"
 #include "core/base/mutex.h"
 #include "core/base/process.h"
 #include "core/base/signals.h"
 #include "core/storage/descriptor.h"
+#include "core/storage/file_id.h"
 #include "core/storage/thread_pool.h"
 
 namespace streamview {
@@ -59,36 +61,20 @@ class StoreWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 };
 
-// Which directory a path means, whatever its name is.
-struct DirectoryId {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const DirectoryId&) const = default;
-};
-
-// Nothing where there is none.
-std::optional<DirectoryId> IdOf(const std::string& directory) {
-  struct stat status;
-  if (::stat(directory.c_str(), &status) != 0) return std::nullopt;
-  return DirectoryId{status.st_dev, status.st_ino};
-}
-
 std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 class StoreFileLock final : public rocksdb::FileLock {
  public:
   StoreFileLock(std::string path, int fd)
-      : path_(std::move(path)), fd_(fd), directory_(IdOf(DirectoryOf(path_))) {}
+      : path_(std::move(path)), fd_(fd), directory_(FileId::Of(DirectoryOf(path_))) {}
   ~StoreFileLock() override { ::close(fd_); }  // which unlocks the file
   const std::string& path() const { return path_; }
-  const std::optional<DirectoryId>& directory() const { return directory_; }
-  bool InForkedChild() const { return process_.InForkedChild(); }
+  const std::optional<FileId>& directory() const { return directory_; }
 
  private:
   const std::string path_;
   const int fd_;
-  const std::optional<DirectoryId> directory_;
-  const ProcessMark process_;
+  const std::optional<FileId> directory_;
 };
 
 // The files LOCK that this process has locked.
@@ -106,25 +92,18 @@ class Locks {
 };
 
 Locks& TheLocks() {
-  static Locks* const locks = new Locks;
-  return *locks;
+  static PerProcess<Locks> locks;
+  return locks.Get();
 }
 
 IOStatus LastError(const std::string& path) {
-  const std::error_code error(errno, std::generic_category());
-  return errno == ENOSPC ? IOStatus::NoSpace(path, error.message())
-                         : IOStatus::IOError(path, error.message());
+  return errno == ENOSPC ? IOStatus::NoSpace(path, ErrnoText())
+                         : IOStatus::IOError(path, ErrnoText());
 }
 
 IOStatus Locks::Lock(const std::string& path, rocksdb::FileLock** lock) {
   MutexLock guard(mutex_);
-  const auto found = held_.find(path);
-  if (found != held_.end()) {
-    if (!found->second->InForkedChild()) {
-      return IOStatus::Busy("is already open in this process");
-    }
-    held_.erase(found);  // its parent's, whose lock a child does not inherit
-  }
+  if (held_.count(path) != 0) return IOStatus::Busy("is already open in this process");
   const int fd = OpenDescriptor(path, O_RDWR | O_CREAT, 0644);
   if (fd < 0) return LastError(path);
   auto held = std::make_unique<StoreFileLock>(path, fd);
@@ -147,7 +126,8 @@ IOStatus Locks::CheckDirectory(const std::string& path) {
   const std::string directory = DirectoryOf(path);
   MutexLock guard(mutex_);
   const auto found = held_.find(LockPath(directory));
-  if (found == held_.end() || found->second->directory() == IdOf(directory)) return IOStatus::OK();
+  if (found == held_.end() || found->second->directory() == FileId::Of(directory))
+    return IOStatus::OK();
   return IOStatus::IOError(directory, "it was deleted or moved away while it is open");
 }
 
@@ -185,11 +165,8 @@ class SharedDirectories {
     MutexLock lock(mutex_);
     std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
     // By device and inode, too: a directory may be deleted and made again.
-    struct stat status = {};
-    const std::string key =
-        ::stat(path.c_str(), &status) != 0
-            ? path
-            : std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" + path;
+    const std::optional<FileId> id = FileId::Of(path);
+    const std::string key = id ? id->ToString() + ":" + path : path;
     std::shared_ptr<rocksdb::FSDirectory> shared;
     if (const auto found = open_.find(key); found != open_.end()) shared = found->second.lock();
     if (shared == nullptr) {
@@ -261,10 +238,11 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
   IOStatus NewDirectory(const std::string& path, const IOOptions& options,
                         std::unique_ptr<rocksdb::FSDirectory>* directory,
                         IODebugContext* debug) override {
-    return directories_.Find(path, directory, [&](std::unique_ptr<rocksdb::FSDirectory>* opened) {
-      return OpenAboveStandard(
-          path, opened, [&] { return target()->NewDirectory(path, options, opened, debug); });
-    });
+    return directories_.Get().Find(
+        path, directory, [&](std::unique_ptr<rocksdb::FSDirectory>* opened) {
+          return OpenAboveStandard(
+              path, opened, [&] { return target()->NewDirectory(path, options, opened, debug); });
+        });
   }
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* debug) override {
@@ -297,30 +275,19 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
     return opened;
   }
 
-  SharedDirectories directories_;
+  PerProcess<SharedDirectories> directories_;
 };
 
-// The threads of one process: a forked child needs its own.
 struct Threads {
   ThreadPool flushes{"streamview:high", ThreadPool::Priority::kNormal};
   // Compactions can wait; appends, and the views that follow them, should not have to.
   ThreadPool compactions{"streamview:low", ThreadPool::Priority::kLow};
-  const ProcessMark process;
 };
 
-std::atomic<Threads*> threads_of_process = nullptr;
-
-Threads& TheThreads() {
-  Threads* present = threads_of_process.load(std::memory_order_acquire);
-  while (present == nullptr || present->process.InForkedChild()) {
-    auto own = std::make_unique<Threads>();
-    if (threads_of_process.compare_exchange_strong(present, own.get())) present = own.release();
-  }
-  return *present;
-}
+PerProcess<Threads> the_threads;
 
 ThreadPool& Pool(rocksdb::Env::Priority priority) {
-  Threads& threads = TheThreads();
+  Threads& threads = the_threads.Get();
   return priority == rocksdb::Env::HIGH ? threads.flushes : threads.compactions;
 }
 
@@ -330,8 +297,8 @@ class PauseAtExit {
  public:
   PauseAtExit() = default;
   ~PauseAtExit() {
-    Threads* const threads = threads_of_process.load();
-    if (threads == nullptr || threads->process.InForkedChild()) return;
+    Threads* const threads = the_threads.Find();
+    if (threads == nullptr) return;
     threads->flushes.Pause();
     threads->compactions.Pause();
   }
@@ -383,7 +350,7 @@ class EnvOfStores final : public rocksdb::EnvWrapper {
 };
 
 Status StartThreads() {
-  Threads& threads = TheThreads();
+  Threads& threads = the_threads.Get();
   SV_RETURN_IF_ERROR(threads.flushes.Start(1));
   return threads.compactions.Start(1);
 }
@@ -428,8 +395,11 @@ rocksdb::Status OpenRocksDb(const rocksdb::DBOptions& options, const std::string
                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
                             std::vector<rocksdb::ColumnFamilyHandle*>* handles, rocksdb::DB** db) {
   *db = nullptr;
+  const std::string lock_path = LockPath(directory);
   if (const Status started = StartThreads(); !started.ok()) {
-    return rocksdb::Status::IOError(started.message());
+    return started.code() == StatusCode::kNoMemory
+               ? rocksdb::Status::Aborted(rocksdb::Status::kMemoryLimit)
+               : rocksdb::Status::IOError(started.message());
   }
   const BlockSignals blocked;  // for the thread that RocksDB starts
   try {
@@ -437,12 +407,12 @@ rocksdb::Status OpenRocksDb(const rocksdb::DBOptions& options, const std::string
   } catch (const std::bad_alloc&) {
     // What is there of the database is lost, and does nothing. Only if it is as good as open may it
     // have begun to, and keeps its lock.
-    if (*db == nullptr) TheLocks().Unlock(LockPath(directory));
+    if (*db == nullptr) TheLocks().Unlock(lock_path);
     *db = nullptr;
     return rocksdb::Status::Aborted(rocksdb::Status::kMemoryLimit);
   } catch (const std::system_error& error) {
     if (*db != nullptr) CloseAfterException(handles, db);
-    TheLocks().Unlock(LockPath(directory));
+    TheLocks().Unlock(lock_path);
     return rocksdb::Status::IOError("cannot start a thread: " + error.code().message());
   }
 }

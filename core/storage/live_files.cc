@@ -13,7 +13,10 @@ constexpr uint64_t kChunkBytes = 1u << 20;
 
 }  // namespace
 
-LiveFiles::LiveFiles(Database* store) : db_(store->db()), options_(db_->GetDBOptions()) {}
+LiveFiles::LiveFiles(Database* store)
+    : db_(store->db()),
+      disk_(Database::DiskEnv()->GetFileSystem()),
+      options_(db_->GetDBOptions()) {}
 
 Result<std::unique_ptr<LiveFiles>> LiveFiles::Capture(Database* store) {
   std::unique_ptr<LiveFiles> files(new LiveFiles(store));
@@ -33,6 +36,7 @@ LiveFiles::~LiveFiles() {
 Status LiveFiles::CopyTo(const std::string& directory, const WaitOptions& wait) const {
   for (const rocksdb::LiveFileStorageInfo& file : files_) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
+    if (file.file_type == rocksdb::kOptionsFile) continue;  // nobody reads them
     const std::string target = directory + "/" + file.relative_filename;
     const bool never_changes = file.file_type == rocksdb::kTableFile;
     SV_RETURN_IF_ERROR(never_changes ? Link(file, target, wait) : Copy(file, target, wait));
@@ -44,17 +48,15 @@ Status LiveFiles::CopyTo(const std::string& directory, const WaitOptions& wait) 
 Status LiveFiles::Link(const rocksdb::LiveFileStorageInfo& file, const std::string& target,
                        const WaitOptions& wait) const {
   const std::string source = file.directory + "/" + file.relative_filename;
-  const bool linked =
-      db_->GetFileSystem()->LinkFile(source, target, options_.io_options, nullptr).ok();
+  const bool linked = disk_->LinkFile(source, target, options_.io_options, nullptr).ok();
   return linked ? Status::Ok() : Copy(file, target, wait);
 }
 
 Status LiveFiles::Copy(const rocksdb::LiveFileStorageInfo& file, const std::string& target,
                        const WaitOptions& wait) const {
   const std::string what = "copying " + file.relative_filename;
-  rocksdb::FileSystem* const fs = db_->GetFileSystem();
   std::unique_ptr<rocksdb::FSWritableFile> out;
-  SV_RETURN_IF_ERROR(FromRocks(fs->NewWritableFile(target, options_, &out, nullptr), what));
+  SV_RETURN_IF_ERROR(FromRocks(disk_->NewWritableFile(target, options_, &out, nullptr), what));
   const auto append = [&](const rocksdb::Slice& bytes) {
     return FromRocks(out->Append(bytes, options_.io_options, nullptr), what);
   };
@@ -63,7 +65,8 @@ Status LiveFiles::Copy(const rocksdb::LiveFileStorageInfo& file, const std::stri
   } else {
     const std::string source = file.directory + "/" + file.relative_filename;
     std::unique_ptr<rocksdb::FSSequentialFile> in;
-    SV_RETURN_IF_ERROR(FromRocks(fs->NewSequentialFile(source, options_, &in, nullptr), what));
+    SV_RETURN_IF_ERROR(
+        FromRocks(db_->GetFileSystem()->NewSequentialFile(source, options_, &in, nullptr), what));
     std::string buffer(std::min(file.size, kChunkBytes), '\0');
     for (uint64_t left = file.size; left > 0;) {
       SV_RETURN_IF_ERROR(wait.CheckInterrupted());

@@ -21,7 +21,7 @@ namespace streamview {
 class LiveFiles {
  public:
   // What was flushed before the call, of the write-ahead log too. `store` must outlive the object,
-  // and be on disk.
+  // and not be in memory.
   static Result<std::unique_ptr<LiveFiles>> Capture(Database* store);
   ~LiveFiles();
   LiveFiles(const LiveFiles&) = delete;
@@ -40,6 +40,7 @@ class LiveFiles {
               const WaitOptions& wait) const;
 
   rocksdb::DB* const db_;
+  const std::shared_ptr<rocksdb::FileSystem> disk_;  // of the copies
   const rocksdb::FileOptions options_;
   std::vector<rocksdb::LiveFileStorageInfo> files_;
 };

@@ -1,5 +1,6 @@
 #include "core/storage/log_directory.h"
 
+#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <unistd.h>
 
@@ -11,8 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/errno_text.h"
+#include "core/base/without_failing.h"
 #include "core/storage/derived_store.h"
-#include "core/storage/env.h"
 #include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 #include "core/storage/small_file.h"
@@ -174,11 +176,11 @@ Result<DirectoryInfo> CheckHasRoom(const std::string& directory, const std::stri
 // Deletes all of a log but HOLDER and the directory.
 Status ClearLogDirectory(const std::string& directory) {
   rocksdb::Options options;
-  options.env = StoreEnv();
+  options.env = Database::DiskEnv();
   const rocksdb::Status destroyed = rocksdb::DestroyDB(directory, options);
   if (!destroyed.ok()) return FromRocks(destroyed, "deleting log directory " + directory);
   SV_RETURN_IF_ERROR(DestroyDerivedStore(directory));
-  RemoveBuildingFiles(directory);
+  RemoveBuildingFiles(Database::DiskEnv(), directory);
   std::error_code error;
   // The marker last but UNCLAIMED: what is left where this is cut short is a log to be removed, or
   // an empty directory.
@@ -237,14 +239,18 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   SV_ASSIGN_OR_RETURN(Marker marker, ReadMarker(directory));
   info.log_id = std::move(marker.log_id);
   info.has_old_format = marker.format != kFormat;
-  info.has_database = fs::exists(fs::path(directory) / "CURRENT", error);
   info.claimed = !fs::exists(fs::path(directory) / kUnclaimedName, error);
   return info;
 }
 
-Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& directory,
-                                                        const std::string& log_id,
-                                                        const std::string& database) {
+Status CheckWritable(const std::string& directory) {
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return Status::Ok();
+  return {StatusCode::kReadOnly,
+          "log directory " + directory + " cannot be written: " + ErrnoText()};
+}
+
+Result<NewLogDirectory> MakeLogDirectory(const std::string& directory, const std::string& log_id,
+                                         const std::string& database) {
   SV_RETURN_IF_ERROR(CheckHasRoom(directory, database).status());
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
@@ -257,11 +263,9 @@ Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& direc
     if (status.ok()) lock = *std::move(taken);
   }
   if (status.ok()) status = FillLogDirectory(directory, log_id, database);
-  if (status.ok()) return lock;
-  if (made) {
-    if (lock != nullptr) lock->RemoveFile();
-    fs::remove(directory, error);
-  }
+  if (status.ok()) return NewLogDirectory{std::move(lock), made};
+  if (lock != nullptr) lock->RemoveFile();
+  if (made) fs::remove(directory, error);
   return status;
 }
 
@@ -296,12 +300,15 @@ Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string&
 }
 
 UnfinishedCopy::~UnfinishedCopy() {
-  if (finished_) return;
+  if (!finished_) WithoutFailing([this] { Remove(); });
+}
+
+// What cannot be deleted stays, and is no log directory.
+void UnfinishedCopy::Remove() {
   ::unlink(MarkerPath(directory_).c_str());
-  // What cannot be deleted stays, and is no log directory.
   (void)DestroyDerivedStore(directory_);
   rocksdb::Options options;
-  options.env = StoreEnv();
+  options.env = Database::DiskEnv();
   rocksdb::DestroyDB(directory_, options).PermitUncheckedError();
   ::unlink(marker_.c_str());
   lock_->RemoveFile();
@@ -319,8 +326,7 @@ Status UnfinishedCopy::Finish() {
   SV_RETURN_IF_ERROR(SyncDirectory(DerivedDirectory(directory_)));
   SV_RETURN_IF_ERROR(SyncDirectory(directory_));
   if (::rename(marker_.c_str(), MarkerPath(directory_).c_str()) != 0) {
-    return Status::IOError("renaming " + marker_ + ": " +
-                           std::error_code(errno, std::generic_category()).message());
+    return Status::IOError("renaming " + marker_ + ": " + ErrnoText());
   }
   SV_RETURN_IF_ERROR(SyncDirectory(directory_));
   SV_RETURN_IF_ERROR(SyncDirectory(fs::path(directory_).parent_path()));
@@ -338,7 +344,7 @@ Status SetClaimed(const std::string& directory, bool claimed) {
   if (claimed) {
     std::error_code error;
     fs::remove(path, error);
-    return error ? CannotOpen(directory, error.message()) : Status::Ok();
+    return error ? CannotOpen(directory, error.message()) : SyncDirectory(directory);
   }
   ::unlink(path.c_str());
   const Status written = WriteNewFile(
@@ -346,9 +352,14 @@ Status SetClaimed(const std::string& directory, bool claimed) {
   return written.ok() ? written : CannotWrite(directory, written);
 }
 
-Status RemoveLogDirectory(const DirectoryLock& lock) {
+Status EmptyLogDirectory(const DirectoryLock& lock) {
   SV_RETURN_IF_ERROR(ClearLogDirectory(lock.directory()));
   lock.RemoveFile();
+  return Status::Ok();
+}
+
+Status RemoveLogDirectory(const DirectoryLock& lock) {
+  SV_RETURN_IF_ERROR(EmptyLogDirectory(lock));
   // Fails where files of others are left, which is as it should be.
   std::error_code error;
   fs::remove(lock.directory(), error);

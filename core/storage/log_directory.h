@@ -20,7 +20,6 @@ enum class DirectoryKind { kMissing, kEmpty, kLog, kForeign };
 struct DirectoryInfo {
   DirectoryKind kind = DirectoryKind::kMissing;
   std::string log_id;           // kLog
-  bool has_database = false;    // kLog: RocksDB's files are there, too
   bool claimed = false;         // kLog: not UNCLAIMED
   bool has_old_format = false;  // kLog: of an older version, to be noted anew (NoteFormat)
 };
@@ -29,14 +28,20 @@ struct DirectoryInfo {
 // a format that this version does not know, a log directory with anything but plain files in it).
 Result<DirectoryInfo> InspectDirectory(const std::string& directory);
 
+// Why files cannot be made in the directory (kReadOnly), or OK.
+Status CheckWritable(const std::string& directory);
+
 // Makes a directory that is missing, empty, or holds a log that is not claimed into one of a log
 // without entries, unclaimed, and held by the caller. One that it makes is no more open to group
 // and others than the file `database` (empty: as the umask says). On error all is as it was, but
 // for a log that nobody claims. Errors: kCannotOpen (it holds another log or foreign files, or
 // cannot be written), kBusy (somebody has it open).
-Result<std::unique_ptr<DirectoryLock>> MakeLogDirectory(const std::string& directory,
-                                                        const std::string& log_id,
-                                                        const std::string& database);
+struct NewLogDirectory {
+  std::unique_ptr<DirectoryLock> lock;
+  bool is_new = false;  // it was missing
+};
+Result<NewLogDirectory> MakeLogDirectory(const std::string& directory, const std::string& log_id,
+                                         const std::string& database);
 
 // A directory that is being filled with the copy of a log, and held. It is a log directory, and
 // claimed, once Finish() has succeeded; otherwise all that was put into it goes with the object.
@@ -63,6 +68,7 @@ class UnfinishedCopy {
         directory_(lock_->directory()),
         marker_(std::move(marker)),
         made_directory_(made_directory) {}
+  void Remove();
 
   const std::unique_ptr<DirectoryLock> lock_;
   const std::string directory_;
@@ -75,11 +81,13 @@ class UnfinishedCopy {
 // kCannotOpen.
 Status NoteFormat(const std::string& directory, const std::string& log_id);
 
-// Makes or removes the file UNCLAIMED.
+// Makes or removes the file UNCLAIMED, durably.
 Status SetClaimed(const std::string& directory, bool claimed);
 
-// Deletes the log in a directory, and the directory unless it holds other files. kBusy: another
-// program has it open that knows RocksDB only.
+// Deletes the log in a directory, which stays. kBusy: another program has it open that knows
+// RocksDB only.
+Status EmptyLogDirectory(const DirectoryLock& lock);
+// The same, and the directory unless it holds other files.
 Status RemoveLogDirectory(const DirectoryLock& lock);
 
 }  // namespace streamview

@@ -1,7 +1,6 @@
 #include "core/storage/log_owner.h"
 
-#include <sys/stat.h>
-
+#include "core/storage/file_id.h"
 #include "core/storage/small_file.h"
 
 namespace streamview {
@@ -12,9 +11,8 @@ std::string PathOf(const std::string& directory) { return directory + "/" + kOwn
 
 // Empty where there is no such file.
 std::string FileIdentity(const std::string& path) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) != 0) return "";
-  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  const std::optional<FileId> id = FileId::Of(path);
+  return id ? id->ToString() : "";
 }
 
 // A line each: the directory and the database by device and inode, then the database's path.

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/without_failing.h"
 #include "core/storage/derived_store.h"
 #include "core/storage/family_names.h"
 #include "core/storage/rocks.h"
@@ -71,7 +72,7 @@ Status LogStore::OpenFamilies(const StoreOptions& options) {
   std::vector<rocksdb::ColumnFamilyHandle*> dropped;
   for (const std::unique_ptr<ColumnFamily>& family : former) dropped.push_back(family->handle());
   if (dropped.empty()) return Status::Ok();
-  if (!in_memory()) RemoveBuildingFiles(options.directory);
+  if (!in_memory()) RemoveBuildingFiles(env(), options.directory);
   return FromRocks(db()->DropColumnFamilies(dropped), "dropping derived data of version 0.1");
 }
 
@@ -84,8 +85,10 @@ LogStore::~LogStore() {
   if (db() == nullptr) return;
   // An error here has nobody to go to. Whoever was promised that something is on disk has seen it
   // there.
-  (void)FlushWal(/*sync=*/true);
-  (void)MergeSmallFiles(kFewAtClose);
+  WithoutFailing([this] {
+    (void)FlushWal(/*sync=*/true);
+    if (meta_ != nullptr && log_ != nullptr) (void)MergeSmallFiles(kFewAtClose);
+  });
   log_.reset();
   meta_.reset();
   Close();

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 
+#include "core/base/errno_text.h"
 #include "core/storage/descriptor.h"
 
 namespace streamview {
@@ -15,9 +15,7 @@ namespace {
 
 constexpr size_t kMaxBytes = size_t{16} << 10;
 
-Status LastError() {
-  return Status::IOError(std::error_code(errno, std::generic_category()).message());
-}
+Status LastError() { return Status::IOError(ErrnoText()); }
 
 }  // namespace
 

@@ -22,8 +22,8 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Has at least so many threads from now on. Errors: kIOError, where it has none at all. (With
-  // fewer than asked for, all is done, only later; each Schedule tries again.)
+  // Has at least so many threads from now on. Errors, where it has none at all: kIOError,
+  // kNoMemory. (With fewer than asked for, all is done, only later; each Schedule tries again.)
   Status Start(int threads) EXCLUDES(mutex_);
 
   // Runs function(arg) on one of the threads, first come, first served. `unschedule` may be null.

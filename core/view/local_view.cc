@@ -97,8 +97,10 @@ Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {
 
 Result<std::shared_ptr<ViewIndex>> LocalView::NewBuilding() {
   SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> index, NewIndex());
-  SV_RETURN_IF_ERROR(index->SkipObsolete());
-  return index;
+  const Status skipped = index->SkipObsolete();
+  if (skipped.ok()) return index;
+  (void)context_->store->DropFamily(*index->family());  // as above
+  return skipped;
 }
 
 ViewDefinition LocalView::definition() const {
@@ -146,7 +148,7 @@ Result<std::shared_ptr<ViewIndex>> LocalView::Advance(Seq seq, const WaitOptions
     const std::shared_ptr<ViewIndex> next = building();
     if (!next) {
       return Status::Failed("view " + definition().name + " has stopped: " + failure.message() +
-                            "; mend the document or the map, then rebuild or redefine the view");
+                            "; fix the document or the map, then rebuild or redefine the view");
     }
     SV_RETURN_IF_ERROR(next->AdvanceTo(context_->log->head(), wait));
     SV_RETURN_IF_ERROR(SettleRebuild());
@@ -278,11 +280,12 @@ Status LocalView::ReplaceDamaged(const WaitOptions& wait) {
     const bool is_current = index == current();
     if (!is_current && index != building()) continue;  // somebody else was faster
     const std::string why = index->family()->damage();
-    if (++replaced_ > kMaxReplaced) {
+    if (replaced_ >= kMaxReplaced) {
       return Status::Corruption("view " + definition().name +
                                 " is damaged again and again: " + why);
     }
     SV_ASSIGN_OR_RETURN(std::shared_ptr<ViewIndex> next, NewBuilding());
+    replaced_++;
     {
       MutexLock lock(mutex_);
       (is_current ? current_ : building_) = std::move(next);

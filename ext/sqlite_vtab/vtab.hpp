@@ -82,9 +82,9 @@ namespace sqlite_vtab {
 
 // How to read a type that says whether a function has succeeded. A specialization has
 //
-// static int Code(const S&);             // a SQLite result code, SQLITE_OK included static const
-// char* Message(const S&);  // what the user sees, "" for SQLite's own text; valid as // long as
-// the S. Not called on success.
+//   static int Code(const S&);             // a SQLite result code, SQLITE_OK included
+//   static const char* Message(const S&);  // what the user sees, "" for SQLite's own text; valid
+//                                          // as long as the S. Not called on success.
 template <typename S>
 struct StatusTraits;
 

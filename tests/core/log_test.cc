@@ -216,7 +216,7 @@ TEST_F(ConditionalTest, AnOlderDatabaseOrLogIsToldAndNothingChanged) {
                         "3, and the database up to entry 2; put"));
   EXPECT_THAT(WhyNotOpened("x-7"), HasSubstr("the log is older than its database: it ends with "
                                              "entry 4, and the database knows of entry 7; put"));
-  EXPECT_THAT(WhyNotOpened("x-4"), HasSubstr("are of different times"));
+  EXPECT_THAT(WhyNotOpened("x-4"), HasSubstr("are from different points in time"));
   EXPECT_THAT(WhyNotOpened(""), HasSubstr("up to entry 0"));
   OpenCommitted("c-3");
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2", "3=3", "4=4"));

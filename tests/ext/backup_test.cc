@@ -275,6 +275,21 @@ TEST_F(WaitingBackupTest, PastTheBusyTimeoutItLeavesNothing) {
   EXPECT_FALSE(fs::exists(dir_ / "b/1"));
 }
 
+TEST_F(BackupTest, AnInterruptEndsTheCopyThatNobodyIsInTheWayOf) {
+  Append("a", "{}");
+  sqlite3_progress_handler(
+      db_->handle(), 1000, [](void*) { return 1; }, nullptr);
+  // A handler is asked now and then only, and one copy takes no time.
+  Outcome outcome;
+  for (int i = 0; i < 1000 && outcome.code == SQLITE_OK; i++) {
+    fs::remove_all(dir_ / "b/1");
+    outcome = db_->Try(kBackup, {"b/1"});
+  }
+  sqlite3_progress_handler(db_->handle(), 0, nullptr, nullptr);
+  EXPECT_THAT(outcome, Fails(SQLITE_INTERRUPT, _));
+  EXPECT_FALSE(fs::exists(dir_ / "b/1"));
+}
+
 TEST_F(WaitingBackupTest, InterruptedItLeavesNothing) {
   Start();
   while (!done_) {

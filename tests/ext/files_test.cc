@@ -101,7 +101,7 @@ TEST_F(FilesTest, TwoHundredViewsTakeFewDescriptors) {
 // The rest of what CREATE takes is SQLite's commit. Of many runs the fastest, since machines are
 // shared; 50 views make it no slower.
 TEST_F(FilesTest, AViewIsCreatedQuicklyHoweverManyThereAre) {
-  constexpr std::chrono::milliseconds kMost{10};
+  constexpr std::chrono::milliseconds kMost{20};  // 0.1.0: 23 and more
   CreateLog();
   auto fastest = std::chrono::steady_clock::duration::max();
   for (int i = 1; i <= 80; ++i) {

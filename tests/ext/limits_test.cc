@@ -89,8 +89,7 @@ TEST_F(LimitsTest, AValueThatAMapMakes) {
   constexpr int kLimit = 64 << 20;
   Append("at", kLimit);
   Append("past", kLimit + 1000);
-  ExpectMapError("SELECT length(printf('%.*c', value, 'k')) AS key FROM events",
-                 "string or blob too big");
+  ExpectMapError("SELECT length(zeroblob(value)) AS key FROM events", "string or blob too big");
   // What the document itself has is no value that the map makes.
   db_->Run("INSERT INTO events(key, value) VALUES ('large', zeroblob(80000000))");
   db_->Run(
@@ -149,12 +148,12 @@ TEST_F(LimitsTest, MemoryOfAMap) {
   CreateView("v", "SELECT length(hex(zeroblob(value))) AS key FROM events");
   Append("at", 10);
   EXPECT_THAT(db_->Query("SELECT key FROM v"), ElementsAre("20"));
-  const sqlite3_int64 before = sqlite3_hard_heap_limit64(200'000'000);
-  Append("past", 150'000'000);
+  const sqlite3_int64 before = sqlite3_hard_heap_limit64(50'000'000);
+  Append("past", 30'000'000);
   EXPECT_THAT(db_->Try("SELECT key FROM v"), Fails(SQLITE_NOMEM, _));
   EXPECT_EQ(db_->Integer("SELECT sv_head()"), 2);
   sqlite3_hard_heap_limit64(before);
-  EXPECT_THAT(db_->Query("SELECT key FROM v"), ElementsAre("20", "300000000"));
+  EXPECT_THAT(db_->Query("SELECT key FROM v"), ElementsAre("20", "60000000"));
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ TEST(OptionsTest, SyncIsAKeywordInAnyCase) {
 
 TEST(OptionsTest, UnknownSyncIsRefusedWithTheChoices) {
   EXPECT_EQ(ErrorOf(ParseLog({"sync=always"})),
-            "option sync is \"always\"; it can be: full, normal, off");
+            "option sync is \"always\"; expected one of: full, normal, off");
 }
 
 TEST(OptionsTest, ValuesCanBeQuotedInAllOfSqlsWays) {

@@ -206,7 +206,7 @@ TEST_F(ReduceViewTest, DefinitionsThatDoNotFitAreRefused) {
     return db_->Try("CREATE VIRTUAL TABLE v USING sv_view(log = events, " + options + ")");
   };
   EXPECT_THAT(create("emit = '$.a', reduce = 'max'"),
-              Fails(SQLITE_ERROR, HasSubstr("it can be: count, sum, stats")));
+              Fails(SQLITE_ERROR, HasSubstr("expected one of: count, sum, stats")));
   EXPECT_THAT(create("emit = '$.a', reduce = 'sum'"),
               Fails(SQLITE_ERROR, HasSubstr("reduce = 'sum' needs option value")));
   EXPECT_THAT(

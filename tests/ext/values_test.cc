@@ -114,11 +114,5 @@ TEST(StatusCodesTest, ExtendedCodesCountAsTheirPrimaryOnes) {
   EXPECT_EQ(CodeFromSqlite(SQLITE_IOERR_NOMEM), StatusCode::kNoMemory);
 }
 
-TEST(StatusCodesTest, MessageIsCopiedForSqliteToFree) {
-  char* message = CopyMessage(Status::InvalidArgument("100% wrong"));
-  EXPECT_STREQ(message, "100% wrong");
-  sqlite3_free(message);
-}
-
 }  // namespace
 }  // namespace streamview

@@ -296,7 +296,8 @@ FUZZ_TARGET(stored_log) {
   options.background = false;
   for (const bool adopt : {false, true}) {
     options.adopt = adopt;
-    const Result<std::unique_ptr<LocalEngine>> engine = LocalEngine::Open(options, false);
+    const Result<std::unique_ptr<LocalEngine>> engine =
+        LocalEngine::Open(options, /*create=*/false, Status::Ok());
     if (engine.ok()) fuzz::Use(**engine);
   }
 }
