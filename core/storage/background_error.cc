@@ -64,7 +64,7 @@ void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
         *error = rocksdb::Status::OK();  // it will be tried again
         return;
       case Reason::kManifestWrite:  // a compaction's: the next flush writes a new manifest
-        manifest_errors_++;
+        NoteManifestError();
         *error = rocksdb::Status::OK();
         return;
       case Reason::kWriteCallback:  // whoever writes is told

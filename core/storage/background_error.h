@@ -30,6 +30,9 @@ class BackgroundError final : public rocksdb::EventListener {
 
   // To be called once the database is open.
   void Attach(rocksdb::DB* db) { db_.store(db); }
+  // A write of the manifest has failed, and the caller has disabled the deletion of files once: it
+  // stays disabled until a flush has written a new manifest.
+  void NoteManifestError() { manifest_errors_++; }
   // Lets background jobs run again, where an error has paused them.
   void Unpause();
   // Whether an error of the write-ahead log stops RocksDB. By default it does not: whoever writes

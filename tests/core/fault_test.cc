@@ -279,6 +279,28 @@ TEST_F(FaultTest, FilesCannotBeOpenedForGood) { Sweep(FaultOp::kOpen, Repeat::kF
 TEST_F(FaultTest, ARenameFailsOnce) { Sweep(FaultOp::kRename, Repeat::kOnce, 5); }
 TEST_F(FaultTest, RenamesFailForGood) { Sweep(FaultOp::kRename, Repeat::kForGood, 5); }
 
+// Files are merged then, and whoever opens the log next needs what the manifest names.
+TEST_F(FaultTest, WhateverFailsAsTheLogIsClosedItOpensAgain) {
+  for (const FaultOp op : {FaultOp::kAppend, FaultOp::kSync, FaultOp::kOpen, FaultOp::kRename}) {
+    bool met = true;
+    for (int n = 1; met && !HasFailure(); n++) {
+      SCOPED_TRACE("fault at operation " + std::to_string(n));
+      BeginRun();
+      ASSERT_OK(OpenAll());
+      for (int i = 0; i < 4; i++) {
+        ASSERT_OK(Commit({"doc" + std::to_string(i) + "=1"}, SyncMode::kFull));
+        ASSERT_OK(engine_->FlushLog());
+      }
+      disk_->FailAt(op, n, Repeat::kOnce);
+      CloseAll();
+      met = disk_->met();
+      disk_->Mend();
+      ASSERT_OK(OpenAll());
+      CheckAll(/*crashed=*/false, /*lost_power=*/false);
+    }
+  }
+}
+
 TEST_F(FaultTest, ALossOfPowerTakesNothingThatIsDurableAndTearsNothing) {
   Random random(testing::TestSeed());
   options_.background = true;
