@@ -19,10 +19,11 @@ std::string NewLogId();
 // or cannot be written), kBusy (another process has it), kFull, kNoMemory, kMisuse (forked child).
 Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 
-// Opens an existing log, for reading only where its directory cannot be written, or returns the engine that this process has already open (then log_id must
-// be its id, and `database` its database; the other options are not looked at). Errors: kCannotOpen
-// (missing, foreign, another id), kBusy (another process has it: the message names its pid),
-// kCorruption, kMisuse (forked child). A log in memory that no one holds any more is kCannotOpen.
+// Opens an existing log, for reading only where its directory cannot be written, or returns the
+// engine that this process has already open (then log_id must be its id, and `database` its
+// database; the other options are not looked at). Errors: kCannotOpen (missing, foreign, another
+// id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
+// child). A log in memory that no one holds any more is kCannotOpen.
 Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options);
 
 // The id of the log in a directory. Errors: kCannotOpen where there is none.

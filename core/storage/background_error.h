@@ -2,8 +2,8 @@
 //
 // By itself, RocksDB takes most errors of the disk for final, also a damaged block that a
 // compaction has met, and recovers from a full one by threads of its own. Here the store decides
-// (Database::Resume), and RocksDB is to be stopped only where it must: in 7.8, a flush that is about
-// to begin when RocksDB stops is forgotten, and the recovery then waits for it forever.
+// (Database::Resume), and RocksDB is to be stopped only where it must: in 7.8, a flush that is
+// about to begin when RocksDB stops is forgotten, and the recovery then waits for it forever.
 //
 // Thread-safe.
 

@@ -262,8 +262,8 @@ Status Database::MergeFiles(rocksdb::ColumnFamilyHandle* family, size_t few) {
   const InUse in_use(in_use_);
   rocksdb::CompactionOptions options;
   options.compression = rocksdb::kDisableCompressionOption;  // that of the family
-  // Where the manifest cannot be written, RocksDB deletes the new file, and the manifest may name it
-  // all the same: then the database could not be opened any more.
+  // Where the manifest cannot be written, RocksDB deletes the new file, and the manifest may name
+  // it all the same: then the database could not be opened any more.
   const std::string what = "merging files of " + family->GetName();
   SV_RETURN_IF_ERROR(FromRocks(db_->DisableFileDeletions(), what));
   const rocksdb::Status compacted = db_->CompactFiles(options, family, merged, level);
