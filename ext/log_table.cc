@@ -110,6 +110,7 @@ Status LogTable::RenameLog(const std::string& new_name) {
   SV_RETURN_IF_ERROR(CheckNoViews("rename"));
   LogConfig config(connection().db(), name());
   const Status known = config.Load().status();
+  if (known.IsCutShort()) return known;
   // (SQLite has renamed the table already: LogFinder would not find it.)
   if (known.code() == StatusCode::kNotFound) {
     return Status::CannotOpen("cannot rename the log " + name().table + ": the table " +

@@ -38,6 +38,8 @@ class SessionTable : public sqlite_vtab::Table {
   // and waits for it.
   Status Savepoint(int n) {
     const auto session = Session(Connection::Patience::kNone);
+    // SQLite may have rolled back all that the statement has done.
+    if (session.status().IsCutShort()) return session.status();
     if (session.ok()) (*session)->Savepoint(n);
     return {};
   }
