@@ -240,12 +240,15 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   }
   SV_RETURN_IF_ERROR(InspectLog(options.directory).status());
   SV_RETURN_IF_ERROR(CheckNotReplaced(options));
-  const Status writable = CheckWritable(options.directory);
-  if (options.adopt) SV_RETURN_IF_ERROR(writable);
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> taken,
-                      writable.ok() ? DirectoryLock::Take(options.directory)
-                                    : DirectoryLock::TakeShared(options.directory));
-  const std::shared_ptr<DirectoryLock> held = std::move(taken);
+  Status writable = CheckWritable(options.directory);
+  Result<std::unique_ptr<DirectoryLock>> taken =
+      writable.ok() ? DirectoryLock::Take(options.directory) : writable;
+  if (taken.status().code() == StatusCode::kReadOnly && !options.adopt) {
+    writable = taken.status();
+    taken = DirectoryLock::TakeShared(options.directory);
+  }
+  SV_RETURN_IF_ERROR(taken.status());
+  const std::shared_ptr<DirectoryLock> held = *std::move(taken);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectLog(options.directory));
   if (info.log_id != options.log_id) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +

@@ -55,6 +55,14 @@ auto RetryDamaged(const Call& call) {
   }
 }
 
+// Why the directory of derived data cannot be written, or OK; `writable` is that of the log's.
+Status CheckDerivedWritable(const std::string& directory, const Status& writable) {
+  if (!writable.ok() || directory.empty()) return writable;
+  const std::string derived = DerivedDirectory(directory);
+  std::error_code error;
+  return std::filesystem::is_directory(derived, error) ? CheckWritable(derived) : Status::Ok();
+}
+
 // Makes a copy of a log's files a log of its own.
 Status Detach(const std::string& directory) {
   StoreOptions options;
@@ -75,9 +83,10 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   store_options.directory = options.directory;
   store_options.create = create;
   store_options.buffers = NewSharedBuffers();
-  if (!writable.ok()) {
+  engine->derived_writable_ = CheckDerivedWritable(options.directory, writable);
+  if (!engine->derived_writable_.ok()) {
     engine->overlay_ = NewStoreEnv(NewOverlayFiles(Database::DiskEnv()->GetFileSystem()));
-    store_options.env = engine->overlay_.get();
+    if (!writable.ok()) store_options.env = engine->overlay_.get();
   }
   const bool on_disk = !options.directory.empty();
   if (on_disk && !options.adopt) {
@@ -93,6 +102,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const EngineOptions& opti
   if (on_disk && writable.ok() && !options.database.empty()) {
     SV_RETURN_IF_ERROR(NoteOwner(options.directory, options.database));
   }
+  store_options.env = engine->overlay_.get();
   SV_ASSIGN_OR_RETURN(engine->derived_store_, DerivedStore::Open(store_options, options.log_id));
   SV_ASSIGN_OR_RETURN(engine->docs_,
                       DocIndex::Open(engine->log_.get(), engine->derived_store_.get()));
@@ -307,6 +317,9 @@ LogStatus LocalEngine::GetLogStatus() const {
   status.bytes_on_disk = log_store_->BytesOnDisk(log_store_->log()) + docs_->BytesOnDisk();
   status.derived_error = derived_store_->background_error().message();
   if (status.derived_error.empty()) status.derived_error = docs_->background_status().message();
+  if (status.derived_error.empty() && writable_.ok() && !derived_writable_.ok()) {
+    status.derived_error = derived_writable_.message() + "; documents and views are kept in memory";
+  }
   if (const std::string loss = docs_->loss(); status.derived_error.empty() && !loss.empty()) {
     status.derived_error = "the document index was damaged, and was built anew: " + loss;
   }

@@ -79,7 +79,9 @@ class LocalEngine final : public Engine {
   const Status writable_;
   ProcessMark process_;
   // In the order of dependence: each uses those above it only.
-  std::unique_ptr<rocksdb::Env> overlay_;  // null where the directory can be written
+  // Of what cannot be written; null: both stores can.
+  std::unique_ptr<rocksdb::Env> overlay_;
+  Status derived_writable_;
   std::unique_ptr<LogStore> log_store_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<DerivedStore> derived_store_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine_registry.h"
+#include "ext/create_statement.h"
 #include "ext/sqlite_files.h"
 #include "ext/values.h"
 
@@ -154,6 +155,13 @@ Result<bool> LogConfig::HasColumn(const char* column, bool* is_primary_key) cons
 // log's configuration as it is read, and so for ever. In none of ours is `key` a PRIMARY KEY; a SQL
 // view is refused as well.
 Result<bool> LogConfig::IsOrdinaryTable() const {
+  // Later versions (seen in 3.54) end the process where they are asked for the columns of a virtual
+  // table that is not connected. To look into the schema takes time, which others need not spend.
+  if (sqlite3_libversion_number() >= 3'041'000) {
+    SV_ASSIGN_OR_RETURN(const std::optional<SchemaEntry> entry,
+                        FindInSchema(db_, {log_.schema, log_.table + "_config"}));
+    if (!entry || entry->is_view || entry->virtual_table) return false;
+  }
   bool is_primary_key = false;
   bool ignored = false;
   SV_ASSIGN_OR_RETURN(const bool has_key, HasColumn("key", &is_primary_key));

@@ -119,6 +119,8 @@ void Indexer::Sleep(bool failed) {
 
 bool Indexer::RunRound(bool* ok) {
   round_++;
+  // Also where nothing is to be written: sv_status shows the error until the disk takes a write.
+  if (!docs_->store()->Resume().ok()) *ok = false;
   const Seq head = log_->head();
   bool worked = FollowDocuments(head, ok);
   const std::vector<std::shared_ptr<LocalView>> views = views_();

@@ -58,7 +58,7 @@ void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
       *error = rocksdb::Status::OK();  // a damaged block is an error of who reads it
       return;
     }
-    if (!error->IsIOError()) return Note(FromRocks(*error, "the log cannot be written"));
+    if (!error->IsIOError()) return Note(FromRocks(*error, what_ + " cannot be written"));
     switch (reason) {
       case Reason::kCompaction:
         *error = rocksdb::Status::OK();  // it will be tried again
@@ -78,7 +78,7 @@ void BackgroundError::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
         }
         break;
       default:
-        Note(FromRocks(*error, "the log cannot be written"));
+        Note(FromRocks(*error, what_ + " cannot be written"));
     }
     // Anything above would be final.
     *error = rocksdb::Status(*error, rocksdb::Status::kHardError);

@@ -22,6 +22,9 @@ namespace streamview {
 
 class BackgroundError final : public rocksdb::EventListener {
  public:
+  // `what` is in the database, for messages.
+  explicit BackgroundError(std::string what) : what_(std::move(what)) {}
+
   // OK: the store takes writes.
   Status status() const EXCLUDES(mutex_);
   // Sets the error, unless there is one already.
@@ -50,6 +53,7 @@ class BackgroundError final : public rocksdb::EventListener {
   void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
 
  private:
+  const std::string what_;
   std::atomic<rocksdb::DB*> db_{nullptr};
   std::atomic<bool> wal_errors_stop_{false};
   std::atomic<bool> paused_{false};

@@ -61,7 +61,9 @@ class Database {
   using InUse = std::shared_lock<std::shared_mutex>;
 
   // `uses_wal`: whether anything is written with the write-ahead log.
-  explicit Database(bool uses_wal) : uses_wal_(uses_wal) {}
+  // `what` it holds, for messages.
+  Database(bool uses_wal, const std::string& what)
+      : uses_wal_(uses_wal), background_error_(std::make_shared<BackgroundError>(what)) {}
 
   // The options for a column family, and for that of a view where its compactions ask what they may
   // drop. Called while the database is opened.
@@ -109,7 +111,7 @@ class Database {
   const bool uses_wal_;
   std::string directory_;
   SharedBuffers buffers_;
-  std::shared_ptr<BackgroundError> background_error_ = std::make_shared<BackgroundError>();
+  const std::shared_ptr<BackgroundError> background_error_;
   std::unique_ptr<rocksdb::Env> memory_env_;  // null where the database is on disk
   rocksdb::Env* env_ = nullptr;
   std::unique_ptr<rocksdb::DB> db_;

@@ -71,7 +71,7 @@ class DerivedStore final : public Database {
   MemoryBudget& building_memory() { return building_memory_; }
 
  private:
-  DerivedStore() : Database(/*uses_wal=*/false) {}
+  DerivedStore() : Database(/*uses_wal=*/false, "what is derived from the log") {}
   rocksdb::Status OpenFamilies(const StoreOptions& options);
   Status CheckAndComplete(const std::string& log_id);
   Status DropDamagedFamilies();

@@ -58,6 +58,12 @@ Status CannotOpen(const std::string& directory, const std::string& why) {
   return Status::CannotOpen("log directory " + directory + ": " + why);
 }
 
+Status CannotWrite(const std::string& directory) {
+  const bool not_allowed = errno == EACCES || errno == EPERM || errno == EROFS;
+  return {not_allowed ? StatusCode::kReadOnly : StatusCode::kCannotOpen,
+          "log directory " + directory + " cannot be written: " + kHolderName + ": " + ErrnoText()};
+}
+
 struct flock WholeFile(short type) {
   struct flock whole = {};
   whole.l_type = type;
@@ -138,7 +144,7 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& di
   const std::string path = directory + "/" + kHolderName;
   for (;;) {
     const int fd = OpenDescriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
-    if (fd < 0) return CannotOpen(directory, "cannot write to it: " + ErrnoText());
+    if (fd < 0) return CannotWrite(directory);
     std::unique_ptr<DirectoryLock> lock(new DirectoryLock(directory, fd));
     SV_RETURN_IF_ERROR(lock->Lock(F_WRLCK));
     const Place place = PlaceOf(fd, path);

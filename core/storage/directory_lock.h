@@ -23,8 +23,8 @@ inline constexpr char kHolderName[] = "HOLDER";
 
 class DirectoryLock {
  public:
-  // Errors: kBusy (held: the message names the process), kCannotOpen (no such directory, no
-  // permission to write to it, a file system without locks).
+  // Errors: kBusy (held: the message names the process), kReadOnly (no permission to write),
+  // kCannotOpen (no such directory, a file system without locks).
   static Result<std::unique_ptr<DirectoryLock>> Take(const std::string& directory);
   // For who changes nothing in a directory that it cannot write to: any number may have it, but
   // none while somebody has taken it for himself. Where there is no file HOLDER, nobody can make

@@ -243,6 +243,23 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   return info;
 }
 
+namespace {
+
+// A log directory holds plain files only. `directory` need not be there.
+Status CheckNotWithinLog(const std::string& directory) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(directory, error);
+  for (fs::path outer = whole.parent_path(); !error && outer != outer.parent_path();
+       outer = outer.parent_path()) {
+    if (!fs::exists(outer / kMarkerName, error)) continue;
+    return Status::CannotOpen("directory " + directory + " would be within the log directory " +
+                              outer.string() + ": choose another place");
+  }
+  return error ? CannotOpen(directory, error.message()) : Status::Ok();
+}
+
+}  // namespace
+
 Status CheckWritable(const std::string& directory) {
   if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return Status::Ok();
   return {StatusCode::kReadOnly,
@@ -251,6 +268,7 @@ Status CheckWritable(const std::string& directory) {
 
 Result<NewLogDirectory> MakeLogDirectory(const std::string& directory, const std::string& log_id,
                                          const std::string& database) {
+  SV_RETURN_IF_ERROR(CheckNotWithinLog(directory));
   SV_RETURN_IF_ERROR(CheckHasRoom(directory, database).status());
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
@@ -272,6 +290,7 @@ Result<NewLogDirectory> MakeLogDirectory(const std::string& directory, const std
 Result<std::unique_ptr<UnfinishedCopy>> UnfinishedCopy::Begin(const std::string& directory,
                                                               const std::string& log_id,
                                                               const std::string& original) {
+  SV_RETURN_IF_ERROR(CheckNotWithinLog(directory));
   std::error_code error;
   const bool made = fs::create_directory(directory, error);
   if (error) {

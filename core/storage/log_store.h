@@ -41,7 +41,7 @@ class LogStore final : public Database {
   Status MergeSmallFiles(size_t few);
 
  private:
-  LogStore() : Database(/*uses_wal=*/true) {}
+  LogStore() : Database(/*uses_wal=*/true, "the log") {}
   Status OpenFamilies(const StoreOptions& options);
   FamilySetUp SetUpFamily(const std::string& name) override;
 

@@ -230,6 +230,21 @@ TEST_F(BackupTest, WhatIsInADirectoryIsNeverTouched) {
   EXPECT_THAT(db_->Try(kBackup, {"no/such"}), Fails(SQLITE_CANTOPEN, HasSubstr("no/such")));
 }
 
+// A log directory holds plain files only: with another one in it, it would not open any more.
+TEST_F(BackupTest, NothingIsPutIntoTheDirectoryOfALog) {
+  Append("a", "{}");
+  db_->Run("CREATE VIRTUAL TABLE other USING sv_log");
+  const auto refused = Fails(SQLITE_CANTOPEN, HasSubstr("would be within the log directory"));
+  for (const char* place : {"app.db-other/b", "app.db-other/derived/b"}) {
+    EXPECT_THAT(db_->Try(kBackup, {place}), refused);
+    EXPECT_THAT(
+        db_->Try(std::string("CREATE VIRTUAL TABLE inner USING sv_log(path = '") + place + "')"),
+        refused);
+  }
+  Reopen();
+  db_->Run("INSERT INTO other(value) VALUES (1)");
+}
+
 TEST_F(BackupTest, ItIsRefusedInATransactionThatHasWrittenToTheLog) {
   db_->Run("BEGIN");
   Append("a", "{}");

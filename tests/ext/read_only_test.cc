@@ -154,6 +154,34 @@ TEST_F(ReadOnlyTest, WithoutDerivedDataTheyAreMadeInMemory) {
   EXPECT_FALSE(fs::exists(log_dir_ + "/derived"));
 }
 
+TEST_F(ReadOnlyTest, WhereOnlyDerivedDataCannotBeWrittenTheLogCan) {
+  SetWritable(true);
+  for (const fs::directory_entry& entry : fs::directory_iterator(log_dir_ + "/derived")) {
+    fs::permissions(entry.path(), static_cast<fs::perms>(0444));
+  }
+  fs::permissions(log_dir_ + "/derived", static_cast<fs::perms>(0555));
+  ChildProcess child("query-as-ordinary",
+                     {path_, kCounts, "INSERT INTO events(key, value) VALUES (1000, '{}')", kCounts,
+                      "SELECT last_error FROM sv_status WHERE name = 'events'"});
+  EXPECT_THAT(child.ReadLine(), Optional(std::string("151|100|49|50|1 ")));
+  EXPECT_THAT(child.ReadLine(), Optional(std::string()));
+  EXPECT_THAT(child.ReadLine(), Optional(std::string("152|101|49|50|1 ")));
+  EXPECT_THAT(child.ReadLine(),
+              Optional(AllOf(HasSubstr(log_dir_ + "/derived cannot be written: Permission denied"),
+                             HasSubstr("documents and views are kept in memory"))));
+  EXPECT_EQ(child.Wait(), 0);
+}
+
+TEST_F(ReadOnlyTest, AHolderFileOfAnotherUserIsNamed) {
+  SetWritable(true);
+  fs::permissions(log_dir_ + "/HOLDER", static_cast<fs::perms>(0444));
+  ChildProcess child("query-as-ordinary",
+                     {path_, kCounts, "INSERT INTO events(value) VALUES (1)"});
+  EXPECT_THAT(child.ReadLine(), Optional(std::string("151|100|49|50|1 ")));
+  EXPECT_THAT(child.ReadLine(),
+              Optional(AllOf(StartsWith("8 "), HasSubstr("HOLDER: Permission denied"))));
+}
+
 TEST_F(ReadOnlyTest, ABackupCanBeMade) {
   SetWritable(false);
   ChildProcess child("query-as-ordinary",
