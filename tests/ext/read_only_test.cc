@@ -175,8 +175,7 @@ TEST_F(ReadOnlyTest, WhereOnlyDerivedDataCannotBeWrittenTheLogCan) {
 TEST_F(ReadOnlyTest, AHolderFileOfAnotherUserIsNamed) {
   SetWritable(true);
   fs::permissions(log_dir_ + "/HOLDER", static_cast<fs::perms>(0444));
-  ChildProcess child("query-as-ordinary",
-                     {path_, kCounts, "INSERT INTO events(value) VALUES (1)"});
+  ChildProcess child("query-as-ordinary", {path_, kCounts, "INSERT INTO events(value) VALUES (1)"});
   EXPECT_THAT(child.ReadLine(), Optional(std::string("151|100|49|50|1 ")));
   EXPECT_THAT(child.ReadLine(),
               Optional(AllOf(StartsWith("8 "), HasSubstr("HOLDER: Permission denied"))));
