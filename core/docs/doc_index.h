@@ -2,12 +2,12 @@
 // supersedes.
 //
 // It walks the log ahead of the views, and is itself a checkpointed function of it: what a crash
-// takes from its column family is made again from the log; so is all of it where that is damaged.
-// Then the checkpoint goes back to 0, and what asks for more fails with kDamaged: it can be asked
-// again after AdvanceTo. Documents, superseded entries and
-// checkpoint share one column family, so that one write holds them together. Some are kept in
-// memory first, few near the head of the log, many far from it (core/storage/pending_run.h);
-// whoever asks is answered from both.
+// takes from its column family is made again from the log. An index that is damaged is emptied: its
+// checkpoint goes back to 0, and reads past it fail with kDamaged. Call AdvanceTo, then try again.
+//
+// Documents, superseded entries and checkpoint share one column family, so that one write holds
+// them together. Some are kept in memory first, few near the head of the log, many far from it
+// (core/storage/pending_run.h); whoever asks is answered from both.
 //
 // Thread-safe.
 
