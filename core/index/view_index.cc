@@ -15,10 +15,12 @@ namespace {
 
 // The key spaces of a view's column family (docs/format.md).
 constexpr char kCheckpointKey[] = "\0checkpoint";
+constexpr char kDefinitionKey[] = "\0definition";
 constexpr char kFailureKey[] = "\0failure";
 constexpr char kReadableFromKey[] = "\0readable_from";
 const rocksdb::Slice kCheckpoint(kCheckpointKey, sizeof(kCheckpointKey) - 1);
 const rocksdb::Slice kReadableFrom(kReadableFromKey, sizeof(kReadableFromKey) - 1);
+const rocksdb::Slice kDefinition(kDefinitionKey, sizeof(kDefinitionKey) - 1);
 const rocksdb::Slice kFailure(kFailureKey, sizeof(kFailureKey) - 1);
 
 // How long one Apply may take before others get the turn; one slow entry may exceed it.
@@ -75,6 +77,7 @@ ViewIndex::ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> fam
       store_(docs_->store()),
       family_(std::move(family)),
       definition_(definition),
+      fingerprint_(definition.Fingerprint()),
       mapper_(std::move(mapper)),
       kind_(std::move(kind)) {}
 
@@ -134,6 +137,10 @@ Status ViewIndex::Recover() {
   auto state = std::make_shared<State>();
   SV_ASSIGN_OR_RETURN(const Coverage coverage, ReadCoverage(store_, *family_));
   state->seq = coverage.checkpoint.seq;
+  SV_ASSIGN_OR_RETURN(const std::string fingerprint, ReadMetadata(store_, *family_, kDefinition));
+  if (state->seq > 0 && fingerprint != fingerprint_) {
+    return NoteDamage("an index of another definition of the view");
+  }
   readable_from_ = coverage.readable_from;
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, readable_from_, &obsolete_));
   SV_RETURN_IF_ERROR(docs_->AddSuperseded(0, state->seq, &state->superseded));
@@ -459,6 +466,7 @@ Status ViewIndex::WritePending() {
   std::string checkpoint;
   AppendCheckpoint(&checkpoint, {log_->epoch(), upto});
   write.Put(ToView(kCheckpoint), checkpoint);
+  write.Put(ToView(kDefinition), fingerprint_);
   if (!pending_->failure.empty()) write.Put(ToView(kFailure), pending_->failure);
   WriteErrors(old, state.get(), &write);
   pending_->change->Write(*state, &write);

@@ -230,6 +230,29 @@ TEST_F(DerivedDamageTest, WhatHappenedIsToldUntilTheLogIsClosed) {
 
 // While the log is open: a table that goes is noticed when it is opened, and a block when it is
 // read.
+TEST_F(DerivedDamageTest, OfAnotherTimeAViewOfAnotherDefinitionIsMadeAnew) {
+  const auto create = [this](const std::string& path) {
+    db_->Run("CREATE VIRTUAL TABLE again USING sv_view(log = events, emit = '" + path + "')");
+    db_->Run("SELECT count(*) FROM again; INSERT INTO again(again) VALUES ('flush')");
+    return db_->Query("SELECT key, doc_id FROM again");
+  };
+  db_ = Connect();
+  const Lines before = create("$.location");
+  db_->Close();
+  fs::copy(derived(), dir_ / "earlier", fs::copy_options::recursive);
+  db_ = Connect();
+  db_->Run("DROP TABLE again");
+  const Lines now = create("$.tags[*]");
+  ASSERT_NE(now, before);
+  db_->Close();
+  fs::remove_all(derived());
+  fs::copy(dir_ / "earlier", derived(), fs::copy_options::recursive);
+  db_ = Connect();
+  EXPECT_EQ(db_->Query("SELECT key, doc_id FROM again"), now);
+  EXPECT_THAT(db_->Query("SELECT last_error FROM sv_status WHERE name = 'again'"),
+              ElementsAre(HasSubstr("another definition")));
+}
+
 TEST_F(DerivedDamageTest, DamageThatIsMetInTheMiddleOfAStatementSaysToRunItAgain) {
   for (const std::string& name : Files()) {
     if (!name.ends_with(".sst")) continue;
