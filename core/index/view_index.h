@@ -179,7 +179,7 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   DerivedStore* const store_;
   const std::shared_ptr<ColumnFamily> family_;
   const ViewDefinition definition_;
-  const std::string fingerprint_;  // of the definition
+  const std::string fingerprint_;         // of the definition
   const std::unique_ptr<Mapper> mapper_;  // used by whoever has the turn
   const std::unique_ptr<IndexKind> kind_;
 
