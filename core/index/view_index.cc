@@ -466,7 +466,7 @@ Status ViewIndex::WritePending() {
   std::string checkpoint;
   AppendCheckpoint(&checkpoint, {log_->epoch(), upto});
   write.Put(ToView(kCheckpoint), checkpoint);
-  write.Put(ToView(kDefinition), fingerprint_);
+  if (old.seq == 0) write.Put(ToView(kDefinition), fingerprint_);
   if (!pending_->failure.empty()) write.Put(ToView(kFailure), pending_->failure);
   WriteErrors(old, state.get(), &write);
   pending_->change->Write(*state, &write);

@@ -126,8 +126,9 @@ IOStatus Locks::CheckDirectory(const std::string& path) {
   const std::string directory = DirectoryOf(path);
   MutexLock guard(mutex_);
   const auto found = held_.find(LockPath(directory));
-  if (found == held_.end() || found->second->directory() == FileId::Of(directory))
+  if (found == held_.end() || found->second->directory() == FileId::Of(directory)) {
     return IOStatus::OK();
+  }
   return IOStatus::IOError(directory, "it was deleted or moved away while it is open");
 }
 

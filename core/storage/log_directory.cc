@@ -206,6 +206,19 @@ Status FillLogDirectory(const std::string& directory, const std::string& log_id,
   return status;
 }
 
+// A log directory holds plain files only. `directory` need not be there.
+Status CheckNotWithinLog(const std::string& directory) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(directory, error);
+  for (fs::path outer = whole.parent_path(); !error && outer != outer.parent_path();
+       outer = outer.parent_path()) {
+    if (!fs::exists(outer / kMarkerName, error)) continue;
+    return Status::CannotOpen("directory " + directory + " would be within the log directory " +
+                              outer.string() + ": choose another place");
+  }
+  return error ? CannotOpen(directory, error.message()) : Status::Ok();
+}
+
 Status CheckCanBeFilled(const std::string& directory) {
   SV_ASSIGN_OR_RETURN(const bool empty, HoldsOnly(directory, {kHolderName}));
   return empty ? Status::Ok() : Status::IOError("it is not empty");
@@ -242,23 +255,6 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   info.claimed = !fs::exists(fs::path(directory) / kUnclaimedName, error);
   return info;
 }
-
-namespace {
-
-// A log directory holds plain files only. `directory` need not be there.
-Status CheckNotWithinLog(const std::string& directory) {
-  std::error_code error;
-  const fs::path whole = fs::weakly_canonical(directory, error);
-  for (fs::path outer = whole.parent_path(); !error && outer != outer.parent_path();
-       outer = outer.parent_path()) {
-    if (!fs::exists(outer / kMarkerName, error)) continue;
-    return Status::CannotOpen("directory " + directory + " would be within the log directory " +
-                              outer.string() + ": choose another place");
-  }
-  return error ? CannotOpen(directory, error.message()) : Status::Ok();
-}
-
-}  // namespace
 
 Status CheckWritable(const std::string& directory) {
   if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return Status::Ok();
