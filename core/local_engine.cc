@@ -288,7 +288,9 @@ Status LocalEngine::WaitForHead(Seq seq, const WaitOptions& wait) {
 Status LocalEngine::FlushLog() {
   SV_RETURN_IF_ERROR(process_.Check());
   SV_RETURN_IF_ERROR(log_store_->FlushWal(/*sync=*/true));
+  // Both families: a write-ahead log goes only when nothing in it is needed any more.
   SV_RETURN_IF_ERROR(log_store_->Flush(log_store_->log()));
+  SV_RETURN_IF_ERROR(log_store_->Flush(log_store_->meta()));
   return docs_->Flush();
 }
 
@@ -329,7 +331,6 @@ LogStatus LocalEngine::GetLogStatus() const {
 
 Status LocalEngine::FlushAll() {
   SV_RETURN_IF_ERROR(FlushLog());
-  SV_RETURN_IF_ERROR(log_store_->Flush(log_store_->meta()));
   for (const auto& view : LocalViews()) SV_RETURN_IF_ERROR(view->Flush());
   return Status::Ok();
 }

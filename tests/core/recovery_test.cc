@@ -1,5 +1,9 @@
 // What opening a log makes of what it finds.
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -13,11 +17,22 @@ namespace streamview {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class RecoveryTest : public EngineTest {
  protected:
   // The closed log's databases, to do to them what no engine does.
   Stores OpenStores() { return Stores(directory(), options_.log_id); }
+
+  // Those that hold anything, oldest first.
+  std::vector<std::filesystem::path> WriteAheadLogs() const {
+    std::vector<std::filesystem::path> logs;
+    for (const auto& file : std::filesystem::directory_iterator(directory())) {
+      if (file.path().extension() == ".log" && file.file_size() > 0) logs.push_back(file.path());
+    }
+    std::sort(logs.begin(), logs.end());
+    return logs;
+  }
 };
 
 TEST_F(RecoveryTest, AViewThatIsAheadOfTheLogIsMadeAnew) {
@@ -65,6 +80,63 @@ TEST_F(RecoveryTest, ColumnFamiliesOfOthersAreLeftAloneAndOrphansAreRemoved) {
   families.clear();
   ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, DerivedDirectory(directory()), &families).ok());
   EXPECT_THAT(families, ElementsAre("default", "docs"));
+}
+
+// Later entries show that what is missing is not an end that was torn off by a crash.
+TEST_F(RecoveryTest, AHoleInTheWriteAheadLogBeforeLaterEntriesIsRefused) {
+  namespace fs = std::filesystem;
+  Open();
+  Close();
+  const fs::path kept = root() / "kept";
+  {
+    const Stores stores = OpenStores();
+    const std::unique_ptr<Log> log = Must(Log::Open(stores.log.get(), nullptr));
+    const auto append = [&log](const std::string& value) {
+      Must(log->AppendNow(Value::Text("a"), Value::Text(value), SyncMode::kFull, {}));
+    };
+    append(std::string(1000, 'x'));
+    // In the metadata, which are not flushed: so the older write-ahead log stays.
+    ASSERT_TRUE(stores.log->db()->Put({}, stores.log->meta(), "other", "metadata").ok());
+    ASSERT_OK(stores.log->FlushWal(/*sync=*/true));
+    ASSERT_OK(stores.log->Flush(stores.log->log()));
+    append("later");
+    fs::copy(directory(), kept, fs::copy_options::recursive);
+  }
+  const auto restore = [&] {
+    fs::remove_all(directory());
+    fs::copy(kept, directory(), fs::copy_options::recursive);
+  };
+  restore();
+  const std::vector<fs::path> logs = WriteAheadLogs();
+  ASSERT_EQ(logs.size(), 2u);
+  const fs::path& older = logs.front();
+  const uint64_t size = fs::file_size(older);
+  const std::function<void()> damages[] = {
+      [&] { fs::remove(older); },
+      [&] { fs::resize_file(older, 0); },
+      [&] { fs::resize_file(older, size - 1); },
+      [&] { fs::resize_file(older, size / 2); },
+      [&] { std::fstream(older).seekp(static_cast<std::streamoff>(size / 2)).put('\0'); },
+  };
+  for (const auto& damage : damages) {
+    restore();
+    damage();
+    const Status refused = OpenEngine(options_).status();
+    EXPECT_EQ(refused.code(), StatusCode::kCorruption) << refused.message();
+    EXPECT_THAT(refused.message(), HasSubstr(directory()));
+  }
+  restore();
+  Open();
+  EXPECT_EQ(engine_->Head(), 2u);
+}
+
+TEST_F(RecoveryTest, AFlushLeavesNoWriteAheadLog) {
+  Open();
+  CreateTags();
+  Put("a", std::string(1 << 20, 'x'));
+  EXPECT_FALSE(WriteAheadLogs().empty());
+  ASSERT_OK(engine_->FlushLog());
+  EXPECT_THAT(WriteAheadLogs(), ElementsAre());
 }
 
 TEST_F(RecoveryTest, AViewWithADamagedCheckpointIsMadeAnew) {

@@ -284,19 +284,11 @@ TEST_F(DamageTest, ADamagedBlockOfTheLogIsAnErrorOfWhoReadsIt) {
 // Transaction i, from 0: entries 3i+1 to 3i+3, which say so.
 constexpr int kPerTransaction = 3;
 
-// Appends `args[1]` transactions to the database `args[0]`, begins a new write-ahead log before
-// number `args[2]`, and waits to be killed.
+// Appends `args[1]` transactions to the database `args[0]`, and waits to be killed.
 int AppendAndWait(const std::vector<std::string>& args) {
   Database db(args[0]);
   db.Run("PRAGMA synchronous = FULL");
-  const int split = std::stoi(args[2]);
-  // In the metadata, which are not flushed: so the older write-ahead log stays.
-  if (split >= 0)
-    db.Run("CREATE VIRTUAL TABLE other_view USING sv_view(log = events, emit = '$.x')");
   for (int i = 0; i < std::stoi(args[1]); ++i) {
-    if (i == split) {
-      db.Run("INSERT INTO events(events) VALUES ('flush')");
-    }
     db.Run("BEGIN");
     for (int k = 0; k < kPerTransaction; ++k) {
       db.Append("events", "key" + std::to_string(i % 7),
@@ -315,12 +307,11 @@ class WalDamageTest : public DamageTest {
  protected:
   static constexpr int kTransactions = 30;
 
-  // Leaves a log of which all, or all from the split on, is only in write-ahead logs.
-  void AppendAndKill(int split = -1) {
+  // Leaves a log of which all is only in a write-ahead log.
+  void AppendAndKill() {
     CreateLogAndView();
     db_->Close();
-    ChildProcess child("append_and_wait",
-                       {path_, std::to_string(kTransactions), std::to_string(split)});
+    ChildProcess child("append_and_wait", {path_, std::to_string(kTransactions)});
     ASSERT_EQ(child.ReadLine(), "done");
     child.Kill();
     EXPECT_EQ(child.Wait(), -SIGKILL);
@@ -393,34 +384,6 @@ TEST_F(WalDamageTest, DamageInTheMiddleLeavesWholeTransactions) {
     FlipByte(log, static_cast<size_t>(random.Below(static_cast<int>(fs::file_size(log)))));
     EXPECT_LT(ExpectWholeTransactions(), kTransactions);
   }
-}
-
-// Where later entries are there, a hole before them cannot be taken for the end.
-TEST_F(WalDamageTest, AHoleBeforeLaterEntriesIsRefused) {
-  AppendAndKill(/*split=*/kTransactions / 2);
-  ASSERT_GE(Logs().size(), 2u);
-  const fs::path older = Logs().front();
-  const auto size = fs::file_size(older);
-  const std::function<void()> damages[] = {
-      [&] { fs::remove(older); },
-      [&] { fs::resize_file(older, 0); },
-      [&] { fs::resize_file(older, size - 1); },
-      [&] { fs::resize_file(older, size / 2); },
-      [&] { FlipByte(older, size / 2); },
-  };
-  for (const auto& damage : damages) {
-    Restore();
-    damage();
-    const auto before = ReadFiles(log_dir_);
-    db_ = Connect();
-    EXPECT_THAT(db_->Try("SELECT * FROM events"), Fails(SQLITE_CORRUPT, HasSubstr(log_dir_)));
-    EXPECT_THAT(db_->Try("INSERT INTO events(key, value) VALUES (1, 1)"),
-                Fails(SQLITE_CORRUPT, HasSubstr(log_dir_)));
-    db_->Close();
-    EXPECT_TRUE(ReadFiles(log_dir_) == before);
-  }
-  Restore();
-  EXPECT_EQ(ExpectWholeTransactions(), kTransactions);
 }
 
 }  // namespace
