@@ -17,7 +17,7 @@ constexpr size_t kAheadBytes = 2u << 20;
 
 // How long to wait for the thread, once for what it reads at a time. Where it gets no core it is
 // of no use.
-constexpr std::chrono::milliseconds kPatience{5};
+constexpr std::chrono::milliseconds kReadAheadPatience{5};
 
 // No batch takes more, but one of a single entry.
 constexpr size_t kMaxBatchMemory = 2 * kBatchBytes + kBatchEntries * sizeof(Entry);
@@ -46,7 +46,7 @@ Result<SharedBatch> BatchReader::Read(Seq first, Seq last) {
   }
   Found found = Find(first, last);
   if (found.pending.valid()) {
-    found.pending.wait_for(kPatience);
+    found.pending.wait_for(kReadAheadPatience);
     found = Find(first, last, found.pending_first);
   }
   if (found.batch != nullptr) return found.batch;

@@ -14,6 +14,7 @@
 
 #include "core/base/errno_text.h"
 #include "core/storage/descriptor.h"
+#include "core/storage/directory_error.h"
 #include "core/storage/file_id.h"
 
 namespace streamview {
@@ -53,10 +54,6 @@ class Carriers {
   std::mutex mutex_;
   std::set<int> fds_;
 };
-
-Status CannotOpen(const std::string& directory, const std::string& why) {
-  return Status::CannotOpen("log directory " + directory + ": " + why);
-}
 
 Status CannotWrite(const std::string& directory) {
   const bool not_allowed = errno == EACCES || errno == EPERM || errno == EROFS;

@@ -15,6 +15,7 @@
 #include "core/base/errno_text.h"
 #include "core/base/without_failing.h"
 #include "core/storage/derived_store.h"
+#include "core/storage/directory_error.h"
 #include "core/storage/log_owner.h"
 #include "core/storage/rocks.h"
 #include "core/storage/small_file.h"
@@ -35,10 +36,6 @@ constexpr int kFormat = 2;
 constexpr int kOldestFormat = 1;  // of version 0.1: derived data in the log's own database
 
 fs::path MarkerPath(const std::string& directory) { return fs::path(directory) / kMarkerName; }
-
-Status CannotOpen(const std::string& directory, const std::string& why) {
-  return Status::CannotOpen("log directory " + directory + ": " + why);
-}
 
 Status CannotWrite(const std::string& directory, const Status& why) {
   return CannotOpen(directory, "cannot write to it: " + why.message());

@@ -13,7 +13,7 @@ namespace streamview {
 
 namespace {
 
-constexpr size_t kMaxBytes = size_t{16} << 10;
+constexpr size_t kMaxSmallFile = size_t{16} << 10;
 
 Status LastError() { return Status::IOError(ErrnoText()); }
 
@@ -22,7 +22,7 @@ Status LastError() { return Status::IOError(ErrnoText()); }
 Result<std::string> ReadSmallFile(const std::string& path) {
   const int fd = OpenDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return errno == ENOENT ? Result<std::string>(std::string()) : LastError();
-  std::string bytes(kMaxBytes, '\0');
+  std::string bytes(kMaxSmallFile, '\0');
   const ssize_t size = ::read(fd, bytes.data(), bytes.size());
   const Status read = size < 0 ? LastError() : Status::Ok();
   ::close(fd);

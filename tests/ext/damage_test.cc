@@ -9,10 +9,10 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <map>
 
 #include "tests/ext/testing/child_process.h"
+#include "tests/ext/testing/files.h"
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/model.h"
 #include "tests/ext/testing/seed.h"
@@ -29,17 +29,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
-std::string ReadBytes(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 void WriteBytes(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
 void FlipByte(const fs::path& path, size_t at) {
-  std::string bytes = ReadBytes(path);
+  std::string bytes = ReadFile(path);
   bytes.at(at) ^= 0x55;
   WriteBytes(path, bytes);
 }
@@ -50,7 +45,7 @@ std::map<std::string, std::string> ReadFiles(const fs::path& directory) {
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename();
     if (!entry.is_regular_file() || name == "LOCK" || name == "HOLDER") continue;
-    files[name] = ReadBytes(entry.path());
+    files[name] = ReadFile(entry.path());
   }
   return files;
 }
@@ -68,13 +63,13 @@ std::vector<fs::path> FilesThatEndIn(const fs::path& directory, const std::strin
 std::vector<fs::path> TablesOf(const fs::path& directory, const std::string& family) {
   std::vector<fs::path> tables = FilesThatEndIn(directory, ".sst");
   std::erase_if(tables, [&](const fs::path& table) {
-    return ReadBytes(table).find("name" + family) == std::string::npos;
+    return ReadFile(table).find("name" + family) == std::string::npos;
   });
   return tables;
 }
 
 fs::path Manifest(const fs::path& directory) {
-  std::string name = ReadBytes(directory / "CURRENT");
+  std::string name = ReadFile(directory / "CURRENT");
   while (!name.empty() && name.back() == '\n') name.pop_back();
   return directory / name;
 }
@@ -226,7 +221,7 @@ TEST_F(DamageTest, DamagedMetadataIsRefused) {
   db_->Close();
   for (const auto& [name, bytes] : before) {
     if (name.ends_with(".sst")) {
-      EXPECT_TRUE(ReadBytes(fs::path(log_dir_) / name) == bytes) << name;
+      EXPECT_TRUE(ReadFile(fs::path(log_dir_) / name) == bytes) << name;
     }
   }
 }
@@ -368,7 +363,7 @@ TEST_F(WalDamageTest, GarbageAtTheEndIsIgnored) {
   for (int i = 0; i < 500; ++i) noise += static_cast<char>(random.Below(256));
   for (const std::string& garbage : {std::string("x"), std::string(50'000, '\0'), noise}) {
     Restore();
-    WriteBytes(Logs().back(), ReadBytes(Logs().back()) + garbage);
+    WriteBytes(Logs().back(), ReadFile(Logs().back()) + garbage);
     EXPECT_EQ(ExpectWholeTransactions(), kTransactions);
   }
 }

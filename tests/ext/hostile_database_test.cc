@@ -4,9 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 
+#include "tests/ext/testing/files.h"
 #include "tests/ext/testing/fixture.h"
 
 namespace streamview::testing {
@@ -17,11 +17,6 @@ using ::testing::_;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 // All that is in a directory: a hash of each file.
 std::map<std::string, size_t> ReadTree(const fs::path& directory) {

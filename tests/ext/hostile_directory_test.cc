@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 
+#include "tests/ext/testing/files.h"
 #include "tests/ext/testing/fixture.h"
 
 namespace streamview::testing {
@@ -21,11 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kSecret[] = "not to be touched";
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 class HostileDirectoryTest : public DatabaseTest {
  protected:

@@ -1,10 +1,9 @@
 // Logs that older versions have left: they open, and are as they were.
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
+#include "tests/ext/testing/files.h"
 #include "tests/ext/testing/fixture.h"
 
 namespace streamview::testing {
@@ -14,11 +13,6 @@ namespace fs = std::filesystem;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 class UpgradeTest : public DatabaseTest, public ::testing::WithParamInterface<const char*> {
  protected:
