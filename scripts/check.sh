@@ -16,7 +16,7 @@ and tells at the end:
   cppcheck    the sources, by cppcheck
   tidy        the sources, by clang-tidy (.clang-tidy)
   valgrind    scripted tests (tests/sql) under valgrind
-  fuzz        each fuzzer (tests/fuzz) for a while
+  fuzz        each fuzzer (tests/fuzz) for a while; compiled by clang, which checks the lock annotations
 
   ci          format, includes, shellcheck, cppcheck, and for 10 s each the fuzzers of the engine
 
@@ -36,7 +36,7 @@ for part in "${@:-all}"; do
     ci)
       parts+=(format includes shellcheck cppcheck fuzz)
       export FUZZ_SECONDS=${FUZZ_SECONDS:-10}
-      # Without the one for which the extension is built, too.
+      # Without the one that is slow.
       FUZZERS=${FUZZERS:-$(find tests/fuzz/corpus -mindepth 1 -maxdepth 1 ! -name sql -printf '%f ')}
       ;;
     format | includes | shellcheck | cppcheck | tidy | valgrind | fuzz) parts+=("$part") ;;
@@ -144,7 +144,7 @@ fuzz_one() {
 check_fuzz() {
   cmake --preset fuzz -DSTREAMVIEW_TESTS=ON > /dev/null
   local names=${FUZZERS:-$(find tests/fuzz/corpus -mindepth 1 -maxdepth 1 -printf '%f ')}
-  local targets=() name
+  local targets=(streamview) name
   for name in $names; do targets+=("fuzz_$name"); done
   cmake --build --preset fuzz --parallel "$jobs" --target "${targets[@]}"
   export -f fuzz_one

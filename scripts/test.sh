@@ -6,8 +6,8 @@ usage() {
   cat <<'USAGE'
 usage: scripts/test.sh [release | sqlite | bundled | asan | clang | upgrade | tsan | clients | debian13]...
 
-Installs what is missing, then builds and runs all tests in each of these ways, by default in all but the
-last four; stops at the first that fails. Its last lines say what was left out:
+Installs what is missing, then builds and runs all tests in each of these ways, by default in the first
+four; stops at the first that fails. Its last lines say what was left out:
 
   release  optimised, on the system's RocksDB, in build/
   sqlite   the same in other versions of SQLite, from npm: what goes through its API (left out by default
@@ -15,7 +15,8 @@ last four; stops at the first that fails. Its last lines say what was left out:
   bundled  optimised and self-contained, on the bundled RocksDB, in build-bundled/; a log moves between
            this build and the one in build/
   asan     with the address and undefined-behaviour sanitizers, in build-asan/
-  clang    by clang, which checks the lock annotations, in build-debug/
+  clang    by clang, in build-debug/ (scripts/check.sh fuzz compiles by clang, too, which checks the lock
+           annotations)
   upgrade  no tests, but an upgrade from Debian 12 to 13, and back: a log moves between the builds in
            build/ and build-bundled/ and, in Debian 13, one on its RocksDB, in build-debian13/, and that in
            build-bundled/; needs root, mmdebstrap and Debian 12
@@ -52,8 +53,8 @@ for part in "${@:-default}"; do
       scripts/install-deps.sh test
       by_default release ''
       by_default sqlite "$(without_npm)"
-      for other in bundled asan clang; do by_default $other ''; done
-      left_out+=(upgrade debian13 tsan 'clients (the large ones)')
+      for other in bundled asan; do by_default $other ''; done
+      left_out+=(clang upgrade debian13 tsan 'clients (the large ones)')
       ;;
     release | sqlite | bundled | asan | clang | tsan | clients) parts+=("$part") ;;
     upgrade | debian13)

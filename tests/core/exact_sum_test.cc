@@ -25,7 +25,7 @@ ExactSum SumOf(const std::vector<double>& numbers) {
   return sum;
 }
 
-std::string Bytes(const ExactSum& sum) {
+std::string EncodedBytes(const ExactSum& sum) {
   std::string bytes;
   sum.AppendTo(&bytes);
   return bytes;
@@ -108,7 +108,7 @@ TEST(ExactSumTest, SquaresNeitherOverflowNorVanish) {
   sum.AddSquare(ValueView::Real(kTiniest));
   sum.AddSquare(ValueView::Real(Limits::max()));
   ExactSum read;
-  const std::string bytes = Bytes(sum);
+  const std::string bytes = EncodedBytes(sum);
   std::string_view input = bytes;
   ASSERT_TRUE(read.ReadFrom(&input));
   EXPECT_EQ(read, sum);
@@ -176,7 +176,7 @@ TEST(ExactSumTest, TheOrderAndTheGroupingOfAdditionsDoNotMatter) {
     ExactSum left = SumOf({numbers.begin(), middle});
     left.Add(SumOf({middle, numbers.end()}));
     EXPECT_EQ(left, sum);
-    EXPECT_EQ(Bytes(left), Bytes(sum));
+    EXPECT_EQ(EncodedBytes(left), EncodedBytes(sum));
   }
 }
 
@@ -207,7 +207,7 @@ TEST(ExactSumTest, BytesAreThoseOfTheFormat) {
   const auto hex = [](const ValueView& number) {
     ExactSum sum;
     sum.Add(number);
-    return Hex(Bytes(sum));
+    return Hex(EncodedBytes(sum));
   };
   EXPECT_EQ(hex(ValueView::Integer(0)), "00");
   EXPECT_EQ(hex(ValueView::Integer(1)), "02 00 01");
@@ -227,7 +227,7 @@ TEST(ExactSumTest, WhatIsWrittenIsRead) {
       sum.AddPower(ValueView::Real(AnyDouble(random)), static_cast<int>(1 + random() % 2),
                    (random() & 1) != 0);
     }
-    const std::string bytes = Bytes(sum) + "rest";
+    const std::string bytes = EncodedBytes(sum) + "rest";
     std::string_view input = bytes;
     ExactSum read;
     ASSERT_TRUE(read.ReadFrom(&input));
@@ -239,7 +239,7 @@ TEST(ExactSumTest, WhatIsWrittenIsRead) {
 TEST(ExactSumTest, OtherBytesAreRefused) {
   for (const char* hex : {"", "01", "02", "02 00", "02 00 00", "04 00 01 00", "04 00 00 01",
                           "04 00 01", "02 f9 00 00 01", "02 f9 00 01 01"}) {
-    const std::string bytes = streamview::Bytes(hex);
+    const std::string bytes = streamview::EncodedBytes(hex);
     std::string_view input = bytes;
     ExactSum sum;
     EXPECT_FALSE(sum.ReadFrom(&input)) << hex;
