@@ -84,6 +84,17 @@ bool ReadTypedValue(std::string_view* input, ValueView* v) {
 // In the version's byte: not the last entry of its transaction.
 static constexpr uint8_t kContinuesBit = 0x80;
 
+Status CheckKey(const ValueView& key) {
+  if (key.bytes().size() <= kMaxKeyBytes) return Status::Ok();
+  return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
+                            " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
+}
+
+Status CheckNumber(Seq seq) {
+  if (seq <= kMaxSeq) return Status::Ok();
+  return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
+}
+
 void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const ValueView& value) {
   constexpr size_t kBesides = 48;  // at most so many bytes beside those of TEXT and BLOB
   dst->reserve(dst->size() + key.bytes().size() + value.bytes().size() + kBesides);

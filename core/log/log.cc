@@ -28,17 +28,6 @@ std::string LogKey(Seq seq) {
 
 }  // namespace
 
-Status CheckKey(const ValueView& key) {
-  if (key.bytes().size() <= kMaxKeyBytes) return Status::Ok();
-  return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
-                            " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
-}
-
-Status CheckNumber(Seq seq) {
-  if (seq <= kMaxSeq) return Status::Ok();
-  return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
-}
-
 Log::Log(LogStore* store) : store_(store) {}
 
 Result<std::unique_ptr<Log>> Log::Open(LogStore* store, const CommittedToken& committed_token,

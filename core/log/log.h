@@ -26,11 +26,6 @@
 
 namespace streamview {
 
-// kConstraint where the key is too large for an entry.
-Status CheckKey(const ValueView& key);
-// kConstraint where no log can have an entry of this number.
-Status CheckNumber(Seq seq);
-
 class Log {
  public:
   // `store` must outlive the log. The token of the log's last conditional transaction
