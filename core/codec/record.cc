@@ -1,6 +1,8 @@
 #include "core/codec/record.h"
 
+#include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 
 #include "core/codec/varint.h"
@@ -81,9 +83,6 @@ bool ReadTypedValue(std::string_view* input, ValueView* v) {
   return false;  // no ValueType
 }
 
-// In the version's byte: not the last entry of its transaction.
-static constexpr uint8_t kContinuesBit = 0x80;
-
 Status CheckKey(const ValueView& key) {
   if (key.bytes().size() <= kMaxKeyBytes) return Status::Ok();
   return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
@@ -94,6 +93,15 @@ Status CheckNumber(Seq seq) {
   if (seq <= kMaxSeq) return Status::Ok();
   return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
 }
+
+int64_t TimeAfter(int64_t last_ms) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::max<int64_t>(
+      last_ms, std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+// In the version's byte: not the last entry of its transaction.
+static constexpr uint8_t kContinuesBit = 0x80;
 
 void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const ValueView& value) {
   constexpr size_t kBesides = 48;  // at most so many bytes beside those of TEXT and BLOB

@@ -1,0 +1,147 @@
+#include "core/session/own_documents.h"
+
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/codec/key_codec.h"
+#include "core/codec/key_range.h"
+#include "core/session/merge_cursor.h"
+#include "core/session/own_map_cursor.h"
+
+namespace streamview {
+
+namespace {
+
+std::string EncodeKey(const ValueView& key) {
+  std::string encoded;
+  AppendKeyColumn(&encoded, key);
+  return encoded;
+}
+
+class OverlaidDocs final : public DocsSnapshot,
+                           public std::enable_shared_from_this<OverlaidDocs> {
+ public:
+  OverlaidDocs(std::shared_ptr<const DocsSnapshot> committed,
+               std::shared_ptr<const OwnDocuments> own)
+      : committed_(std::move(committed)), own_(std::move(own)) {}
+
+  Seq seq() const override { return committed_->seq(); }
+  std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const override;
+
+  const DocsSnapshot& committed() const { return *committed_; }
+  const OwnDocuments& own() const { return *own_; }
+
+ private:
+  const std::shared_ptr<const DocsSnapshot> committed_;
+  const std::shared_ptr<const OwnDocuments> own_;
+};
+
+// The session's versions of a range of documents, by key.
+class OwnVersionCursor {
+ public:
+  OwnVersionCursor(const OwnDocuments::Versions& versions, const KeyRange& keys, bool reverse)
+      : versions_(versions, keys, reverse), reverse_(reverse) {
+    DecodeKey();
+  }
+  OwnVersionCursor(OwnVersionCursor&& other) noexcept
+      : versions_(other.versions_), reverse_(other.reverse_) {
+    DecodeKey();
+  }
+
+  bool Valid() const { return versions_.Valid(); }
+  void Next() {
+    versions_.Next();
+    DecodeKey();
+  }
+  const ValueView& key() const { return key_; }
+  const DocVersion& version() const { return versions_.value(); }
+  int Compare(DocCursor& stored) const {
+    const int order = streamview::Compare(key_, stored.key());
+    return reverse_ ? -order : order;
+  }
+
+ private:
+  void DecodeKey() {
+    if (!Valid()) return;
+    std::string_view encoded = versions_.key();
+    const bool decoded = ReadKeyColumn(&encoded, version().key_is_real, &scratch_, &key_);
+    SV_REQUIRE(decoded);  // EncodeKey has made it
+  }
+
+  OwnMapCursor<OwnDocuments::Versions> versions_;
+  bool reverse_;
+  ValueView key_;
+  std::string scratch_;  // for its bytes
+};
+
+// A document's own version takes the place of the committed one.
+class OverlaidDocCursor final : public DocCursor {
+ public:
+  OverlaidDocCursor(std::shared_ptr<const OverlaidDocs> docs, const DocRange& range,
+                    const KeyRange& keys)
+      : docs_(std::move(docs)),
+        merged_(docs_->committed().NewCursor(range),
+                OwnVersionCursor(docs_->own().latest(), keys, range.reverse)) {
+    SkipTombstones();
+  }
+
+  bool Valid() const override { return merged_.Valid(); }
+  void Next() override {
+    merged_.Next();
+    SkipTombstones();
+  }
+  Status status() const override { return merged_.status(); }
+  ValueView key() override {
+    return merged_.at_own() ? merged_.own().key() : merged_.stored().key();
+  }
+  Seq seq() override {
+    return merged_.at_own() ? merged_.own().version().seq : merged_.stored().seq();
+  }
+  Result<Entry> ReadEntry() override {
+    if (merged_.at_own()) return docs_->own().run().Read(seq());
+    return merged_.stored().ReadEntry();
+  }
+
+ private:
+  void SkipTombstones() {
+    while (merged_.at_own() && merged_.own().version().is_tombstone) merged_.Next();
+  }
+
+  const std::shared_ptr<const OverlaidDocs> docs_;
+  MergeCursor<DocCursor, OwnVersionCursor> merged_;
+};
+
+std::unique_ptr<DocCursor> OverlaidDocs::NewCursor(const DocRange& range) const {
+  const KeyRange keys = EncodeKeyRange({}, range.lower, range.upper, /*first=*/"");
+  if (keys.empty()) return committed_->NewCursor(range);
+  return std::make_unique<OverlaidDocCursor>(shared_from_this(), range, keys);
+}
+
+}  // namespace
+
+void OwnDocuments::Extend(const OwnRun& run) {
+  SV_REQUIRE(run_.IsBeginningOf(run));
+  run_ = run;
+  while (previous_.size() < run.size()) {
+    const Entry entry = run.Read(run.first() + previous_.size());
+    Seq previous = 0;
+    if (entry.has_document()) {
+      DocVersion& latest = latest_[EncodeKey(entry.key)];
+      previous = std::exchange(latest, VersionOf(entry)).seq;
+    }
+    previous_.push_back(previous);
+  }
+}
+
+std::optional<DocVersion> OwnDocuments::Find(const ValueView& key) const {
+  const auto found = latest_.find(EncodeKey(key));
+  if (found == latest_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::shared_ptr<const DocsSnapshot> OverlayDocs(std::shared_ptr<const DocsSnapshot> committed,
+                                                std::shared_ptr<const OwnDocuments> own) {
+  return std::make_shared<OverlaidDocs>(std::move(committed), std::move(own));
+}
+
+}  // namespace streamview
