@@ -28,8 +28,8 @@ bool LogSession::IsAttached() const {
 
 Status LogSession::TakeTurn() {
   if (has_turn()) return Status::Ok();
-  return host_.WaitWhileBusy(
-      log_, [this](const WaitOptions& wait) { return Session::TakeTurn(wait); });
+  return host_.WaitWhileBusy(log_,
+                             [this](const WaitOptions& wait) { return Session::TakeTurn(wait); });
 }
 
 Result<Seq> LogSession::Append(const ValueView& key, const ValueView& value) {

@@ -96,8 +96,8 @@ Status CheckNumber(Seq seq) {
 
 int64_t TimeAfter(int64_t last_ms) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::max<int64_t>(
-      last_ms, std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  return std::max<int64_t>(last_ms,
+                           std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 // In the version's byte: not the last entry of its transaction.

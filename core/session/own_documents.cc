@@ -18,8 +18,7 @@ std::string EncodeKey(const ValueView& key) {
   return encoded;
 }
 
-class OverlaidDocs final : public DocsSnapshot,
-                           public std::enable_shared_from_this<OverlaidDocs> {
+class OverlaidDocs final : public DocsSnapshot, public std::enable_shared_from_this<OverlaidDocs> {
  public:
   OverlaidDocs(std::shared_ptr<const DocsSnapshot> committed,
                std::shared_ptr<const OwnDocuments> own)

@@ -77,8 +77,7 @@ Status Session::TakeTurn(const WaitOptions& wait) {
   return Status::Ok();
 }
 
-Result<Seq> Session::Append(const ValueView& key, const ValueView& value,
-                            const WaitOptions& wait) {
+Result<Seq> Session::Append(const ValueView& key, const ValueView& value, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(TakeTurn(wait));
   SV_ASSIGN_OR_RETURN(const Seq seq, entries_.Append(key, value));
   ++own_version_;

@@ -186,10 +186,11 @@ TEST_F(ConditionalTest, TheFirstOneIsTakenBackWhereTheDatabaseHasNoToken) {
 TEST_F(ConditionalTest, OneThatIsRolledBackLeavesTheTokenBeforeIt) {
   Open();
   CommitConditionally(Int(1), "t1");
-  const auto session = NewSession();
+  auto session = NewSession();
   Must(session->Append(Value(), Int(2), {}));
   ASSERT_OK(session->Prepare(SyncMode::kNormal, "t2"));
   ASSERT_OK(session->Rollback());
+  session.reset();
   PrepareAndDie("t3");
   OpenCommitted("t1");
   EXPECT_THAT(Values(), ElementsAre("1=1"));

@@ -552,8 +552,7 @@ TEST_F(ReduceViewTest, ReadersOfManyThreadsSeeSumsThatAreWhole) {
   });
   const auto read = [&](bool latest) {
     do {
-      const auto snapshot =
-          Must(views_[0]->Read(latest ? engine_->Head() : Seq{kDocuments}, {}));
+      const auto snapshot = Must(views_[0]->Read(latest ? engine_->Head() : Seq{kDocuments}, {}));
       EXPECT_THAT(ReducedRows(*snapshot, 3), ElementsAre("x/4/0"));
     } while (!done && !HasFailure());
   };

@@ -227,8 +227,8 @@ void ReadLog(Engine& engine) {
       if (history.ok()) Follow(*history, [](LogCursor& version) { (void)version.entry(); });
     });
   }
-  for (const auto& docs : {engine.ReadDocs(head, WaitOptions()),
-                           engine.ReadDocsAsOf(head / 2, WaitOptions())}) {
+  for (const auto& docs :
+       {engine.ReadDocs(head, WaitOptions()), engine.ReadDocsAsOf(head / 2, WaitOptions())}) {
     if (!docs.ok()) continue;
     for (const bool reverse : {false, true}) {
       DocRange range;
