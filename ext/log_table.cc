@@ -196,6 +196,7 @@ VtabStatus LogTable::Open(std::unique_ptr<Cursor>& cursor) {
 }
 
 VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
+  valid_ = false;
   cursor_.reset();
   Result<std::shared_ptr<LogSession>> session = table_.Session();
   if (!session.ok()) return session.status();
@@ -225,7 +226,8 @@ Status LogTable::Read(std::shared_ptr<Readings::Group>* group) {
 }
 
 Status LogTable::Cursor::Settle() {
-  if (!cursor_->Valid()) return cursor_->status();
+  valid_ = cursor_->Valid();
+  if (!valid_) return cursor_->status();
   const Seq seq = cursor_->entry().seq;
   if (seq <= reading_->snapshot.head) session_->NoteSeen(seq);
   return Status::Ok();

@@ -83,7 +83,7 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor {
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
-  bool Eof() const noexcept { return cursor_ == nullptr || !cursor_->Valid(); }
+  bool Eof() const noexcept { return !valid_; }
   sqlite_vtab::Status Column(sqlite3_context* context, int column);
   sqlite3_int64 Rowid() { return static_cast<sqlite3_int64>(cursor_->entry().seq); }
 
@@ -96,6 +96,7 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor {
   std::shared_ptr<Readings::Group> group_;         // before the cursor: outlives it
   const Reading<LogSnapshot>* reading_ = nullptr;  // its reading, once this cursor has read
   std::unique_ptr<LogCursor> cursor_;
+  bool valid_ = false;
 };
 
 }  // namespace streamview

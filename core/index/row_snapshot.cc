@@ -73,21 +73,23 @@ class LiveEntries {
     SkipDead();
   }
   const Status& status() const { return status_; }
-  std::string_view key() const { return stored_.key(); }
-  std::string_view value() const { return stored_.value(); }
+  std::string_view key() const { return key_; }
+  std::string_view value() const { return value_; }
   const KeyRange& keys() const { return keys_; }
 
  private:
   void SkipDead() {
     for (valid_ = false; stored_.Valid(); stored_.Next()) {
+      key_ = stored_.key();
+      value_ = stored_.value();
       Seq seq;
-      if (!ReadIndexSeq(stored_.value(), &seq)) {
+      if (!ReadIndexSeq(value_, &seq)) {
         status_ = snapshot_.NoteDamage("an index entry holds no sequence number");
         return;
       }
       valid_ = !snapshot_.state().superseded.Contains(seq);
       if (valid_) return;
-      met_.Note(stored_.key());
+      met_.Note(key_);
     }
     status_ = stored_.status();
   }
@@ -97,6 +99,7 @@ class LiveEntries {
   StoredEntries stored_;
   DeadMet met_;
   bool valid_ = false;
+  std::string_view key_, value_;  // of the present entry
   Status status_;
 };
 

@@ -6,7 +6,6 @@
 #include "core/codec/key_codec.h"
 #include "core/codec/key_range.h"
 #include "core/session/merge_cursor.h"
-#include "core/session/own_map_cursor.h"
 
 namespace streamview {
 

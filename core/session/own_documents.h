@@ -29,7 +29,10 @@ class OwnDocuments {
   // Nothing: no entry has touched the document.
   std::optional<DocVersion> Find(const ValueView& key) const;
   // The entry of the run that another one of it superseded; 0: none. REQUIRES: run().Has(seq)
-  Seq FindPrevious(Seq seq) const { return previous_[seq - run_.first()]; }
+  Seq FindPrevious(Seq seq) const {
+    SV_REQUIRE(run_.Has(seq));
+    return previous_[seq - run_.first()];
+  }
 
  private:
   OwnRun run_;

@@ -7,7 +7,6 @@
 #include "core/map/row_builder.h"
 #include "core/row_cursor.h"
 #include "core/session/merge_cursor.h"
-#include "core/session/own_map_cursor.h"
 
 namespace streamview {
 

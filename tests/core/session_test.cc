@@ -411,7 +411,7 @@ class SessionModelTest : public SessionTest {
 
 TEST_F(SessionModelTest, RandomTransactionsShowWhatTheModelSays) {
   Session one(engine_), other(engine_);
-  for (int i = 0; i < 150 && !HasFailure(); i++) {
+  for (int i = 0; i < 50 && !HasFailure(); i++) {
     RunTransaction(random_.OneIn(2) ? one : other);
     CheckLookups(one, committed_);
   }
