@@ -10,6 +10,8 @@
 #include "core/base/check.h"
 #include "core/base/key_bound.h"
 #include "core/base/status.h"
+#include "core/codec/key_codec.h"
+#include "core/engine.h"
 
 namespace streamview {
 
@@ -84,14 +86,14 @@ class OwnMapCursor {
   // REQUIRES: Valid()
   std::string_view key() const { return Current()->first; }
   const typename Map::mapped_type& value() const { return Current()->second; }
-  // For a cursor over encoded keys.
-  template <typename Stored>
-  int Compare(const Stored& stored) const {
-    const int order = key().compare(stored.key());
-    return reverse_ ? -order : order;
-  }
+  int Compare(const IndexCursor& stored) const { return Compare(stored.key()); }
+  int Compare(DocCursor& stored) const { return Compare(EncodeKeyColumn(stored.key())); }
 
  private:
+  int Compare(std::string_view stored_key) const {
+    const int order = key().compare(stored_key);
+    return reverse_ ? -order : order;
+  }
   auto Current() const {
     SV_REQUIRE(Valid());
     return reverse_ ? std::prev(end_) : begin_;

@@ -11,12 +11,6 @@ namespace streamview {
 
 namespace {
 
-std::string EncodeKey(const ValueView& key) {
-  std::string encoded;
-  AppendKeyColumn(&encoded, key);
-  return encoded;
-}
-
 class OverlaidDocs final : public DocsSnapshot, public std::enable_shared_from_this<OverlaidDocs> {
  public:
   OverlaidDocs(std::shared_ptr<const DocsSnapshot> committed,
@@ -34,43 +28,7 @@ class OverlaidDocs final : public DocsSnapshot, public std::enable_shared_from_t
   const std::shared_ptr<const OwnDocuments> own_;
 };
 
-// The session's versions of a range of documents, by key.
-class OwnVersionCursor {
- public:
-  OwnVersionCursor(const OwnDocuments::Versions& versions, const KeyRange& keys, bool reverse)
-      : versions_(versions, keys, reverse), reverse_(reverse) {
-    DecodeKey();
-  }
-  OwnVersionCursor(OwnVersionCursor&& other) noexcept
-      : versions_(other.versions_), reverse_(other.reverse_) {
-    DecodeKey();
-  }
-
-  bool Valid() const { return versions_.Valid(); }
-  void Next() {
-    versions_.Next();
-    DecodeKey();
-  }
-  const ValueView& key() const { return key_; }
-  const DocVersion& version() const { return versions_.value(); }
-  int Compare(DocCursor& stored) const {
-    const int order = streamview::Compare(key_, stored.key());
-    return reverse_ ? -order : order;
-  }
-
- private:
-  void DecodeKey() {
-    if (!Valid()) return;
-    std::string_view encoded = versions_.key();
-    const bool decoded = ReadKeyColumn(&encoded, version().key_is_real, &scratch_, &key_);
-    SV_REQUIRE(decoded);  // EncodeKey has made it
-  }
-
-  OwnMapCursor<OwnDocuments::Versions> versions_;
-  bool reverse_;
-  ValueView key_;
-  std::string scratch_;  // for its bytes
-};
+using OwnVersions = OwnMapCursor<OwnDocuments::Versions>;
 
 // A document's own version takes the place of the committed one.
 class OverlaidDocCursor final : public DocCursor {
@@ -79,7 +37,7 @@ class OverlaidDocCursor final : public DocCursor {
                     const KeyRange& keys)
       : docs_(std::move(docs)),
         merged_(docs_->committed().NewCursor(range),
-                OwnVersionCursor(docs_->own().latest(), keys, range.reverse)) {
+                OwnVersions(docs_->own().latest(), keys, range.reverse)) {
     SkipTombstones();
   }
 
@@ -90,10 +48,16 @@ class OverlaidDocCursor final : public DocCursor {
   }
   Status status() const override { return merged_.status(); }
   ValueView key() override {
-    return merged_.at_own() ? merged_.own().key() : merged_.stored().key();
+    if (!merged_.at_own()) return merged_.stored().key();
+    std::string_view encoded = merged_.own().key();
+    ValueView key;
+    const bool is_real = merged_.own().value().key_is_real;
+    const bool decoded = ReadKeyColumn(&encoded, is_real, &scratch_, &key);
+    SV_REQUIRE(decoded);  // Extend has made it
+    return key;
   }
   Seq seq() override {
-    return merged_.at_own() ? merged_.own().version().seq : merged_.stored().seq();
+    return merged_.at_own() ? merged_.own().value().seq : merged_.stored().seq();
   }
   Result<Entry> ReadEntry() override {
     if (merged_.at_own()) return docs_->own().run().Read(seq());
@@ -102,11 +66,12 @@ class OverlaidDocCursor final : public DocCursor {
 
  private:
   void SkipTombstones() {
-    while (merged_.at_own() && merged_.own().version().is_tombstone) merged_.Next();
+    while (merged_.at_own() && merged_.own().value().is_tombstone) merged_.Next();
   }
 
   const std::shared_ptr<const OverlaidDocs> docs_;
-  MergeCursor<DocCursor, OwnVersionCursor> merged_;
+  MergeCursor<DocCursor, OwnVersions> merged_;
+  std::string scratch_;  // for the bytes of an own key
 };
 
 std::unique_ptr<DocCursor> OverlaidDocs::NewCursor(const DocRange& range) const {
@@ -124,7 +89,7 @@ void OwnDocuments::Extend(const OwnRun& run) {
     const Entry entry = run.Read(run.first() + previous_.size());
     Seq previous = 0;
     if (entry.has_document()) {
-      DocVersion& latest = latest_[EncodeKey(entry.key)];
+      DocVersion& latest = latest_[EncodeKeyColumn(entry.key)];
       previous = std::exchange(latest, VersionOf(entry)).seq;
     }
     previous_.push_back(previous);
@@ -132,7 +97,7 @@ void OwnDocuments::Extend(const OwnRun& run) {
 }
 
 std::optional<DocVersion> OwnDocuments::Find(const ValueView& key) const {
-  const auto found = latest_.find(EncodeKey(key));
+  const auto found = latest_.find(EncodeKeyColumn(key));
   if (found == latest_.end()) return std::nullopt;
   return found->second;
 }

@@ -57,21 +57,31 @@ class OwnEntries {
   // large, or the log full); then the entries are as they were.
   Result<Seq> Append(const ValueView& key, const ValueView& value);
   // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size()
-  void Truncate(size_t size);
+  void Truncate(size_t size) noexcept {
+    SV_REQUIRE(size <= size_);
+    size_ = size;
+  }
   // Ends the transaction.
-  void Clear() { records_.reset(); }
+  void Clear() noexcept {
+    records_.reset();
+    size_ = 0;
+  }
 
-  size_t size() const { return records_ != nullptr ? records_->size() : 0; }
-  OwnRun run() const { return OwnRun(records_, end_.seq + 1, size()); }
+  size_t size() const { return size_; }
+  OwnRun run() const { return OwnRun(records_, end_.seq + 1, size_); }
   // REQUIRES: begun
-  const Records& records() const {
-    SV_REQUIRE(records_ != nullptr);
+  const Records& records() {
+    DropTruncated();
     return *records_;
   }
 
  private:
+  // Runs share the records: what they see of them must not change.
+  void DropTruncated();
+
   LogEnd end_;  // of the log when the transaction began; but the time of the last entry appended
-  std::shared_ptr<Records> records_;  // appended to only: runs share it. Null: not begun
+  std::shared_ptr<Records> records_;  // null: not begun
+  size_t size_ = 0;                   // what follows in records_ was truncated
 };
 
 // The entries of a run within a range, in either direction.

@@ -12,24 +12,7 @@ namespace streamview {
 
 namespace {
 
-class OverlaidAggregates final : public ViewSnapshot,
-                                 public std::enable_shared_from_this<OverlaidAggregates> {
- public:
-  OverlaidAggregates(std::shared_ptr<const CommittedView> committed,
-                     std::shared_ptr<const ReduceOverlay> overlay)
-      : committed_(std::move(committed)), overlay_(std::move(overlay)) {}
-
-  Seq seq() const override { return committed_->seq(); }
-  std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const override;
-
-  Status NoteDamage(const std::string& what) const { return committed_->NoteDamage(what); }
-  const CommittedView& committed() const { return *committed_; }
-  const ReduceOverlay& overlay() const { return *overlay_; }
-
- private:
-  const std::shared_ptr<const CommittedView> committed_;
-  const std::shared_ptr<const ReduceOverlay> overlay_;
-};
+using OverlaidAggregates = OverlaidView<ReduceOverlay>;
 
 // What a ReduceCursor walks: the aggregates that count rows, own changes added.
 class MergedAggregates {
@@ -80,14 +63,15 @@ class MergedAggregates {
   Status damage_;
 };
 
+}  // namespace
+
+template <>
 std::unique_ptr<ViewCursor> OverlaidAggregates::NewCursor(const ViewRange& range) const {
   const KeyRange keys = EncodeKeyRange(range.equal, range.lower, range.upper, kFirstReduceRow);
   if (keys.empty()) return std::make_unique<EmptyCursor>();
-  return std::make_unique<ReduceCursor<MergedAggregates>>(overlay_->definition(),
+  return std::make_unique<ReduceCursor<MergedAggregates>>(overlay().definition(),
                                                           shared_from_this(), keys, range.reverse);
 }
-
-}  // namespace
 
 std::shared_ptr<const ViewSnapshot> ReduceOverlay::Over(
     std::shared_ptr<const CommittedView> committed) const {

@@ -12,22 +12,7 @@ namespace streamview {
 
 namespace {
 
-class OverlaidRows final : public ViewSnapshot, public std::enable_shared_from_this<OverlaidRows> {
- public:
-  OverlaidRows(std::shared_ptr<const CommittedView> committed,
-               std::shared_ptr<const RowOverlay> overlay)
-      : committed_(std::move(committed)), overlay_(std::move(overlay)) {}
-
-  Seq seq() const override { return committed_->seq(); }
-  std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const override;
-
-  const CommittedView& committed() const { return *committed_; }
-  const RowOverlay& overlay() const { return *overlay_; }
-
- private:
-  const std::shared_ptr<const CommittedView> committed_;
-  const std::shared_ptr<const RowOverlay> overlay_;
-};
+using OverlaidRows = OverlaidView<RowOverlay>;
 
 // What a RowCursor walks: stored and own entries, those left out that the session supersedes. Where
 // a stored and an own one have the same key, the stored one is of a version that is superseded.
@@ -53,7 +38,7 @@ class MergedRows {
     return merged_.at_own() ? merged_.own().value() : merged_.stored().value();
   }
   void Decoded(const IndexEntryDecoder&) {}
-  Status Malformed(const std::string& why) const { return view_->committed().NoteDamage(why); }
+  Status Malformed(const std::string& why) const { return view_->NoteDamage(why); }
   Result<Value> ReadDocument(Seq seq) const {
     const RowOverlay& overlay = view_->overlay();
     if (overlay.run().Has(seq)) return Value(overlay.run().Read(seq).value);
@@ -79,14 +64,15 @@ class MergedRows {
   Status damage_;
 };
 
+}  // namespace
+
+template <>
 std::unique_ptr<ViewCursor> OverlaidRows::NewCursor(const ViewRange& range) const {
   const KeyRange keys = EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey);
   if (keys.empty()) return std::make_unique<EmptyCursor>();
-  return std::make_unique<RowCursor<MergedRows>>(overlay_->definition(), shared_from_this(), keys,
+  return std::make_unique<RowCursor<MergedRows>>(overlay().definition(), shared_from_this(), keys,
                                                  range.reverse);
 }
-
-}  // namespace
 
 std::shared_ptr<const ViewSnapshot> RowOverlay::Over(
     std::shared_ptr<const CommittedView> committed) const {

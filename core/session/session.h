@@ -65,7 +65,7 @@ class Session {
   Result<Seq> Append(const ValueView& key, const ValueView& value, const WaitOptions& wait);
   // How many entries the transaction has.
   size_t size() const { return entries_.size(); }
-  // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size()
+  // Forgets all entries after the first `size` ones. Cannot fail. REQUIRES: size <= this->size()
   void Truncate(size_t size);
   // See Transaction::Prepare. Does nothing where that has been done.
   Status Prepare(SyncMode sync, const std::string& token = "");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/engine.h"
@@ -52,6 +53,27 @@ class ViewOverlay : public std::enable_shared_from_this<ViewOverlay> {
   ViewDefinition definition_;
   Seq base_;
   OwnRun run_;
+};
+
+// A state of a view with an overlay of some kind. Each kind has a NewCursor of its own.
+template <typename Overlay>
+class OverlaidView final : public ViewSnapshot,
+                           public std::enable_shared_from_this<OverlaidView<Overlay>> {
+ public:
+  OverlaidView(std::shared_ptr<const CommittedView> committed,
+               std::shared_ptr<const Overlay> overlay)
+      : committed_(std::move(committed)), overlay_(std::move(overlay)) {}
+
+  Seq seq() const override { return committed_->seq(); }
+  std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const override;
+
+  Status NoteDamage(const std::string& what) const { return committed_->NoteDamage(what); }
+  const CommittedView& committed() const { return *committed_; }
+  const Overlay& overlay() const { return *overlay_; }
+
+ private:
+  const std::shared_ptr<const CommittedView> committed_;
+  const std::shared_ptr<const Overlay> overlay_;
 };
 
 }  // namespace streamview

@@ -120,8 +120,8 @@ TEST_F(PartsCheckTest, OwnEntriesAreReadWhereTheyAre) {
   EXPECT_BREACH((void)entries.Append(Value(), Value()), "records_ != nullptr");
   entries.Begin({4, 0});
   Must(entries.Append(Value::Text("a"), Value::Text("{}")));
-  EXPECT_BREACH(entries.Begin({4, 0}), "size.. == 0");
-  EXPECT_BREACH(entries.Truncate(2), "size <= this->size");
+  EXPECT_BREACH(entries.Begin({4, 0}), "size_ == 0");
+  EXPECT_BREACH(entries.Truncate(2), "size <= size_");
   EXPECT_BREACH((void)entries.run().Read(6), "Has.seq");
   EXPECT_BREACH((void)OwnRun().first(), "!empty");
 }
