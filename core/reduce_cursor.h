@@ -25,9 +25,9 @@ inline ValueView NumberOf(const ExactSum& sum, bool has_reals) {
   return integer ? ValueView::Integer(*integer) : ValueView::Real(sum.ToReal());
 }
 
-// `Aggregates(snapshot, keys, reverse)` walks the index entries of a range that count rows: Valid(),
-// Next(), status(), and of the present one key() and aggregate(). Aggregates::Snapshot notes what is
-// found damaged (NoteDamage).
+// `Aggregates(snapshot, keys, reverse)` walks the index entries of a range that count rows:
+// Valid(), Next(), status(), and of the present one key() and aggregate(). Aggregates::Snapshot
+// notes what is found damaged (NoteDamage).
 template <typename Aggregates>
 class ReduceCursor final : public ViewCursor {
  public:

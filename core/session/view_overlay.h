@@ -1,5 +1,5 @@
-// ViewOverlay: what the uncommitted entries of a session do to a view. The session keeps it, so that
-// each entry is mapped once. Kinds: row_overlay.h, reduce_overlay.h.
+// ViewOverlay: what the uncommitted entries of a session do to a view. The session keeps it, so
+// that each entry is mapped once. Kinds: row_overlay.h, reduce_overlay.h.
 
 #pragma once
 
