@@ -1,8 +1,10 @@
-// Engine: one log, its documents and its views. The only interface that ext/ knows.
+// Engine: one log, its documents and its views, as they are committed. What a connection has
+// appended and not committed yet, it keeps and merges in itself (core/session/session.h).
 //
 // It is abstract so that other implementations can stand beside the embedded one
 // (core/local_engine.h): one that talks to the process holding the directory, or one that follows a
-// replicated log. So nothing here assumes that appends come from this process alone.
+// replicated log. So nothing here assumes that appends come from this process alone, and all that
+// goes in is a value; all that comes out is one, or a cursor over values.
 //
 // Thread-safety: Engine and View are thread-safe. Transaction, cursors and snapshots belong to one
 // thread at a time (a snapshot may be handed on). Whatever waits takes WaitOptions.
@@ -30,8 +32,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/base/entry.h"
 #include "core/base/key_bound.h"
 #include "core/base/status.h"
 #include "core/base/value.h"
@@ -112,53 +116,82 @@ class DocCursor {
   virtual Result<Entry> ReadEntry() = 0;
 };
 
-// One append-only transaction. Appends are buffered in memory and visible to nobody else. The
-// destructor rolls back.
+// The end of the log: its last entry; zeros where there is none.
+struct LogEnd {
+  Seq seq = 0;
+  int64_t time_ms = 0;  // no later entry has an earlier time
+};
+
+// The right to append to the log, and what is about to be appended. The destructor rolls back.
 //
-//   Append*/Truncate*  ->  Prepare  ->  Commit | Rollback
+//   TakeTurn  ->  Prepare  ->  Commit | Rollback
 //
 // After Prepare the transaction may still go on (SQLite's COMMIT found the database busy): then it
-// must be prepared again.
+// is prepared again, with all its entries.
 class Transaction {
  public:
   virtual ~Transaction() = default;
 
-  // Waits for the writer's turn of the log, as the first Append does: from then on to the end of
-  // the transaction nobody else appends, and what is read of the engine's head is the latest. Does
-  // nothing where the transaction has the turn. Errors: as Append.
-  virtual Status TakeTurn(const WaitOptions& wait) = 0;
-  // Returns the sequence number that the entry will have. The first one waits for the writer's turn
-  // of the log, as `wait` allows (kBusy past the deadline). Errors: kConstraint (key or value too
-  // large; the transaction is as it was), kBusy, kInterrupted, and the engine's background error.
-  virtual Result<Seq> Append(const ValueView& key, const ValueView& value,
-                             const WaitOptions& wait) = 0;
-  // How many entries the transaction holds.
-  virtual size_t size() const = 0;
-  // Forgets all entries after the first `size` ones. REQUIRES: size <= this->size()
-  virtual void Truncate(size_t size) = 0;
+  // Waits for the writer's turn of the log, as `wait` allows: from then on to the end of the
+  // transaction nobody else appends, and the log ends as is returned. Where the transaction has the
+  // turn already it only says so again. Errors: kBusy past the deadline, kInterrupted, and the
+  // engine's background error.
+  virtual Result<LogEnd> TakeTurn(const WaitOptions& wait) = 0;
 
-  // Writes the entries where a crash of the process (kNormal) or the machine (kFull) cannot lose
-  // them, still visible to nobody. On error nothing was written and the transaction can be rolled
-  // back or prepared again. With no entries it does nothing. With a token, which must be new, the
+  // Writes entries where a crash of the process (kNormal) or the machine (kFull) cannot lose them,
+  // still visible to nobody: `records` are all that the transaction has, in their stored form
+  // (core/codec/record.h), numbered from LogEnd::seq + 1 on. They take the place of what was
+  // prepared before. On error nothing of the transaction is written, and it can be rolled back or
+  // prepared again. With no records it writes nothing. With a token, which must be new, the
   // transaction is conditional: should the process die now, the next opening keeps it only if the
   // database has committed that token (EngineOptions). A token may end in '-' and the number of the
-  // last entry, for messages.
-  virtual Status Prepare(SyncMode sync, const std::string& token = "") = 0;
-  // Makes the prepared entries visible at once, and wakes the views. Cannot fail. REQUIRES:
-  // prepared
+  // last entry, for messages. REQUIRES: the transaction has the turn, or there are no records; each
+  // record decodes, its key is not too large (CheckKey), and its time is not before that of the one
+  // before it.
+  virtual Status Prepare(const Records& records, SyncMode sync, const std::string& token = "") = 0;
+  // Makes the prepared entries visible at once, wakes the views and gives the turn back. Cannot
+  // fail. REQUIRES: prepared
   virtual void Commit() = 0;
-  // Takes all back, also what was prepared. An error (the disk refuses) leaves the engine with a
-  // background error, and the entries still invisible.
+  // Takes back what was prepared, and gives the turn back. An error (the disk refuses) leaves the
+  // engine with a background error, and the entries still invisible.
   virtual Status Rollback() = 0;
 };
 
-// One state of a view: what it held when it had processed all entries up to seq(), plus what the
-// reader's own transaction adds. Unchanged however long it lives.
+// One state of a view: what it held when it had processed all entries up to seq(); a session adds
+// its own entries. Unchanged however long it lives.
 class ViewSnapshot {
  public:
   virtual ~ViewSnapshot() = default;
   virtual Seq seq() const = 0;
   virtual std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const = 0;
+};
+
+// Index entries of a view in their stored form, by key: of one that reduces they are aggregates
+// (core/codec/aggregate.h), else rows (core/codec/index_entry.h).
+class IndexCursor {
+ public:
+  virtual ~IndexCursor() = default;
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;  // REQUIRES: Valid()
+  virtual Status status() const = 0;
+  // Both valid until the next call of Next(). REQUIRES: Valid()
+  virtual std::string_view key() const = 0;
+  virtual std::string_view value() const = 0;
+};
+
+// The state of a view as the engine has it. Beside its rows it gives what those need who add
+// entries that are not committed.
+class CommittedView : public ViewSnapshot {
+ public:
+  // The index entries of a run of keys (core/codec/key_range.h makes it of columns) that count.
+  // REQUIRES: !keys.empty()
+  virtual std::unique_ptr<IndexCursor> Scan(const KeyRange& keys, bool reverse) const = 0;
+  // Whether the map failed on a log entry, which counts at this state. False, too, of one that does
+  // not count.
+  virtual Result<bool> MapFailedOn(Seq seq) const = 0;
+  // Notes that what Scan gave contradicts its format, so that the index is built anew. Returns
+  // kDamaged, with `what`.
+  virtual Status NoteDamage(const std::string& what) const = 0;
 };
 
 // A run of documents by key.
@@ -168,8 +201,8 @@ struct DocRange {
   bool reverse = false;
 };
 
-// The live documents after the log entries up to seq(), plus what the reader's own transaction
-// makes of them. Unchanged however long it lives.
+// The live documents after the log entries up to seq(); a session adds its own entries. Unchanged
+// however long it lives.
 class DocsSnapshot {
  public:
   virtual ~DocsSnapshot() = default;
@@ -236,12 +269,11 @@ class View {
   virtual ViewDefinition definition() const = 0;
 
   // The state of the view at `at_least` or later, which the calling thread itself brings about
-  // where nobody has yet. REQUIRES: at_least <= Engine::Head(). `own`, where not null, is the
-  // reader's open transaction on this engine: its entries are mapped and merged in. Errors: kFailed
-  // (with the map's message, whatever at_least is), kInterrupted, kTimedOut (with a message that
-  // says how far the view came).
-  virtual Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
-                                                           const WaitOptions& wait) = 0;
+  // where nobody has yet. REQUIRES: at_least <= Engine::Head(). Errors: kFailed (with the map's
+  // message, whatever at_least is), kInterrupted, kTimedOut (with a message that says how far the
+  // view came).
+  virtual Result<std::shared_ptr<const CommittedView>> Read(Seq at_least,
+                                                            const WaitOptions& wait) = 0;
   // Processes the log up to `seq`, or finds it done; returns the checkpoint. REQUIRES:
   // seq <= Engine::Head(). Errors: as Read.
   virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
@@ -258,6 +290,9 @@ class View {
   virtual Status Optimize(const WaitOptions& wait) = 0;
   // Maps the log again and compares. kCorruption: the message names the first differences.
   virtual Status CheckIntegrity(const WaitOptions& wait) = 0;
+  // A mapper of the caller's own, which nobody waits for. Made in this process, wherever the index
+  // is. Errors: those of the MapperFactory.
+  virtual Result<std::unique_ptr<Mapper>> NewMapper() = 0;
   // Maps with a mapper of its own, so nobody waits for it. Errors: kInvalidArgument (the view
   // reduces), and those of the MapperFactory.
   virtual Result<std::unique_ptr<ViewChanges>> NewChanges() = 0;
@@ -274,17 +309,16 @@ class Engine {
   // --- the log
   virtual const std::string& id() const = 0;
   virtual Seq Head() const = 0;  // the last committed entry; 0: none
-  // Never null. Waits for nothing: the first Append does.
+  // Never null. Waits for nothing: TakeTurn does.
   virtual std::unique_ptr<Transaction> Begin() = 0;
   // Appends one entry as a transaction of its own; returns its number once it is as durable as
   // `sync` says, and visible. Concurrent calls share one fsync; a Transaction that has the writer's
-  // turn is waited for. On error the entry is not there. Errors: those of Transaction::Append and
-  // Prepare.
+  // turn is waited for. On error the entry is not there. Errors: kConstraint (the key is too large,
+  // or the log full), those of Transaction::TakeTurn and Prepare.
   virtual Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                                 const WaitOptions& wait) = 0;
-  // The committed entries of `range` as of now, then those of `own` (may be null). The cursor sees
-  // no entry that is appended later. `own` must not change while the cursor lives, but for appends.
-  virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) = 0;
+  // The entries of `range` as of now: the cursor sees no entry that is appended later. Never null.
+  virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range) = 0;
   // Returns once Head() >= seq. Errors: kInterrupted, kTimedOut.
   virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
   // Writes the log and its document index to disk.
@@ -305,20 +339,17 @@ class Engine {
   virtual Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) = 0;
 
   // --- documents
-  // The documents as of `at_least` or later. REQUIRES: at_least <= Head(). `own` may be null.
-  virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const Transaction* own,
+  // The documents as of `at_least` or later. REQUIRES: at_least <= Head()
+  virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least,
                                                                const WaitOptions& wait) = 0;
   // The documents as they were after entry `as_of`, exactly. REQUIRES: as_of <= Head()
   virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
                                                                    const WaitOptions& wait) = 0;
-  // The entry that is the live document of `key` now, in `own` (may be null) or else committed; 0
-  // where there is no such document.
-  virtual Result<Seq> FindDocument(const ValueView& key, const Transaction* own,
-                                   const WaitOptions& wait) = 0;
-  // The entries of one document, newest first, tombstones included: those of `own` (may be null),
-  // then the committed ones as of now.
+  // The version of a document that was the latest after entry `at`, tombstones included; its seq is
+  // 0 where there is none. REQUIRES: at <= Head()
+  virtual Result<DocVersion> FindVersion(const ValueView& key, Seq at, const WaitOptions& wait) = 0;
+  // The entries of one document as of now, newest first, tombstones included.
   virtual Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key,
-                                                         const Transaction* own,
                                                          const WaitOptions& wait) = 0;
 
   // --- views

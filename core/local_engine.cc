@@ -273,11 +273,11 @@ Result<Seq> LocalEngine::AppendNow(const ValueView& key, const ValueView& value,
   return log_->AppendNow(key, value, sync, wait);
 }
 
-std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range, const Transaction* own) {
+std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range) {
   if (const Status status = process_.Check(); !status.ok()) {
     return std::make_unique<FailedLogCursor>(status);
   }
-  return NewLogCursor(*log_, range, static_cast<const LogTransaction*>(own));
+  return NewLogCursor(*log_, range);
 }
 
 Status LocalEngine::WaitForHead(Seq seq, const WaitOptions& wait) {
@@ -358,7 +358,7 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
   {
     // While this has the turn, all that is in the log is committed.
     const std::unique_ptr<Transaction> turn = Begin();
-    if (writable_.ok()) SV_RETURN_IF_ERROR(turn->TakeTurn(turn_wait));
+    if (writable_.ok()) SV_RETURN_IF_ERROR(turn->TakeTurn(turn_wait).status());
     head = Head();
     // The indexes first: what is made of the log is never ahead of it.
     SV_ASSIGN_OR_RETURN(derived, LiveFiles::Capture(derived_store_.get()));
@@ -376,11 +376,10 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocs(Seq at_least,
-                                                                  const Transaction* own,
                                                                   const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
   SV_REQUIRE_OR_RETURN(at_least <= Head());
-  return streamview::ReadDocs(docs_.get(), at_least, static_cast<const LogTransaction*>(own), wait);
+  return streamview::ReadDocs(docs_.get(), at_least, wait);
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
@@ -390,22 +389,19 @@ Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
   return streamview::ReadDocsAsOf(docs_.get(), as_of, wait);
 }
 
-Result<Seq> LocalEngine::FindDocument(const ValueView& key, const Transaction* own,
-                                      const WaitOptions& wait) {
+Result<DocVersion> LocalEngine::FindVersion(const ValueView& key, Seq at, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  return RetryDamaged([&] {
-    return streamview::FindDocument(docs_.get(), key, static_cast<const LogTransaction*>(own),
-                                    wait);
+  SV_REQUIRE_OR_RETURN(at <= Head());
+  return RetryDamaged([&]() -> Result<DocVersion> {
+    SV_RETURN_IF_ERROR(docs_->AdvanceTo(at, wait));
+    return docs_->FindLatest(key, at);
   });
 }
 
 Result<std::unique_ptr<LogCursor>> LocalEngine::ScanHistory(const ValueView& key,
-                                                            const Transaction* own,
                                                             const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  return RetryDamaged([&] {
-    return streamview::ScanHistory(docs_.get(), key, static_cast<const LogTransaction*>(own), wait);
-  });
+  return RetryDamaged([&] { return streamview::ScanHistory(docs_.get(), key, wait); });
 }
 
 Result<std::shared_ptr<View>> LocalEngine::CreateView(const ViewDefinition& definition,

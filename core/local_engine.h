@@ -38,7 +38,7 @@ class LocalEngine final : public Engine {
   std::unique_ptr<Transaction> Begin() override;
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                         const WaitOptions& wait) override;
-  std::unique_ptr<LogCursor> ScanLog(const LogRange& range, const Transaction* own) override;
+  std::unique_ptr<LogCursor> ScanLog(const LogRange& range) override;
   Status WaitForHead(Seq seq, const WaitOptions& wait) override;
   Status FlushLog() override;
   Status OptimizeLog() override;
@@ -46,13 +46,12 @@ class LocalEngine final : public Engine {
   LogStatus GetLogStatus() const override;
   Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) override;
 
-  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const Transaction* own,
+  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least,
                                                        const WaitOptions& wait) override;
   Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
                                                            const WaitOptions& wait) override;
-  Result<Seq> FindDocument(const ValueView& key, const Transaction* own,
-                           const WaitOptions& wait) override;
-  Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key, const Transaction* own,
+  Result<DocVersion> FindVersion(const ValueView& key, Seq at, const WaitOptions& wait) override;
+  Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key,
                                                  const WaitOptions& wait) override;
 
   Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,

@@ -35,7 +35,7 @@ Result<bool> LogTail::Next() {
   if (cursor_ != nullptr) {
     cursor_->Next();
   } else if (next_ <= last_) {
-    cursor_ = engine_->ScanLog({next_, last_}, nullptr);
+    cursor_ = engine_->ScanLog({next_, last_});
   }
   if (cursor_ != nullptr) {
     if (cursor_->Valid()) {

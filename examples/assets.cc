@@ -69,32 +69,29 @@ std::shared_ptr<Engine> OpenAssets(const std::string& directory) {
   return Check(OpenStandalone(options));
 }
 
-void Put(Transaction* transaction, const std::string& key, const Asset& asset) {
-  Check(
-      transaction->Append(ValueView::Text(key), ValueView::Blob(EncodeAsset(asset)), WaitOptions())
-          .status());
+void Put(Session* session, const std::string& key, const Asset& asset) {
+  Check(session->Append(ValueView::Text(key), ValueView::Blob(EncodeAsset(asset)), WaitOptions())
+            .status());
 }
 
 // All appends of one transaction, durable and visible at once.
-void Commit(Transaction* transaction) {
-  Check(transaction->Prepare(SyncMode::kFull));
-  transaction->Commit();
+void Commit(Session* session) {
+  Check(session->Prepare(SyncMode::kFull));
+  session->Commit();
 }
 
-void AddAssets(Engine* engine) {
-  const std::unique_ptr<Transaction> transaction = engine->Begin();
-  Put(transaction.get(), "asset/1", {"cat.jpg", 52'013, "hawaii", {"cat", "black"}});
-  Put(transaction.get(), "asset/2", {"dog.jpg", 70'144, "maui", {"dog", "black"}});
-  Put(transaction.get(), "asset/3", {"sea.mov", 9'812'004, "maui", {"sea"}});
-  Commit(transaction.get());
+void AddAssets(Session* session) {
+  Put(session, "asset/1", {"cat.jpg", 52'013, "hawaii", {"cat", "black"}});
+  Put(session, "asset/2", {"dog.jpg", 70'144, "maui", {"dog", "black"}});
+  Put(session, "asset/3", {"sea.mov", 9'812'004, "maui", {"sea"}});
+  Commit(session);
 }
 
 // A new version of one, and the end of another.
-void ChangeAssets(Engine* engine) {
-  const std::unique_ptr<Transaction> transaction = engine->Begin();
-  Put(transaction.get(), "asset/1", {"cat.jpg", 52'013, "oahu", {"cat", "asleep"}});
-  Check(transaction->Append(ValueView::Text("asset/3"), ValueView::Null(), WaitOptions()).status());
-  Commit(transaction.get());
+void ChangeAssets(Session* session) {
+  Put(session, "asset/1", {"cat.jpg", 52'013, "oahu", {"cat", "asleep"}});
+  Check(session->Append(ValueView::Text("asset/3"), ValueView::Null(), WaitOptions()).status());
+  Commit(session);
 }
 
 // Prints the assets with a tag, or all. The view need not have seen the last append yet: reading
@@ -102,7 +99,7 @@ void ChangeAssets(Engine* engine) {
 void Print(Engine* engine, View* view, const std::string& tag = "") {
   ViewRange range;
   if (!tag.empty()) range.equal.push_back(Value::Text(tag));
-  const auto snapshot = Check(view->Read(engine->Head(), nullptr, WaitOptions()));
+  const auto snapshot = Check(view->Read(engine->Head(), WaitOptions()));
   const std::unique_ptr<ViewCursor> row = snapshot->NewCursor(range);
   for (; row->Valid(); row->Next()) {
     std::printf(
@@ -119,10 +116,11 @@ void Run(const std::string& directory) {
     const std::shared_ptr<Engine> engine = OpenAssets(directory);
     const std::shared_ptr<View> by_tag = Check(DefineView(engine.get(), TagsView()));
     if (engine->Head() == 0) {
-      AddAssets(engine.get());
+      Session session(engine);
+      AddAssets(&session);
       std::printf("What is black:\n");
       Print(engine.get(), by_tag.get(), "black");
-      ChangeAssets(engine.get());
+      ChangeAssets(&session);
     }
     std::printf("All tags, after %llu entries:\n", static_cast<unsigned long long>(engine->Head()));
     Print(engine.get(), by_tag.get());

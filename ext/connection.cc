@@ -387,7 +387,7 @@ Status Connection::TakeRefusal(const TableName& table) {
 
 Result<bool> Connection::IsConditional() {
   int logs = 0;
-  for (const auto& [identity, session] : sessions_) logs += session->open_transaction() != nullptr;
+  for (const auto& [identity, session] : sessions_) logs += session->size() > 0;
   if (logs > 1 || !schema_changes_.empty()) return true;
   return write_watch_.ChangedDatabase();
 }

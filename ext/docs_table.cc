@@ -204,9 +204,8 @@ Status DocsTable::Read(std::shared_ptr<Readings::Group>* group) {
   const Seq at_least = writing_ ? engine->Head() : session->RequiredSeq();
   if (Readings::FindReading(*session, at_least, group)) return Status::Ok();
   const uint64_t own_version = session->own_version();
-  SV_ASSIGN_OR_RETURN(
-      std::shared_ptr<const DocsSnapshot> snapshot,
-      engine->ReadDocs(at_least, session->open_transaction(), connection().InterruptibleWait()));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<const DocsSnapshot> snapshot,
+                      session->ReadDocs(at_least, connection().InterruptibleWait()));
   const Seq seq = snapshot->seq();
   session->NoteSeen(seq);
   (*group)->reading = {engine, std::move(snapshot), seq, own_version};
@@ -275,9 +274,9 @@ Status DocsTable::Cursor::FindBySeq(sqlite3_value* value, const DocsReading& rea
   range.Narrow(Term::kEqual, value);
   std::vector<DocRange> documents;
   if (!range.empty()) {
+    const LogRange seqs{static_cast<Seq>(range.first), static_cast<Seq>(range.last)};
     const std::unique_ptr<LogCursor> entries =
-        reading.engine->ScanLog({static_cast<Seq>(range.first), static_cast<Seq>(range.last)},
-                                as_of_ ? nullptr : session->open_transaction());
+        as_of_ ? reading.engine->ScanLog(seqs) : session->ScanLog(seqs);
     for (; entries->Valid(); entries->Next()) {
       const Entry& entry = entries->entry();
       if (!entry.has_document()) continue;
@@ -335,15 +334,13 @@ Result<std::shared_ptr<LogSession>> DocsTable::WritingSession() {
 }
 
 Result<Seq> DocsTable::FindLive(LogSession& session, const ValueView& key) {
-  return session.engine()->FindDocument(key, session.open_transaction(),
-                                        connection().InterruptibleWait());
+  return session.FindDocument(key, connection().InterruptibleWait());
 }
 
 Result<std::optional<DocsTable::Document>> DocsTable::FindRow(LogSession& session,
                                                               sqlite3_int64 rowid) {
   const auto seq = static_cast<Seq>(rowid);
-  const std::unique_ptr<LogCursor> cursor =
-      session.engine()->ScanLog({seq, seq}, session.open_transaction());
+  const std::unique_ptr<LogCursor> cursor = session.ScanLog({seq, seq});
   SV_RETURN_IF_ERROR(cursor->status());
   if (!cursor->Valid()) return std::optional<Document>();
   const Entry& entry = cursor->entry();

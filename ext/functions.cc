@@ -125,7 +125,7 @@ Status WaitForEntry(Connection& connection, LogSession& session, const WaitTarge
                     const WaitOptions& wait) {
   Engine& engine = *session.engine();
   if (engine.Head() >= seq) return Status::Ok();
-  if (session.open_transaction() != nullptr && seq >= session.first_uncommitted()) {
+  if (session.size() > 0) {
     return Status::InvalidArgument("entry " + std::to_string(seq) + " of " + target.log.table +
                                    " is not committed: this connection's transaction is open");
   }

@@ -107,8 +107,7 @@ Status HistoryTable::Cursor::Read(sqlite3_value* log, sqlite3_value* document) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection_.OpenLog(table));
   if (key.is_null()) return Status::Ok();  // events without key are no document's versions
   engine_ = session->engine();
-  SV_ASSIGN_OR_RETURN(cursor_, engine_->ScanHistory(document_, session->open_transaction(),
-                                                    connection_.InterruptibleWait()));
+  SV_ASSIGN_OR_RETURN(cursor_, session->ScanHistory(document_, connection_.InterruptibleWait()));
   session->NoteSeen(engine_->Head());  // after: the scan shows nothing newer
   return cursor_->status();
 }

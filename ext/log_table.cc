@@ -195,17 +195,9 @@ VtabStatus LogTable::Open(std::unique_ptr<Cursor>& cursor) {
   return {};
 }
 
-void LogTable::Cursor::Reset() {
-  if (session_ != nullptr) session_->RemoveReader(this);
-  source_ = Source::kNone;
-  committed_.reset();
-  own_.reset();
-  kept_.clear();
-  next_kept_ = 0;
-}
-
 VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
-  Reset();
+  valid_ = false;
+  cursor_.reset();
   Result<std::shared_ptr<LogSession>> session = table_.Session();
   if (!session.ok()) return session.status();
   session_ = *std::move(session);
@@ -217,79 +209,37 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   SeqRange range;
   for (size_t i = 0; i < arguments.size(); i++) range.Narrow(plan.terms[i], arguments[i]);
   if (range.empty()) return {};
-  reverse_ = plan.terms.reverse;
-  OpenSources({static_cast<Seq>(range.first), static_cast<Seq>(range.last), reverse_});
+  const LogRange seqs{static_cast<Seq>(range.first), static_cast<Seq>(range.last),
+                      plan.terms.reverse};
+  cursor_ = ScanLog(*reading_->engine, seqs, reading_->snapshot);
   return Settle();
 }
 
+// What the statement itself appends after this is not for it to see.
 Status LogTable::Read(std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const Seq head = session->engine()->Head();
   if (Readings::FindReading(*session, head, group)) return Status::Ok();
-  const Seq own = session->open_transaction() != nullptr ? *session->last_own_seq() : 0;
-  (*group)->reading = {session->engine(), {head, own}, head, session->own_version()};
+  const LogSnapshot now = session->ReadLog();
+  (*group)->reading = {session->engine(), now, now.head, session->own_version()};
   return Status::Ok();
 }
 
-void LogTable::Cursor::OpenSources(const LogRange& range) {
-  LogRange committed_range = range;
-  committed_range.last = std::min(range.last, reading_->snapshot.head);
-  committed_ = reading_->engine->ScanLog(committed_range, nullptr);
-  const Transaction* transaction = session_->open_transaction();
-  if (transaction == nullptr) return;
-  LogRange own_range = range;
-  own_range.first = std::max(range.first, session_->first_uncommitted());
-  // What the statement itself appends from here on is not for it to see.
-  own_range.last = std::min({range.last, reading_->snapshot.own, *session_->last_own_seq()});
-  if (own_range.first > own_range.last) return;
-  own_ = reading_->engine->ScanLog(own_range, transaction);
-  session_->AddReader(this);
-}
-
-void LogTable::Cursor::LeaveTransaction() {
-  for (; own_->Valid(); own_->Next()) {
-    const Entry& entry = own_->entry();
-    kept_.push_back({entry.seq, entry.time_ms, Value(entry.key), Value(entry.value)});
-  }
-  own_.reset();
-}
-
 Status LogTable::Cursor::Settle() {
-  source_ = Source::kNone;
-  const bool committed = committed_->Valid();
-  if (!committed) SV_RETURN_IF_ERROR(committed_->status());
-  const bool own = own_ != nullptr ? own_->Valid() : next_kept_ < kept_.size();
-  if (!own && own_ != nullptr) SV_RETURN_IF_ERROR(own_->status());
-
-  if (committed && !(reverse_ && own)) {
-    source_ = Source::kCommitted;
-    session_->NoteSeen(committed_->entry().seq);
-  } else if (own) {
-    source_ = Source::kOwn;
-  }
+  valid_ = cursor_->Valid();
+  if (!valid_) return cursor_->status();
+  const Seq seq = cursor_->entry().seq;
+  if (seq <= reading_->snapshot.head) session_->NoteSeen(seq);
   return Status::Ok();
 }
 
 VtabStatus LogTable::Cursor::Next() {
-  if (source_ == Source::kCommitted) {
-    committed_->Next();
-  } else if (own_ != nullptr) {
-    own_->Next();
-  } else {
-    ++next_kept_;
-  }
+  cursor_->Next();
   return Settle();
 }
 
-Entry LogTable::Cursor::Current() const {
-  if (source_ == Source::kCommitted) return committed_->entry();
-  if (own_ != nullptr) return own_->entry();
-  const OwnedEntry& kept = kept_[next_kept_];
-  return {kept.seq, kept.time_ms, kept.key, kept.value};
-}
-
 VtabStatus LogTable::Cursor::Column(sqlite3_context* context, int column) {
-  const Entry entry = Current();
+  const Entry& entry = cursor_->entry();
   switch (column) {
     case kSeq:
       sqlite3_result_int64(context, static_cast<sqlite3_int64>(entry.seq));
@@ -367,7 +317,7 @@ Status LogTable::Check(bool quick) {
   if (!quick) return engine.CheckIntegrity(connection().InterruptibleWait());
   const LogStatus status = engine.GetLogStatus();
   if (!status.background_error.empty()) return Status::IOError(status.background_error);
-  return engine.ScanLog({std::max<Seq>(status.head, 1), status.head}, nullptr)->status();
+  return engine.ScanLog({std::max<Seq>(status.head, 1), status.head})->status();
 }
 
 Status LogTable::RunCommand(std::string_view command) {

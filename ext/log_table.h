@@ -58,12 +58,7 @@ class LogTable : public SessionTable {
   }
 
  private:
-  // The last committed entry, and of the connection's own ones the last so far (0: none).
-  struct Ends {
-    Seq head;
-    Seq own;
-  };
-  using Readings = SharedReading<Ends>;
+  using Readings = SharedReading<LogSnapshot>;
 
   // Sees to it that the group of a cursor that has read nothing yet has something to read.
   Status Read(std::shared_ptr<Readings::Group>* group);
@@ -81,46 +76,27 @@ class LogTable : public SessionTable {
   Readings readings_;
 };
 
-class LogTable::Cursor final : public sqlite_vtab::Cursor, private OpenTransactionReader {
+class LogTable::Cursor final : public sqlite_vtab::Cursor {
  public:
   explicit Cursor(LogTable& table)
       : table_(table), group_(table.readings_.Join(table.connection())) {}
-  ~Cursor() { Reset(); }
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
-  bool Eof() const noexcept { return source_ == Source::kNone; }
+  bool Eof() const noexcept { return !valid_; }
   sqlite_vtab::Status Column(sqlite3_context* context, int column);
-  sqlite3_int64 Rowid() { return static_cast<sqlite3_int64>(Current().seq); }
+  sqlite3_int64 Rowid() { return static_cast<sqlite3_int64>(cursor_->entry().seq); }
 
  private:
-  // Where the present entry comes from.
-  enum class Source { kNone, kCommitted, kOwn };
-  struct OwnedEntry {
-    Seq seq;
-    int64_t time_ms;
-    Value key;
-    Value value;
-  };
-
-  void LeaveTransaction() override;
-  void Reset();
-  void OpenSources(const LogRange& range);
-  // Makes the next entry, of whichever source has one, the present one.
+  // Notes what the cursor shows, or says why it shows nothing.
   Status Settle();
-  Entry Current() const;
 
   LogTable& table_;
   std::shared_ptr<LogSession> session_;
-  std::shared_ptr<Readings::Group> group_;  // before the cursors: outlives them
-  const Reading<Ends>* reading_ = nullptr;  // its reading, once this cursor has read
-  bool reverse_ = false;
-  Source source_ = Source::kNone;
-  std::unique_ptr<LogCursor> committed_;
-  // The connection's own entries: read from its transaction while that lasts, copied when it ends.
-  std::unique_ptr<LogCursor> own_;
-  std::vector<OwnedEntry> kept_;
-  size_t next_kept_ = 0;
+  std::shared_ptr<Readings::Group> group_;         // before the cursor: outlives it
+  const Reading<LogSnapshot>* reading_ = nullptr;  // its reading, once this cursor has read
+  std::unique_ptr<LogCursor> cursor_;
+  bool valid_ = false;
 };
 
 }  // namespace streamview

@@ -263,9 +263,8 @@ Status ViewTable::Read(std::shared_ptr<Readings::Group>* group) {
   if (Readings::FindReading(*session, at_least, group)) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   const uint64_t own_version = session->own_version();
-  SV_ASSIGN_OR_RETURN(
-      std::shared_ptr<const ViewSnapshot> snapshot,
-      view->Read(at_least, session->open_transaction(), connection().InterruptibleWait()));
+  SV_ASSIGN_OR_RETURN(std::shared_ptr<const ViewSnapshot> snapshot,
+                      session->ReadView(view, at_least, connection().InterruptibleWait()));
   const Seq seq = snapshot->seq();
   session->NoteSeen(seq);
   (*group)->reading = {session->engine(), std::move(snapshot), seq, own_version};

@@ -27,6 +27,9 @@ namespace streamview {
 // Part of a view's fingerprint: with another version, views are built anew.
 constexpr uint8_t kIndexEntryVersion = 1;
 
+// Where index entries begin in a view's column family: below lie checkpoint and errors.
+inline constexpr std::string_view kFirstIndexKey = "\2";
+
 // REQUIRES: 1 <= key_columns.size() <= kMaxKeyColumns. `is_event`: doc_id is the sequence number of
 // an event without key, so that event 5 and the document with key 5 are different entries.
 void AppendIndexKey(std::string* dst, std::span<const ValueView> key_columns,

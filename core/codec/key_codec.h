@@ -27,6 +27,11 @@ constexpr char kTagText = 0x20;
 constexpr char kTagBlob = 0x30;
 
 void AppendKeyColumn(std::string* dst, const ValueView& v);
+inline std::string EncodeKeyColumn(const ValueView& v) {
+  std::string encoded;
+  AppendKeyColumn(&encoded, v);
+  return encoded;
+}
 
 // Whether the number that stands in the key is REAL: what ReadKeyColumn has to be told.
 bool IsRealColumn(const ValueView& v);

@@ -1,6 +1,8 @@
 #include "core/codec/record.h"
 
+#include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 
 #include "core/codec/varint.h"
@@ -79,6 +81,23 @@ bool ReadTypedValue(std::string_view* input, ValueView* v) {
       return true;
   }
   return false;  // no ValueType
+}
+
+Status CheckKey(const ValueView& key) {
+  if (key.bytes().size() <= kMaxKeyBytes) return Status::Ok();
+  return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
+                            " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
+}
+
+Status CheckNumber(Seq seq) {
+  if (seq <= kMaxSeq) return Status::Ok();
+  return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
+}
+
+int64_t TimeAfter(int64_t last_ms) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::max<int64_t>(last_ms,
+                           std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 // In the version's byte: not the last entry of its transaction.

@@ -24,6 +24,15 @@ void AppendTypedValue(std::string* dst, const ValueView& v);
 // transaction knows which of its entries is the last one only when it is written.)
 char ContinuesMark(char first_byte);
 
+// kConstraint where the key is too large for an entry.
+Status CheckKey(const ValueView& key);
+// kConstraint where no log can have an entry of this number.
+Status CheckNumber(Seq seq);
+
+// The time of an entry that is appended now: milliseconds since the Unix epoch, but not before
+// `last_ms`, which is the time of the entry before it.
+int64_t TimeAfter(int64_t last_ms);
+
 void AppendRecord(std::string* dst, int64_t time_ms, const ValueView& key, const ValueView& value);
 // Fills *out from one whole record; its key and value point into `bytes`. Errors: kCorruption, with
 // `seq` and the reason in the message; then *out is unspecified.

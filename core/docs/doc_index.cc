@@ -68,11 +68,6 @@ constexpr int kSeqShift = 2;
 
 }  // namespace
 
-DocVersion VersionOf(const Entry& entry) {
-  SV_REQUIRE(entry.has_document());
-  return {entry.seq, entry.is_tombstone(), entry.key.type() == ValueType::kReal};
-}
-
 void AppendVersion(std::string* dst, const DocVersion& version) {
   AppendVarint(dst, version.seq << kSeqShift | (version.key_is_real ? kRealBit : 0) |
                         (version.is_tombstone ? kTombstoneBit : 0));

@@ -38,16 +38,6 @@ struct Supersession {
   Seq superseded;
 };
 
-// One entry of a document, as the index knows it without a look at the log.
-struct DocVersion {
-  Seq seq = 0;  // 0: there is none
-  bool is_tombstone = false;
-  bool key_is_real = false;  // the key, a number, is written as REAL in this entry
-};
-
-// The version that an entry is. REQUIRES: entry.has_document()
-DocVersion VersionOf(const Entry& entry);
-
 // The stored form of a document version (docs/format.md), and where keys begin in the column
 // family.
 void AppendVersion(std::string* dst, const DocVersion& version);

@@ -6,20 +6,15 @@
 
 #include "core/docs/doc_index.h"
 #include "core/engine.h"
-#include "core/log/log_transaction.h"
 
 namespace streamview {
 
-// See Engine::ReadDocs, ReadDocsAsOf, FindDocument and ScanHistory. `docs` must outlive what they
-// return; `own` need not.
+// See Engine::ReadDocs, ReadDocsAsOf and ScanHistory. `docs` must outlive what they return.
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(DocIndex* docs, Seq at_least,
-                                                     const LogTransaction* own,
                                                      const WaitOptions& wait);
 Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(DocIndex* docs, Seq as_of,
                                                          const WaitOptions& wait);
-Result<Seq> FindDocument(DocIndex* docs, const ValueView& key, const LogTransaction* own,
-                         const WaitOptions& wait);
 Result<std::unique_ptr<LogCursor>> ScanHistory(DocIndex* docs, const ValueView& key,
-                                               const LogTransaction* own, const WaitOptions& wait);
+                                               const WaitOptions& wait);
 
 }  // namespace streamview

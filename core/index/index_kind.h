@@ -19,7 +19,6 @@
 namespace streamview {
 
 class FamilyWrite;
-class LogTransaction;
 class ViewIndex;
 
 // What an index is after the log entries up to seq, which ends a transaction (but where the index
@@ -63,11 +62,9 @@ class IndexKind {
   virtual DropEntry Dead(const SeqSet& superseded) const = 0;
 
   // See ViewIndex::Read and ViewIndex::Check.
-  virtual Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<ViewIndex> index,
-                                                           std::shared_ptr<const IndexState> state,
-                                                           const LogTransaction* own,
-                                                           const std::function<void()>& wake,
-                                                           const WaitOptions& wait) = 0;
+  virtual std::shared_ptr<const CommittedView> Read(std::shared_ptr<ViewIndex> index,
+                                                    std::shared_ptr<const IndexState> state,
+                                                    const std::function<void()>& wake) = 0;
   virtual Status Check(const ViewIndex& index, const IndexState& state, Mapper* mapper,
                        const WaitOptions& wait) = 0;
 };

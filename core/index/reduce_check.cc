@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
 #include "core/index/index_check.h"
 #include "core/map/reduce_builder.h"

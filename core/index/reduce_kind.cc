@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/codec/record.h"
 #include "core/index/reduce_check.h"
-#include "core/index/reduce_overlay.h"
 #include "core/index/reduce_snapshot.h"
 #include "core/index/view_index.h"
 #include "core/map/reduce_builder.h"
@@ -27,8 +27,9 @@ class ReduceChange final : public IndexChange {
     if (withdrawn != 0) {
       rocksdb::PinnableSlice record;
       SV_RETURN_IF_ERROR(index_->log().ReadRecord(withdrawn, &record));
-      SV_RETURN_IF_ERROR(
-          WithdrawEntry(index_->definition(), mapper, withdrawn, ToView(record), &builder_));
+      Entry superseded;
+      SV_RETURN_IF_ERROR(DecodeRecord(ToView(record), withdrawn, &superseded));
+      SV_RETURN_IF_ERROR(WithdrawEntry(index_->definition(), mapper, superseded, &builder_));
     }
     SV_ASSIGN_OR_RETURN(const bool mapped,
                         builder_.MapEntry(mapper, entry, /*subtract=*/false, why));
@@ -75,17 +76,10 @@ class ReduceKind final : public IndexKind {
     };
   }
 
-  Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<ViewIndex> index,
-                                                   std::shared_ptr<const IndexState> state,
-                                                   const LogTransaction* own,
-                                                   const std::function<void()>& wake,
-                                                   const WaitOptions& wait) override {
-    std::shared_ptr<const ReduceOverlay> overlay;
-    if (own != nullptr) {
-      SV_ASSIGN_OR_RETURN(overlay, OverlayOf<ReduceOverlay>(index, *own, *state, wait));
-    }
-    return std::shared_ptr<const ViewSnapshot>(std::make_shared<ReduceSnapshot>(
-        std::move(index), std::move(state), std::move(overlay), wake));
+  std::shared_ptr<const CommittedView> Read(std::shared_ptr<ViewIndex> index,
+                                            std::shared_ptr<const IndexState> state,
+                                            const std::function<void()>& wake) override {
+    return std::make_shared<ReduceSnapshot>(std::move(index), std::move(state), wake);
   }
 
   Status Check(const ViewIndex& index, const IndexState& state, Mapper* mapper,

@@ -4,7 +4,6 @@
 
 #include "core/codec/index_entry.h"
 #include "core/index/row_check.h"
-#include "core/index/row_overlay.h"
 #include "core/index/row_snapshot.h"
 #include "core/index/run_cache.h"
 #include "core/index/view_index.h"
@@ -56,17 +55,10 @@ class RowKind final : public IndexKind {
     };
   }
 
-  Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<ViewIndex> index,
-                                                   std::shared_ptr<const IndexState> state,
-                                                   const LogTransaction* own,
-                                                   const std::function<void()>& wake,
-                                                   const WaitOptions& wait) override {
-    std::shared_ptr<const RowOverlay> overlay;
-    if (own != nullptr) {
-      SV_ASSIGN_OR_RETURN(overlay, OverlayOf<RowOverlay>(index, *own, *state, wait));
-    }
-    return std::shared_ptr<const ViewSnapshot>(std::make_shared<RowSnapshot>(
-        std::move(index), &run_cache_, std::move(state), std::move(overlay), wake));
+  std::shared_ptr<const CommittedView> Read(std::shared_ptr<ViewIndex> index,
+                                            std::shared_ptr<const IndexState> state,
+                                            const std::function<void()>& wake) override {
+    return std::make_shared<RowSnapshot>(std::move(index), &run_cache_, std::move(state), wake);
   }
 
   Status Check(const ViewIndex& index, const IndexState& state, Mapper* mapper,

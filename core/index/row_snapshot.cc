@@ -5,25 +5,18 @@
 #include "core/codec/key_range.h"
 #include "core/codec/record.h"
 #include "core/index/stored_entries.h"
+#include "core/row_cursor.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
 
 namespace {
 
-// Of a row's id, for its number within the log entry; the rest is the entry's.
-constexpr int kRowBits = 17;
-
-int64_t RowId(Seq seq, uint64_t row) {
-  static_assert(kMaxEmissionsPerEntry <= 1 << kRowBits);
-  return static_cast<int64_t>(seq << kRowBits | row);
-}
-
 // Collects the rows that a cursor finds from the beginning of a range, for the index's cache. What
 // it has goes there once it is enough, or when it goes.
 class RunRecorder {
  public:
-  // `on`: false: it does nothing.
+  // Both must outlive it. `on`: false: it does nothing.
   RunRecorder(const RowSnapshot& snapshot, const KeyRange& keys, bool on)
       : snapshot_(snapshot), keys_(keys), on_(on) {}
   ~RunRecorder() {
@@ -62,105 +55,99 @@ class RunRecorder {
   CachedRun run_;
 };
 
-class MergingCursor final : public ViewCursor {
+// The entries of a range that are not superseded.
+class LiveEntries {
  public:
-  // REQUIRES: keys.lower < keys.upper, or no upper end. `keep`: what the cursor finds is kept in
-  // the index's cache.
-  MergingCursor(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys, bool reverse, bool keep)
-      : snapshot_(std::move(snapshot)),
-        reverse_(reverse),
+  // `snapshot` must outlive it. REQUIRES: !keys.empty()
+  LiveEntries(const RowSnapshot& snapshot, KeyRange keys, bool reverse)
+      : snapshot_(snapshot),
         keys_(std::move(keys)),
-        stored_(*snapshot_->index(), snapshot_->state(), keys_, reverse_),
-        own_(snapshot_->own_rows(), keys_, reverse_),
-        decoder_(snapshot_->index()->definition().columns.size(),
-                 snapshot_->index()->definition().key_columns),
-        recorder_(*snapshot_, keys_, keep),
-        met_(snapshot_->index(), snapshot_->wake()) {
+        stored_(*snapshot.index(), snapshot.state(), keys_, reverse),
+        met_(snapshot.index(), snapshot.wake()) {
     SkipDead();
   }
 
-  bool Valid() const override { return valid_; }
-  Status status() const override { return status_; }
-  ValueView column(size_t i) override {
-    SV_REQUIRE(valid_);
-    return decoder_.column(i);
-  }
-  ValueView doc_id() override { return decoder_.doc_id(); }
-  Seq seq() override { return decoder_.seq(); }
-  Result<Value> ReadDocument() override { return snapshot_->ReadDocument(seq()); }
-  int64_t row_id() override { return RowId(decoder_.seq(), decoder_.row()); }
-
-  void Next() override {
-    SV_REQUIRE(valid_);
-    at_own_ ? own_.Next() : stored_.Next();
+  bool Valid() const { return valid_; }
+  void Next() {
+    stored_.Next();
     SkipDead();
   }
+  const Status& status() const { return status_; }
+  std::string_view key() const { return key_; }
+  std::string_view value() const { return value_; }
+  const KeyRange& keys() const { return keys_; }
 
  private:
-  // Goes on from the present entries to the next one that counts.
   void SkipDead() {
-    valid_ = false;
-    while (FindEntry()) {
-      const std::string_view value = at_own_ ? own_.value() : stored_.value();
+    for (valid_ = false; stored_.Valid(); stored_.Next()) {
+      key_ = stored_.key();
+      value_ = stored_.value();
       Seq seq;
-      if (!ReadIndexSeq(value, &seq)) {
-        return Malformed("an index entry holds no sequence number");
-      }
-      if (!snapshot_->IsSuperseded(seq)) {
-        Status decoded = decoder_.Reset(at_own_ ? own_.key() : stored_.key(), value);
-        if (!decoded.ok()) return Malformed(decoded.message());
-        recorder_.Add(stored_key(), decoder_);
-        valid_ = true;
+      if (!ReadIndexSeq(value_, &seq)) {
+        status_ = snapshot_.NoteDamage("an index entry holds no sequence number");
         return;
       }
-      // What only the own transaction supersedes may come back.
-      if (!at_own_ && snapshot_->state().superseded.Contains(seq)) met_.Note(stored_.key());
-      at_own_ ? own_.Next() : stored_.Next();
+      valid_ = !snapshot_.state().superseded.Contains(seq);
+      if (valid_) return;
+      met_.Note(key_);
     }
+    status_ = stored_.status();
   }
 
-  // Whether there is an entry: the stored or the own one, as at_own_ says.
-  bool FindEntry() {
-    if (stored_.Valid()) {
-      at_own_ = own_.Valid() && OwnComesFirst();
-      return true;
-    }
-    if (Status status = stored_.status(); !status.ok()) {
-      Fail(std::move(status));
-      return false;
-    }
-    at_own_ = true;
-    if (!own_.Valid()) recorder_.Complete();
-    return own_.Valid();
+  const RowSnapshot& snapshot_;
+  const KeyRange keys_;
+  StoredEntries stored_;
+  DeadMet met_;
+  bool valid_ = false;
+  std::string_view key_, value_;  // of the present entry
+  Status status_;
+};
+
+// What a RowCursor of the snapshot walks.
+class RecordedEntries {
+ public:
+  // `keep`: what is found is kept in the index's cache.
+  RecordedEntries(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys, bool reverse,
+                  bool keep)
+      : snapshot_(std::move(snapshot)),
+        live_(*snapshot_, std::move(keys), reverse),
+        recorder_(*snapshot_, live_.keys(), keep) {
+    SettleRecorder();
   }
 
-  void Malformed(const std::string& why) { Fail(snapshot_->index()->NoteDamage(why)); }
-  void Fail(Status status) {
-    status_ = std::move(status);
+  bool Valid() const { return live_.Valid(); }
+  void Next() {
+    live_.Next();
+    SettleRecorder();
+  }
+  const Status& status() const { return live_.status(); }
+  std::string_view key() const { return live_.key(); }
+  std::string_view value() const { return live_.value(); }
+  void Decoded(const IndexEntryDecoder& row) { recorder_.Add(live_.key(), row); }
+  Status Malformed(const std::string& why) {
     recorder_.Abandon();
+    return snapshot_->NoteDamage(why);
   }
+  Result<Value> ReadDocument(Seq seq) const { return snapshot_->ReadDocument(seq); }
 
-  // Of what is recorded, which is never an own entry.
-  std::string_view stored_key() const { return at_own_ ? std::string_view() : stored_.key(); }
-
-  // Where both have the same key, the stored entry is of a version that the own one supersedes.
-  bool OwnComesFirst() const {
-    const int order = own_.key().compare(stored_.key());
-    return reverse_ ? order > 0 : order < 0;
+ private:
+  void SettleRecorder() {
+    if (live_.Valid()) return;
+    live_.status().ok() ? recorder_.Complete() : recorder_.Abandon();
   }
 
   const std::shared_ptr<const RowSnapshot> snapshot_;
-  const bool reverse_;
-  const KeyRange keys_;
-  StoredEntries stored_;
-  OverlayEntries<std::map<std::string, std::string>> own_;
-  IndexEntryDecoder decoder_;
+  LiveEntries live_;
   RunRecorder recorder_;
-  DeadMet met_;
-  bool at_own_ = false;
-  bool valid_ = false;
-  Status status_;
 };
+
+using StoredRowCursor = RowCursor<RecordedEntries>;
+
+std::unique_ptr<StoredRowCursor> NewStoredCursor(const std::shared_ptr<const RowSnapshot>& snapshot,
+                                                 KeyRange keys, bool reverse, bool keep) {
+  return std::make_unique<StoredRowCursor>(snapshot->index()->definition(), snapshot,
+                                           std::move(keys), reverse, keep);
+}
 
 // Walks a range of which the first rows are known.
 class RunCursor final : public ViewCursor {
@@ -196,14 +183,13 @@ class RunCursor final : public ViewCursor {
  private:
   void SkipSuperseded() {
     for (; at_ < run_->size(); ++at_) {
-      if (!snapshot_->IsSuperseded(run_->seq(at_))) return;
+      if (!snapshot_->state().superseded.Contains(run_->seq(at_))) return;
       superseded_met_ = true;
     }
     if (run_->complete()) return;
     KeyRange rest = keys_;
     if (run_->size() > 0) rest.lower = std::string(run_->key(run_->size() - 1)) + '\0';
-    rest_ = std::make_unique<MergingCursor>(snapshot_, std::move(rest), /*reverse=*/false,
-                                            /*keep=*/false);
+    rest_ = NewStoredCursor(snapshot_, std::move(rest), /*reverse=*/false, /*keep=*/false);
   }
 
   const std::shared_ptr<const RowSnapshot> snapshot_;
@@ -211,7 +197,7 @@ class RunCursor final : public ViewCursor {
   const std::shared_ptr<const CachedRun> run_;
   size_t at_ = 0;
   bool superseded_met_ = false;
-  std::unique_ptr<MergingCursor> rest_;
+  std::unique_ptr<StoredRowCursor> rest_;
 };
 
 }  // namespace
@@ -219,22 +205,25 @@ class RunCursor final : public ViewCursor {
 std::unique_ptr<ViewCursor> RowSnapshot::NewCursor(const ViewRange& range) const {
   KeyRange keys = EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey);
   if (keys.empty()) return std::make_unique<EmptyCursor>();
-  const bool cacheable = !range.equal.empty() && !range.reverse && overlay_ == nullptr;
+  const bool cacheable = !range.equal.empty() && !range.reverse;
   if (cacheable) {
     if (std::shared_ptr<const CachedRun> run = run_cache_->Find(keys, state_->version)) {
       return std::make_unique<RunCursor>(shared_from_this(), std::move(keys), std::move(run));
     }
   }
-  return std::make_unique<MergingCursor>(shared_from_this(), std::move(keys), range.reverse,
-                                         /*keep=*/cacheable);
+  return NewStoredCursor(shared_from_this(), std::move(keys), range.reverse, /*keep=*/cacheable);
+}
+
+std::unique_ptr<IndexCursor> RowSnapshot::Scan(const KeyRange& keys, bool reverse) const {
+  return std::make_unique<StoredIndexCursor<LiveEntries, RowSnapshot>>(shared_from_this(), keys,
+                                                                       reverse);
 }
 
 Result<Value> RowSnapshot::ReadDocument(Seq seq) const {
-  const std::string* const own = overlay_ != nullptr ? overlay_->FindRecord(seq) : nullptr;
-  rocksdb::PinnableSlice committed;
-  if (own == nullptr) SV_RETURN_IF_ERROR(index_->log().ReadRecord(seq, &committed));
+  rocksdb::PinnableSlice record;
+  SV_RETURN_IF_ERROR(index_->log().ReadRecord(seq, &record));
   Entry entry;
-  SV_RETURN_IF_ERROR(DecodeRecord(own != nullptr ? *own : ToView(committed), seq, &entry));
+  SV_RETURN_IF_ERROR(DecodeRecord(ToView(record), seq, &entry));
   return Value(entry.value);
 }
 

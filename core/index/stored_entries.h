@@ -1,15 +1,15 @@
-// What a reader of an index walks: the stored entries of a range, and those of an overlay, in
-// either direction; and the dead ones that it meets on the way.
+// What a reader of an index walks: the stored entries of a range, in either direction; and the dead
+// ones that it meets on the way.
 
 #pragma once
 
 #include <rocksdb/db.h>
 
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/check.h"
@@ -56,46 +56,24 @@ class StoredEntries {
   std::unique_ptr<rocksdb::Iterator> it_;
 };
 
-// The same for the entries of an overlay, a std::map by their keys.
-template <typename Map>
-class OverlayEntries {
+// Index entries as they are stored. `Live` walks those of `Snapshot` that count.
+template <typename Live, typename Snapshot>
+class StoredIndexCursor final : public IndexCursor {
  public:
-  // `entries`: null: none.
-  OverlayEntries(const Map* entries, const KeyRange& keys, bool reverse) : reverse_(reverse) {
-    if (entries == nullptr) return;
-    begin_ = entries->lower_bound(keys.lower);
-    end_ = keys.upper.empty() ? entries->end() : entries->lower_bound(keys.upper);
+  StoredIndexCursor(std::shared_ptr<const Snapshot> snapshot, const KeyRange& keys, bool reverse)
+      : snapshot_(std::move(snapshot)), live_(*snapshot_, keys, reverse) {}
+  bool Valid() const override { return live_.Valid(); }
+  void Next() override {
+    SV_REQUIRE(Valid());
+    live_.Next();
   }
-  bool Valid() const { return begin_ != end_; }
-  void Next() {
-    if (reverse_) {
-      --end_;
-    } else {
-      ++begin_;
-    }
-  }
-  std::string_view key() const { return Current()->first; }
-  const typename Map::mapped_type& value() const { return Current()->second; }
+  Status status() const override { return live_.status(); }
+  std::string_view key() const override { return live_.key(); }
+  std::string_view value() const override { return live_.value(); }
 
  private:
-  using Iterator = typename Map::const_iterator;
-  Iterator Current() const { return reverse_ ? std::prev(end_) : begin_; }
-
-  const bool reverse_;
-  Iterator begin_{}, end_{};
-};
-
-// A cursor over a range whose bounds have crossed.
-class EmptyCursor final : public ViewCursor {
- public:
-  bool Valid() const override { return false; }
-  void Next() override { SV_REQUIRE(Valid()); }
-  Status status() const override { return Status::Ok(); }
-  ValueView column(size_t) override { return ValueView::Null(); }
-  ValueView doc_id() override { return ValueView::Null(); }
-  Seq seq() override { return 0; }
-  Result<Value> ReadDocument() override { return Value(); }
-  int64_t row_id() override { return 0; }
+  const std::shared_ptr<const Snapshot> snapshot_;
+  Live live_;
 };
 
 // The dead entries that a cursor meets: told to the index when the cursor goes.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/codec/index_entry.h"
 #include "core/codec/varint.h"
 #include "core/index/map_errors.h"
 #include "core/log/batch_reader.h"

@@ -78,15 +78,10 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   const Log& log() const { return *log_; }
   const DocIndex& docs() const { return *docs_; }
 
-  // What a reader of `state` sees, together with the entries of its open transaction `own` (may be
-  // null), which are mapped with the turn taken. `wake` is called when there is something to
-  // repair. Errors: those of the map, where it says nothing about one entry or may not skip it;
-  // kInterrupted, kTimedOut.
-  Result<std::shared_ptr<const ViewSnapshot>> Read(std::shared_ptr<const State> state,
-                                                   const LogTransaction* own,
-                                                   const std::function<void()>& wake,
-                                                   const WaitOptions& wait) {
-    return kind_->Read(shared_from_this(), std::move(state), own, wake, wait);
+  // What a reader of `state` sees. `wake` is called when there is something to repair.
+  std::shared_ptr<const CommittedView> Read(std::shared_ptr<const State> state,
+                                            const std::function<void()>& wake) {
+    return kind_->Read(shared_from_this(), std::move(state), wake);
   }
   // Maps the log again, with a mapper of the caller's, and compares with what `state` shows. Memory
   // is bounded. Errors: kCorruption, naming the first differences; kInterrupted...
@@ -207,8 +202,5 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   WaitOptions::Clock::time_point run_start_ GUARDED_BY(mutex_), last_advance_ GUARDED_BY(mutex_);
   Seq run_start_seq_ GUARDED_BY(mutex_) = 0;
 };
-
-// Where index entries begin in a view's column family: below lie checkpoint and errors.
-inline constexpr std::string_view kFirstIndexKey = "\2";
 
 }  // namespace streamview

@@ -1,7 +1,6 @@
 #include "core/log/log.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "core/base/check.h"
@@ -27,17 +26,6 @@ std::string LogKey(Seq seq) {
 }
 
 }  // namespace
-
-Status CheckKey(const ValueView& key) {
-  if (key.bytes().size() <= kMaxKeyBytes) return Status::Ok();
-  return Status::Constraint("the key has " + std::to_string(key.bytes().size()) +
-                            " bytes; at most " + std::to_string(kMaxKeyBytes) + " are allowed");
-}
-
-Status CheckNumber(Seq seq) {
-  if (seq <= kMaxSeq) return Status::Ok();
-  return Status::Constraint("the log is full: it can have " + std::to_string(kMaxSeq) + " entries");
-}
 
 Log::Log(LogStore* store) : store_(store) {}
 
@@ -173,17 +161,16 @@ Status Log::WaitForHead(Seq seq, const WaitOptions& wait) {
   return Status::Ok();
 }
 
-int64_t Log::NextTime() {
+LogEnd Log::end() const {
   SV_REQUIRE(writer_turn_.IsTaken());
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  if (ms > last_time_ms_) last_time_ms_ = ms;
-  return last_time_ms_;
+  return {head(), last_time_ms_};
 }
 
-Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
-                         SyncMode sync, const std::string& token) {
+Status Log::WriteRecords(Seq first, const Records& records, SyncMode sync,
+                         const std::string& token) {
   SV_REQUIRE(writer_turn_.IsTaken());
+  Entry last;
+  SV_RETURN_IF_ERROR(DecodeRecord(*records.back(), first + records.size() - 1, &last));
   size_t bytes = kBytesOfABatch;
   for (const auto& record : records) bytes += record->size() + kBytesOfAPut;
   rocksdb::WriteBatch batch(bytes);
@@ -212,7 +199,10 @@ Status Log::WriteRecords(Seq first, const std::vector<std::shared_ptr<const std:
     broken_ = true;
     written = Status::NoMemory();
   }
-  if (written.ok()) return written;
+  if (written.ok()) {
+    last_time_ms_ = last.time_ms;
+    return written;
+  }
   // They may be in memory, or on disk, or in part. They must not come back as part of the log.
   store_->TakeBack(std::move(erasure));
   return written;
@@ -239,8 +229,7 @@ Status Log::BuildErasure(Seq first, size_t count, rocksdb::WriteBatch* batch) co
   return FromRocks(status, "taking back a transaction");
 }
 
-void Log::Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
-                  std::string token) noexcept {
+void Log::Publish(Seq first, const Records& records, std::string token) noexcept {
   SV_REQUIRE(writer_turn_.IsTaken());
   if (!token.empty()) committed_token_.swap(token);
   {
@@ -307,7 +296,8 @@ Result<Seq> Log::WriteNow(const ValueView& key, const ValueView& value, SyncMode
                           Waiter* waiter) {
   const TurnHolder holder(writer_turn_);
   std::string record;
-  AppendRecord(&record, NextTime(), key, value);
+  last_time_ms_ = TimeAfter(last_time_ms_);
+  AppendRecord(&record, last_time_ms_, key, value);
   Unpublished entry{{std::make_shared<const std::string>(std::move(record)), false}, waiter};
   MutexLock lock(commit_mutex_);
   const Seq seq = head() + unpublished_.size() + 1;

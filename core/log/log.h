@@ -26,11 +26,6 @@
 
 namespace streamview {
 
-// kConstraint where the key is too large for an entry.
-Status CheckKey(const ValueView& key);
-// kConstraint where no log can have an entry of this number.
-Status CheckNumber(Seq seq);
-
 class Log {
  public:
   // `store` must outlive the log. The token of the log's last conditional transaction
@@ -70,7 +65,7 @@ class Log {
 
   // Appends one entry as a transaction of its own, and returns its number once it is as durable as
   // `sync` says, and visible. Concurrent calls share one fsync. On error it is taken back
-  // (LogStore::TakeBack). Errors: those of Transaction::Append and Prepare.
+  // (LogStore::TakeBack). Errors: those of Engine::AppendNow.
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                         const WaitOptions& wait) EXCLUDES(commit_mutex_, mutex_);
 
@@ -83,18 +78,15 @@ class Log {
 
   // What follows is for who has the turn.
 
-  // Milliseconds since the Unix epoch, but never before an earlier entry's.
-  int64_t NextTime();
+  LogEnd end() const;
   // Writes records under consecutive numbers from `first`, not yet visible, as durable as `sync`
   // says; with a token, conditional. On error they are taken back (LogStore::TakeBack).
-  Status WriteRecords(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
-                      SyncMode sync, const std::string& token);
+  Status WriteRecords(Seq first, const Records& records, SyncMode sync, const std::string& token);
   // Deletes `count` records from `first` that were written but not published. An error: they are
   // gone from memory, and from the disk before anything else is written.
   Status EraseRecords(Seq first, size_t count, SyncMode sync);
   // Makes the records from `first` visible, which were written with `token`.
-  void Publish(Seq first, const std::vector<std::shared_ptr<const std::string>>& records,
-               std::string token) noexcept EXCLUDES(mutex_);
+  void Publish(Seq first, const Records& records, std::string token) noexcept EXCLUDES(mutex_);
 
   // Why appends are refused, or OK (LogStore::background_error).
   Status background_error() const { return store_->background_error(); }

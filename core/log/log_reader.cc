@@ -26,16 +26,14 @@ Status ExpectAt(const rocksdb::Iterator& it, Seq seq) {
   return Status::Ok();
 }
 
-// Committed entries from the column family, then (in ascending order) those of the own transaction.
-class MergedLogCursor final : public LogCursor {
+class StoredLogCursor final : public LogCursor {
  public:
-  MergedLogCursor(const Log& log, const LogRange& range, const LogTransaction* own)
-      : log_(log), own_(own), reverse_(range.reverse), head_(log.head()) {
-    const Seq end = own != nullptr && own->size() > 0 ? own->first() + own->size() - 1 : head_;
-    first_ = std::max<Seq>(range.first, 1);
-    last_ = std::min(range.last, end);
-    if (first_ > last_) return;
-    Load(reverse_ ? last_ : first_);
+  StoredLogCursor(const Log& log, const LogRange& range)
+      : log_(log),
+        reverse_(range.reverse),
+        first_(std::max<Seq>(range.first, 1)),
+        last_(std::min(range.last, log.head())) {
+    if (first_ <= last_) Load(reverse_ ? last_ : first_);
   }
 
   bool Valid() const override { return valid_; }
@@ -54,16 +52,11 @@ class MergedLogCursor final : public LogCursor {
 
  private:
   void Load(Seq seq) {
-    status_ = seq > head_ ? LoadOwn(seq) : LoadCommitted(seq);
+    status_ = Read(seq);
     valid_ = status_.ok();
   }
 
-  Status LoadOwn(Seq seq) {
-    own_record_ = own_->RecordAt(seq - own_->first());
-    return DecodeRecord(*own_record_, seq, &entry_);
-  }
-
-  Status LoadCommitted(Seq seq) {
+  Status Read(Seq seq) {
     if (first_ == last_) {  // a point: no iterator
       SV_RETURN_IF_ERROR(log_.ReadRecord(seq, &record_));
       return DecodeRecord(ToView(record_), seq, &entry_);
@@ -84,13 +77,10 @@ class MergedLogCursor final : public LogCursor {
   }
 
   const Log& log_;
-  const LogTransaction* const own_;
   const bool reverse_;
-  const Seq head_;
-  Seq first_ = 1, last_ = 0;
+  const Seq first_, last_;
   std::unique_ptr<rocksdb::Iterator> it_;
   rocksdb::PinnableSlice record_;
-  std::shared_ptr<const std::string> own_record_;
   Entry entry_;
   bool valid_ = false;
   Status status_;
@@ -149,9 +139,8 @@ Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, En
   return Status::Ok();
 }
 
-std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range,
-                                        const LogTransaction* own) {
-  return std::make_unique<MergedLogCursor>(log, range, own);
+std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range) {
+  return std::make_unique<StoredLogCursor>(log, range);
 }
 
 }  // namespace streamview

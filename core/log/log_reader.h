@@ -10,7 +10,6 @@
 #include "core/base/check.h"
 #include "core/engine.h"
 #include "core/log/log.h"
-#include "core/log/log_transaction.h"
 
 namespace streamview {
 
@@ -60,8 +59,7 @@ Status ReadBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBat
 // The same, with no use of what is in memory still.
 Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch);
 
-// See Engine::ScanLog. `own` may be null. The log must outlive the cursor.
-std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range,
-                                        const LogTransaction* own);
+// See Engine::ScanLog. The log must outlive the cursor.
+std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range);
 
 }  // namespace streamview

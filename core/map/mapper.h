@@ -42,7 +42,5 @@ using MapperFactory = std::function<Result<std::unique_ptr<Mapper>>(const ViewDe
 // Bounds on what one entry may emit; beyond them the entry is a map error.
 constexpr size_t kMaxEmissionsPerEntry = 100'000;
 constexpr size_t kMaxEmittedBytesPerEntry = 64u << 20;
-// The bytes of one document key, and of the key columns of one index row together.
-constexpr size_t kMaxKeyBytes = 64u << 10;
 
 }  // namespace streamview

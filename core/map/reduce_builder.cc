@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "core/codec/record.h"
 #include "core/map/emission_limits.h"
 #include "core/map/row_builder.h"
 
@@ -63,10 +62,8 @@ Status ReduceBuilder::CheckValue(const ValueView& value) const {
                             ToDisplay(value));
 }
 
-Status WithdrawEntry(const ViewDefinition& view, Mapper* mapper, Seq seq, std::string_view record,
+Status WithdrawEntry(const ViewDefinition& view, Mapper* mapper, const Entry& entry,
                      ReduceBuilder* builder) {
-  Entry entry;
-  SV_RETURN_IF_ERROR(DecodeRecord(record, seq, &entry));
   std::string why;
   SV_ASSIGN_OR_RETURN(const bool mapped, builder->MapEntry(mapper, entry, /*subtract=*/true, &why));
   if (mapped) return Status::Ok();

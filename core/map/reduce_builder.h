@@ -68,9 +68,9 @@ class ReduceBuilder final : public Emitter {
   bool subtract_ = false;
 };
 
-// Takes out what an entry of which this is the record has added. `mapper` is that of `view`.
-// Errors: kCorruption where the map fails on it now; those that say nothing about the entry.
-Status WithdrawEntry(const ViewDefinition& view, Mapper* mapper, Seq seq, std::string_view record,
+// Takes out what an entry has added. `mapper` is that of `view`. Errors: kCorruption where the map
+// fails on it now; those that say nothing about the entry.
+Status WithdrawEntry(const ViewDefinition& view, Mapper* mapper, const Entry& entry,
                      ReduceBuilder* builder);
 
 // The key of an index entry that counts a value, but for the value itself.

@@ -4,7 +4,6 @@
 
 #include "core/index/open_index.h"
 #include "core/log/log_reader.h"
-#include "core/log/log_transaction.h"
 #include "core/view/view_changes.h"
 
 namespace streamview {
@@ -161,23 +160,10 @@ Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
   return index->state()->seq;
 }
 
-Result<std::shared_ptr<const ViewSnapshot>> LocalView::Read(Seq at_least, const Transaction* own,
-                                                            const WaitOptions& wait) {
+Result<std::shared_ptr<const CommittedView>> LocalView::Read(Seq at_least,
+                                                             const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(context_->process.Check());
   SV_REQUIRE_OR_RETURN(at_least <= context_->log->head());
-  const auto entries = static_cast<const LogTransaction*>(own);
-  const bool has_own = entries != nullptr && entries->size() > 0;
-  for (int attempt = 1;; attempt++) {
-    Result<std::shared_ptr<const ViewSnapshot>> read =
-        TryRead(at_least, has_own ? entries : nullptr, wait);
-    const bool again = read.status().code() == StatusCode::kDamaged && attempt < kMaxAttempts;
-    if (!again) return read;
-  }
-}
-
-Result<std::shared_ptr<const ViewSnapshot>> LocalView::TryRead(Seq at_least,
-                                                               const LogTransaction* own,
-                                                               const WaitOptions& wait) {
   std::shared_ptr<ViewIndex> index = current();
   std::shared_ptr<const ViewIndex::State> state = index->state();
   const Seq needed = std::max(at_least, index->readable_from());
@@ -185,7 +171,7 @@ Result<std::shared_ptr<const ViewSnapshot>> LocalView::TryRead(Seq at_least,
     SV_ASSIGN_OR_RETURN(index, Advance(at_least, wait));
     state = index->state();
   }
-  return index->Read(std::move(state), own, context_->wake, wait);
+  return index->Read(std::move(state), context_->wake);
 }
 
 Status LocalView::Rebuild(const WaitOptions& wait) {
@@ -407,6 +393,11 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
   if (checked.code() != StatusCode::kDamaged) return checked;
   context_->wake();
   return Status::Corruption("view " + definition().name + ": " + checked.message());
+}
+
+Result<std::unique_ptr<Mapper>> LocalView::NewMapper() {
+  SV_RETURN_IF_ERROR(context_->process.Check());
+  return context_->mapper_factory(definition());
 }
 
 Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {

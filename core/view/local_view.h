@@ -52,14 +52,14 @@ class LocalView final : public View {
 
   const std::string& id() const override { return id_; }
   ViewDefinition definition() const override EXCLUDES(mutex_);
-  Result<std::shared_ptr<const ViewSnapshot>> Read(Seq at_least, const Transaction* own,
-                                                   const WaitOptions& wait) override;
+  Result<std::shared_ptr<const CommittedView>> Read(Seq at_least, const WaitOptions& wait) override;
   Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) override;
   Seq checkpoint() const override { return current()->state()->seq; }
   Status Rebuild(const WaitOptions& wait) override EXCLUDES(admin_mutex_);
   Status Flush() override;
   Status Optimize(const WaitOptions& wait) override;
   Status CheckIntegrity(const WaitOptions& wait) override;
+  Result<std::unique_ptr<Mapper>> NewMapper() override;
   Result<std::unique_ptr<ViewChanges>> NewChanges() override;
   ViewStatus GetStatus() const override;
   Result<std::vector<MapError>> ListErrors(Seq after, size_t limit) const override;
@@ -95,8 +95,6 @@ class LocalView final : public View {
   Status ReplaceCurrent(const std::shared_ptr<ViewIndex>& next) REQUIRES(admin_mutex_);
   Status RefreshAll(const WaitOptions& wait) const;
   Status RetireAndDrop(const std::shared_ptr<ViewIndex>& index);
-  Result<std::shared_ptr<const ViewSnapshot>> TryRead(Seq at_least, const LogTransaction* own,
-                                                      const WaitOptions& wait);
   Status TryOptimize(Seq head, const WaitOptions& wait);
   // The index that answers, advanced to `seq`; follows replacements on the way.
   Result<std::shared_ptr<ViewIndex>> Advance(Seq seq, const WaitOptions& wait);

@@ -46,10 +46,10 @@ TEST_F(BackupTest, TheCopyHasTheLogAndTheViewsAsFarAsTheyWere) {
 
 TEST_F(BackupTest, WhatWasAppendedWithoutSyncIsInTheCopy) {
   Open();
-  const auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Value::Integer(1), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kOff));
-  transaction->Commit();
+  const auto session = NewSession();
+  Must(session->Append(Value(), Value::Integer(1), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kOff));
+  session->Commit();
   EXPECT_EQ(Backup(), 1u);
   OpenCopy();
   EXPECT_EQ(engine_->Head(), 1u);
@@ -58,10 +58,10 @@ TEST_F(BackupTest, WhatWasAppendedWithoutSyncIsInTheCopy) {
 // That it was committed is known: an older database does not take it back.
 TEST_F(BackupTest, AConditionalTransactionIsNoLongerOneInTheCopy) {
   Open();
-  const auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Value::Integer(1), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kFull, "t1"));
-  transaction->Commit();
+  const auto session = NewSession();
+  Must(session->Append(Value(), Value::Integer(1), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kFull, "t1"));
+  session->Commit();
   EXPECT_EQ(Backup(), 1u);
   options_.committed_token = [](const std::string&) { return std::string(); };
   EngineOptions options = options_;

@@ -24,13 +24,12 @@ class BatchReaderTest : public ::testing::Test {
   void SetUp() override {
     log_ = Must(Log::Open(stores_.log.get(), nullptr));
     {
-      LogTransaction transaction(log_.get(), ProcessMark());
+      LogWriter writer(log_.get());
       for (Seq seq = 1; seq <= kHead; seq++) {
         const auto key = Value::Integer(static_cast<int64_t>(seq));
-        Must(transaction.Append(key, Value::Text("value"), {}));
+        writer.Append(key, Value::Text("value"));
       }
-      ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-      transaction.Commit();
+      writer.Commit();
     }
     Reopen();
     ASSERT_TRUE(log_->FindRecent(kHead, kHead, 1).empty());

@@ -89,10 +89,9 @@ class PartsCheckTest : public CheckTest {
     index_ =
         Must(OpenIndex(log_.get(), docs_.get(), Must(stores_.derived->CreateViewFamily("tags")),
                        TagsDefinition(), Must(NewJsonPathMapper(TagsDefinition()))));
-    LogTransaction transaction(log_.get(), ProcessMark());
-    Must(transaction.Append(Value::Text("a"), Value::Text("{}"), {}));
-    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-    transaction.Commit();
+    LogWriter writer(log_.get());
+    writer.Append(Value::Text("a"), Value::Text("{}"));
+    writer.Commit();
   }
 
   Stores stores_;
@@ -102,7 +101,7 @@ class PartsCheckTest : public CheckTest {
 };
 
 TEST_F(PartsCheckTest, OnlyWhoHasTheWritersTurnWritesTheLog) {
-  EXPECT_BREACH((void)log_->NextTime(), "writer_turn_.IsTaken");
+  EXPECT_BREACH((void)log_->end(), "writer_turn_.IsTaken");
   EXPECT_BREACH((void)log_->WriteRecords(2, {}, SyncMode::kOff, ""), "writer_turn_.IsTaken");
   EXPECT_BREACH(log_->Publish(2, {}, ""), "writer_turn_.IsTaken");
   ASSERT_OK(log_->TakeTurn({}));
@@ -112,10 +111,19 @@ TEST_F(PartsCheckTest, OnlyWhoHasTheWritersTurnWritesTheLog) {
 
 TEST_F(PartsCheckTest, ATransactionIsPreparedBeforeItIsCommitted) {
   LogTransaction transaction(log_.get(), ProcessMark());
-  Must(transaction.Append(Value::Text("a"), Value::Text("{}"), {}));
-  EXPECT_BREACH(transaction.Commit(), "prepared_is_current_");
-  EXPECT_BREACH(transaction.Truncate(2), "size <= records_.size");
-  EXPECT_BREACH((void)transaction.RecordAt(1), "i < records_.size");
+  Must(transaction.TakeTurn({}));
+  EXPECT_BREACH(transaction.Commit(), "is_prepared_");
+}
+
+TEST_F(PartsCheckTest, OwnEntriesAreReadWhereTheyAre) {
+  OwnEntries entries;
+  EXPECT_BREACH((void)entries.Append(Value(), Value()), "records_ != nullptr");
+  entries.Begin({4, 0});
+  Must(entries.Append(Value::Text("a"), Value::Text("{}")));
+  EXPECT_BREACH(entries.Begin({4, 0}), "size_ == 0");
+  EXPECT_BREACH(entries.Truncate(2), "size <= size_");
+  EXPECT_BREACH((void)entries.run().Read(6), "Has.seq");
+  EXPECT_BREACH((void)OwnRun().first(), "!empty");
 }
 
 TEST_F(PartsCheckTest, ABatchIsOfEntriesThatAreThere) {
@@ -124,7 +132,7 @@ TEST_F(PartsCheckTest, ABatchIsOfEntriesThatAreThere) {
 }
 
 TEST_F(PartsCheckTest, ALogCursorIsReadWhereItIsValid) {
-  const std::unique_ptr<LogCursor> cursor = NewLogCursor(*log_, {}, nullptr);
+  const std::unique_ptr<LogCursor> cursor = NewLogCursor(*log_, {});
   cursor->Next();
   ASSERT_FALSE(cursor->Valid());
   EXPECT_BREACH((void)cursor->entry(), "valid_");
@@ -160,10 +168,10 @@ TEST_F(PartsCheckTest, AWriteToAFamilyHasSomethingToWrite) {
 TEST_F(CheckTest, ViewAndDocumentCursorsAreReadWhereTheyAreValid) {
   Open();
   const auto view = CreateTags();
-  const auto rows = Must(view->Read(0, nullptr, {}))->NewCursor({});
+  const auto rows = Must(view->Read(0, {}))->NewCursor({});
   EXPECT_BREACH(rows->Next(), "valid_");
   EXPECT_BREACH((void)rows->column(0), "valid_");
-  const auto documents = Must(engine_->ReadDocs(0, nullptr, {}))->NewCursor({});
+  const auto documents = Must(engine_->ReadDocs(0, {}))->NewCursor({});
   EXPECT_BREACH(documents->Next(), "valid_");
   EXPECT_BREACH((void)documents->key(), "valid_");
   EXPECT_BREACH((void)documents->ReadEntry(), "valid_");
@@ -188,13 +196,30 @@ class MisuseTest : public EngineTest {
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
 
+TEST_F(MisuseTest, OnlyWhoHasTheTurnPreparesEntries) {
+  Open();
+  const std::unique_ptr<Transaction> transaction = engine_->Begin();
+  const Records records{std::make_shared<const std::string>("record")};
+  EXPECT_MISUSE(transaction->Prepare(records, SyncMode::kOff), "has_turn_");
+  EXPECT_OK(transaction->Prepare({}, SyncMode::kOff));
+}
+
+TEST_F(MisuseTest, ASessionCommitsWhatItHasPreparedAndAppendsAtOnceWithoutATransaction) {
+  Open();
+  Session session(engine_);
+  Must(session.Append(Value(), Value(), {}));
+  EXPECT_MISUSE(session.AppendNow(Value(), Value(), SyncMode::kOff, {}).status(), "!has_turn");
+  if (SV_CHECKED == 0) return;
+  EXPECT_DEATH(session.Commit(), "prepared_version_");
+}
+
 TEST_F(MisuseTest, NothingIsReadPastTheHead) {
   Open();
   const auto view = CreateTags();
   Put("a", "{}");
-  EXPECT_MISUSE(engine_->ReadDocs(2, nullptr, {}).status(), "at_least <= Head");
+  EXPECT_MISUSE(engine_->ReadDocs(2, {}).status(), "at_least <= Head");
   EXPECT_MISUSE(engine_->ReadDocsAsOf(2, {}).status(), "as_of <= Head");
-  EXPECT_MISUSE(view->Read(2, nullptr, {}).status(), "at_least <= ");
+  EXPECT_MISUSE(view->Read(2, {}).status(), "at_least <= ");
   EXPECT_MISUSE(view->AdvanceTo(2, {}).status(), "seq <= ");
   LogTail tail(engine_, view, 0);
   EXPECT_MISUSE(tail.Begin(2, {}), "view_at_least <= ");

@@ -23,10 +23,9 @@ class DocIndexTest : public ::testing::Test {
     docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
   }
   void Append(const std::vector<Value>& keys) {
-    LogTransaction transaction(log_.get(), ProcessMark());
-    for (const Value& key : keys) Must(transaction.Append(key, Value::Text("{}"), {}));
-    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-    transaction.Commit();
+    LogWriter writer(log_.get());
+    for (const Value& key : keys) writer.Append(key, Value::Text("{}"));
+    writer.Commit();
   }
   std::vector<std::pair<Seq, Seq>> Supersessions(Seq after, Seq upto) {
     std::vector<Supersession> list;

@@ -33,22 +33,25 @@ class DocsReaderTest : public EngineTest {
     EXPECT_OK(cursor->status());
     return documents;
   }
-  std::shared_ptr<const DocsSnapshot> Read(const Transaction* own = nullptr) {
-    return Must(engine_->ReadDocs(engine_->Head(), own, {}));
+  std::shared_ptr<const DocsSnapshot> Read() {
+    return Must(engine_->ReadDocs(engine_->Head(), {}));
   }
-  Seq Find(const char* key, const Transaction* own = nullptr) {
-    return Must(engine_->FindDocument(Value::Text(key), own, {}));
+  std::shared_ptr<const DocsSnapshot> Read(Session& session) {
+    return Must(session.ReadDocs(engine_->Head(), {}));
   }
-  std::vector<Seq> History(const char* key, const Transaction* own = nullptr) {
+  Seq Find(Session& session, const char* key) {
+    return Must(session.FindDocument(Value::Text(key), {}));
+  }
+  std::vector<Seq> History(Session& session, const char* key) {
     std::vector<Seq> seqs;
-    auto cursor = Must(engine_->ScanHistory(Value::Text(key), own, {}));
+    auto cursor = Must(session.ScanHistory(Value::Text(key), {}));
     for (; cursor->Valid(); cursor->Next()) seqs.push_back(cursor->entry().seq);
     EXPECT_OK(cursor->status());
     return seqs;
   }
   // A transaction with a new version of a, and new documents b and c, of which c is deleted.
-  std::unique_ptr<Transaction> Begin() {
-    auto own = engine_->Begin();
+  std::unique_ptr<Session> Begin() {
+    auto own = NewSession();
     Must(own->Append(Value::Text("a"), Value::Text("5"), {}));
     Must(own->Append(Value::Text("b"), Value::Text("6"), {}));
     Must(own->Append(Value::Text("c"), Value::Text("7"), {}));
@@ -59,9 +62,10 @@ class DocsReaderTest : public EngineTest {
 
 TEST_F(DocsReaderTest, ReadsWhatIsLive) {
   EXPECT_THAT(Documents(*Read()), ElementsAre("a=3"));
-  EXPECT_EQ(Find("a"), 3u);
-  EXPECT_EQ(Find("b"), 0u);
-  EXPECT_EQ(Find("c"), 0u);
+  Session session(engine_);
+  EXPECT_EQ(Find(session, "a"), 3u);
+  EXPECT_EQ(Find(session, "b"), 0u);
+  EXPECT_EQ(Find(session, "c"), 0u);
 }
 
 TEST_F(DocsReaderTest, ReadsWhatWasLive) {
@@ -72,18 +76,18 @@ TEST_F(DocsReaderTest, ReadsWhatWasLive) {
 
 TEST_F(DocsReaderTest, ATransactionsDocumentsReplaceTheCommittedOnes) {
   const auto own = Begin();
-  EXPECT_THAT(Documents(*Read(own.get())), ElementsAre("a=5", "b=6"));
-  EXPECT_EQ(Find("a", own.get()), 5u);
-  EXPECT_EQ(Find("c", own.get()), 0u);
+  EXPECT_THAT(Documents(*Read(*own)), ElementsAre("a=5", "b=6"));
+  EXPECT_EQ(Find(*own, "a"), 5u);
+  EXPECT_EQ(Find(*own, "c"), 0u);
   EXPECT_THAT(Documents(*Read()), ElementsAre("a=3"));
   own->Truncate(1);
-  EXPECT_THAT(Documents(*Read(own.get())), ElementsAre("a=5"));
-  EXPECT_EQ(Find("b", own.get()), 0u);
+  EXPECT_THAT(Documents(*Read(*own)), ElementsAre("a=5"));
+  EXPECT_EQ(Find(*own, "b"), 0u);
 }
 
 TEST_F(DocsReaderTest, RangesAndDirections) {
   const auto own = Begin();
-  const auto snapshot = Read(own.get());
+  const auto snapshot = Read(*own);
   DocRange range;
   range.reverse = true;
   EXPECT_THAT(Documents(*snapshot, range), ElementsAre("b=6", "a=5"));
@@ -95,7 +99,7 @@ TEST_F(DocsReaderTest, RangesAndDirections) {
 
 TEST_F(DocsReaderTest, ASnapshotOutlivesTheTransactionThatItReads) {
   auto own = Begin();
-  const auto snapshot = Read(own.get());
+  const auto snapshot = Read(*own);
   const auto cursor = snapshot->NewCursor({});
   EXPECT_OK(own->Rollback());
   own.reset();
@@ -106,17 +110,18 @@ TEST_F(DocsReaderTest, ASnapshotOutlivesTheTransactionThatItReads) {
 }
 
 TEST_F(DocsReaderTest, HistoryIsNewestFirst) {
-  EXPECT_THAT(History("a"), ElementsAre(3, 1));
-  EXPECT_THAT(History("b"), ElementsAre(4, 2));
-  EXPECT_THAT(History("c"), IsEmpty());
+  Session session(engine_);
+  EXPECT_THAT(History(session, "a"), ElementsAre(3, 1));
+  EXPECT_THAT(History(session, "b"), ElementsAre(4, 2));
+  EXPECT_THAT(History(session, "c"), IsEmpty());
   const auto own = Begin();
-  EXPECT_THAT(History("a", own.get()), ElementsAre(5, 3, 1));
-  EXPECT_THAT(History("c", own.get()), ElementsAre(8, 7));
+  EXPECT_THAT(History(*own, "a"), ElementsAre(5, 3, 1));
+  EXPECT_THAT(History(*own, "c"), ElementsAre(8, 7));
 }
 
 TEST_F(DocsReaderTest, HistoryOutlivesTheTransactionThatItReads) {
   auto own = Begin();
-  const auto cursor = Must(engine_->ScanHistory(Value::Text("c"), own.get(), {}));
+  const auto cursor = Must(own->ScanHistory(Value::Text("c"), {}));
   EXPECT_OK(own->Rollback());
   own.reset();
   ASSERT_TRUE(cursor->Valid());
@@ -131,14 +136,13 @@ TEST(DocsCursorTest, ReadsAnEntryOnlyWhereItIsAskedFor) {
   const Stores stores;
   const auto log = Must(Log::Open(stores.log.get(), nullptr));
   const auto docs = Must(DocIndex::Open(log.get(), stores.derived.get()));
-  LogTransaction transaction(log.get(), ProcessMark());
-  Must(transaction.Append(Value::Text("a"), Value::Text("1"), {}));
-  ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-  transaction.Commit();
+  LogWriter writer(log.get());
+  writer.Append(Value::Text("a"), Value::Text("1"));
+  writer.Commit();
   ASSERT_OK(docs->AdvanceTo(1, {}));
   ASSERT_OK(log->EraseRecords(1, 1, SyncMode::kOff));
 
-  const auto snapshot = Must(ReadDocs(docs.get(), 1, nullptr, {}));
+  const auto snapshot = Must(ReadDocs(docs.get(), 1, {}));
   const auto cursor = snapshot->NewCursor({});
   ASSERT_TRUE(cursor->Valid());
   EXPECT_EQ(cursor->key().bytes(), "a");
@@ -147,12 +151,12 @@ TEST(DocsCursorTest, ReadsAnEntryOnlyWhereItIsAskedFor) {
 }
 
 TEST_F(DocsReaderTest, ATransactionThatHasTheTurnKeepsOthersOut) {
-  const auto own = engine_->Begin();
+  const auto own = NewSession();
   ASSERT_OK(own->TakeTurn({}));
   ASSERT_OK(own->TakeTurn({}));
   WaitOptions at_once;
   at_once.deadline = WaitOptions::Clock::now();
-  const auto other = engine_->Begin();
+  const auto other = NewSession();
   EXPECT_EQ(other->TakeTurn(at_once).code(), StatusCode::kBusy);
   EXPECT_EQ(other->Append(Value(), Value(), at_once).status().code(), StatusCode::kBusy);
   ASSERT_OK(own->Rollback());

@@ -145,11 +145,11 @@ TEST_F(EngineRegistryTest, AForkedChildIsRefused) {
   const auto tags = CreateTags();
   const pid_t child = fork();
   if (child == 0) {
-    const auto transaction = engine_->Begin();
+    const auto session = NewSession();
     const bool refused =
         OpenStatus().code() == StatusCode::kMisuse &&
-        transaction->Append(Value(), Value(), {}).status().code() == StatusCode::kMisuse &&
-        tags->Read(0, nullptr, {}).status().code() == StatusCode::kMisuse;
+        session->Append(Value(), Value(), {}).status().code() == StatusCode::kMisuse &&
+        tags->Read(0, {}).status().code() == StatusCode::kMisuse;
     _exit(refused ? 0 : 1);
   }
   int status = 0;

@@ -19,6 +19,15 @@ Stores::Stores(const std::string& directory, const std::string& log_id)
     : log(Must(LogStore::Open(OptionsFor(directory)))),
       derived(Must(DerivedStore::Open(OptionsFor(directory), log_id))) {}
 
+LogWriter::LogWriter(Log* log) : transaction_(log, ProcessMark()) {
+  entries_.Begin(Must(transaction_.TakeTurn({})));
+}
+
+void LogWriter::Commit() {
+  ASSERT_OK(transaction_.Prepare(entries_.records(), SyncMode::kOff, ""));
+  transaction_.Commit();
+}
+
 EngineTest::EngineTest() {
   std::string pattern = std::filesystem::temp_directory_path() / "streamview-XXXXXX";
   root_ = mkdtemp(pattern.data());
@@ -39,10 +48,10 @@ void EngineTest::Open(std::vector<std::string> view_ids) {
 }
 
 Seq EngineTest::Append(const Value& key, const Value& value) {
-  const std::unique_ptr<Transaction> transaction = engine_->Begin();
-  const Seq seq = Must(transaction->Append(key, value, WaitOptions()));
-  EXPECT_OK(transaction->Prepare(SyncMode::kNormal));
-  transaction->Commit();
+  const auto session = NewSession();
+  const Seq seq = Must(session->Append(key, value, WaitOptions()));
+  EXPECT_OK(session->Prepare(SyncMode::kNormal));
+  session->Commit();
   return seq;
 }
 
@@ -57,9 +66,13 @@ ViewDefinition EngineTest::TagsDefinition() {
   return definition;
 }
 
-std::vector<std::string> EngineTest::Rows(View& view, const ViewRange& range,
-                                          const Transaction* own) {
-  return RowsOf(*Must(view.Read(engine_->Head(), own, WaitOptions())), range);
+std::vector<std::string> EngineTest::Rows(View& view, const ViewRange& range) {
+  return RowsOf(*Must(view.Read(engine_->Head(), WaitOptions())), range);
+}
+
+std::vector<std::string> EngineTest::RowsSeenBy(Session& session, const std::shared_ptr<View>& view,
+                                                const ViewRange& range) {
+  return RowsOf(*Must(session.ReadView(view, engine_->Head(), WaitOptions())), range);
 }
 
 std::vector<std::string> EngineTest::RowsOf(const ViewSnapshot& snapshot, const ViewRange& range) {

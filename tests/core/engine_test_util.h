@@ -12,6 +12,8 @@
 
 #include "core/engine.h"
 #include "core/engine_registry.h"
+#include "core/log/log_transaction.h"
+#include "core/session/session.h"
 #include "core/storage/derived_store.h"
 #include "core/storage/log_store.h"
 
@@ -42,6 +44,18 @@ struct Stores {
   const std::unique_ptr<DerivedStore> derived;
 };
 
+// Appends to a log without an engine, in one transaction.
+class LogWriter {
+ public:
+  explicit LogWriter(Log* log);
+  Seq Append(const Value& key, const Value& value) { return Must(entries_.Append(key, value)); }
+  void Commit();
+
+ private:
+  LogTransaction transaction_;
+  OwnEntries entries_;
+};
+
 class EngineTest : public ::testing::Test {
  protected:
   EngineTest();
@@ -63,9 +77,14 @@ class EngineTest : public ::testing::Test {
   static ViewDefinition TagsDefinition();
   std::shared_ptr<View> CreateTags() { return Must(engine_->CreateView(TagsDefinition())); }
 
+  // For one who appends, and reads what is not committed.
+  std::unique_ptr<Session> NewSession() const { return std::make_unique<Session>(engine_); }
+
   // The rows "key/value/doc_id" of a range, as of everything committed.
-  std::vector<std::string> Rows(View& view, const ViewRange& range = {},
-                                const Transaction* own = nullptr);
+  std::vector<std::string> Rows(View& view, const ViewRange& range = {});
+  // The same with the session's own.
+  std::vector<std::string> RowsSeenBy(Session& session, const std::shared_ptr<View>& view,
+                                      const ViewRange& range = {});
   static std::vector<std::string> RowsOf(const ViewSnapshot& snapshot, const ViewRange& range = {});
   static ViewRange Equal(const std::string& key) {
     ViewRange range;

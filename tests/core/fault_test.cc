@@ -90,21 +90,21 @@ class FaultTest : public EngineTest {
   }
 
   Status Commit(const Entries& entries, SyncMode sync) {
-    const std::unique_ptr<Transaction> transaction = engine_->Begin();
+    const auto session = NewSession();
     for (const std::string& entry : entries) {
       const size_t split = entry.find('=');
       const std::string key = entry.substr(0, split), value = entry.substr(split + 1);
       SV_RETURN_IF_ERROR(
-          transaction->Append(Value::Text(key), value.empty() ? Value() : Value::Text(value), {})
+          session->Append(Value::Text(key), value.empty() ? Value() : Value::Text(value), {})
               .status());
     }
-    const Status prepared = transaction->Prepare(sync);
+    const Status prepared = session->Prepare(sync);
     if (!prepared.ok()) {
       ledger_.in_doubt.push_back(entries);
-      (void)transaction->Rollback();
+      (void)session->Rollback();
       return prepared;
     }
-    transaction->Commit();
+    session->Commit();
     ledger_.in_doubt.clear();
     ledger_.committed.push_back(entries);
     if (sync == SyncMode::kFull) ledger_.durable = ledger_.committed.size();
@@ -157,7 +157,7 @@ class FaultTest : public EngineTest {
 
   std::vector<Entries> ReadLog() {
     std::vector<Entries> transactions;
-    const std::unique_ptr<LogCursor> cursor = engine_->ScanLog({}, nullptr);
+    const std::unique_ptr<LogCursor> cursor = engine_->ScanLog({});
     bool continues = false;
     Seq seq = 0;
     for (; cursor->Valid(); cursor->Next()) {
@@ -204,7 +204,7 @@ class FaultTest : public EngineTest {
       }
     }
     std::erase_if(expected, [](const auto& document) { return document.second.empty(); });
-    const auto snapshot = Must(engine_->ReadDocs(engine_->Head(), nullptr, {}));
+    const auto snapshot = Must(engine_->ReadDocs(engine_->Head(), {}));
     const std::unique_ptr<DocCursor> cursor = snapshot->NewCursor({});
     for (; cursor->Valid(); cursor->Next()) {
       found[std::string(cursor->key().bytes())] = Must(cursor->ReadEntry()).value.bytes();
@@ -351,14 +351,14 @@ TEST_F(FaultTest, ThreadsThatCommitFlushAndReadHealTheLogTogether) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kCommits; i++) {
         const std::string value = std::to_string(t) + "." + std::to_string(i);
-        const std::unique_ptr<Transaction> transaction = engine_->Begin();
-        const Result<Seq> seq = transaction->Append(Value::Text("doc"), Value::Text(value), {});
-        if (!seq.ok() || !transaction->Prepare(SyncMode::kFull).ok()) continue;
+        const auto session = NewSession();
+        const Result<Seq> seq = session->Append(Value::Text("doc"), Value::Text(value), {});
+        if (!seq.ok() || !session->Prepare(SyncMode::kFull).ok()) continue;
         {
           MutexLock lock(mutex);
           committed[*seq] = value;
         }
-        transaction->Commit();
+        session->Commit();
         // What fails here is tried again by somebody.
         if (i % 8 == t) (void)engine_->FlushLog();
         if (i % 8 == 4 + t) (void)view_->AdvanceTo(*seq, {});

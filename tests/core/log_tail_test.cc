@@ -100,7 +100,7 @@ TEST_F(LogTailTest, ChangesAreTheDifferenceOfTwoVersions) {
 
   const std::unique_ptr<ViewChanges> reader = Must(view->NewChanges());
   std::vector<std::string> lines;
-  const std::unique_ptr<LogCursor> entries = engine_->ScanLog({}, nullptr);
+  const std::unique_ptr<LogCursor> entries = engine_->ScanLog({});
   for (; entries->Valid(); entries->Next()) {
     std::vector<ViewChange> changes;
     ASSERT_OK(reader->Read(entries->entry(), &changes));

@@ -13,9 +13,10 @@ using ::testing::HasSubstr;
 
 class LogTest : public EngineTest {
  protected:
-  std::vector<std::string> Values(const LogRange& range = {}, const Transaction* own = nullptr) {
+  std::vector<std::string> Values(const LogRange& range = {}, const Session* own = nullptr) {
     std::vector<std::string> values;
-    const std::unique_ptr<LogCursor> cursor = engine_->ScanLog(range, own);
+    const std::unique_ptr<LogCursor> cursor =
+        own != nullptr ? own->ScanLog(range) : engine_->ScanLog(range);
     for (; cursor->Valid(); cursor->Next()) {
       values.push_back(std::to_string(cursor->entry().seq) + "=" +
                        ToDisplay(cursor->entry().value));
@@ -46,34 +47,34 @@ TEST_F(LogTest, EntriesAreNumberedFromOneAndScannedBothWays) {
 TEST_F(LogTest, UncommittedEntriesAreSeenByTheirOwnTransactionOnly) {
   Open();
   Append(Value(), Int(1));
-  const auto transaction = engine_->Begin();
-  EXPECT_EQ(Must(transaction->Append(Value(), Int(2), {})), 2u);
+  const auto session = NewSession();
+  EXPECT_EQ(Must(session->Append(Value(), Int(2), {})), 2u);
   EXPECT_THAT(Values(), ElementsAre("1=1"));
-  EXPECT_THAT(Values({}, transaction.get()), ElementsAre("1=1", "2=2"));
-  EXPECT_THAT(Values({1, 2, true}, transaction.get()), ElementsAre("2=2", "1=1"));
-  ASSERT_OK(transaction->Prepare(SyncMode::kFull));
+  EXPECT_THAT(Values({}, session.get()), ElementsAre("1=1", "2=2"));
+  EXPECT_THAT(Values({1, 2, true}, session.get()), ElementsAre("2=2", "1=1"));
+  ASSERT_OK(session->Prepare(SyncMode::kFull));
   EXPECT_THAT(Values(), ElementsAre("1=1"));
-  transaction->Commit();
+  session->Commit();
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
 }
 
 TEST_F(LogTest, RollbackGivesTheNumbersBack) {
   Open();
-  auto transaction = engine_->Begin();
-  EXPECT_EQ(Must(transaction->Append(Value(), Int(1), {})), 1u);
-  ASSERT_OK(transaction->Rollback());
+  auto session = NewSession();
+  EXPECT_EQ(Must(session->Append(Value(), Int(1), {})), 1u);
+  ASSERT_OK(session->Rollback());
   EXPECT_EQ(Append(Value(), Int(2)), 1u);
   EXPECT_THAT(Values(), ElementsAre("1=2"));
 }
 
 TEST_F(LogTest, APreparedTransactionThatIsRolledBackDoesNotComeBackAfterReopening) {
   Open();
-  auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Int(1), {}));
-  Must(transaction->Append(Value(), Int(2), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  ASSERT_OK(transaction->Rollback());
-  transaction.reset();
+  auto session = NewSession();
+  Must(session->Append(Value(), Int(1), {}));
+  Must(session->Append(Value(), Int(2), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  ASSERT_OK(session->Rollback());
+  session.reset();
   Close();
   Open();
   EXPECT_EQ(engine_->Head(), 0u);
@@ -81,28 +82,28 @@ TEST_F(LogTest, APreparedTransactionThatIsRolledBackDoesNotComeBackAfterReopenin
 
 TEST_F(LogTest, APreparedTransactionCanGoOnAndBePreparedAgain) {
   Open();
-  auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Int(1), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  Must(transaction->Append(Value(), Int(2), {}));
-  Must(transaction->Append(Value(), Int(3), {}));
-  transaction->Truncate(2);
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  transaction->Commit();
+  auto session = NewSession();
+  Must(session->Append(Value(), Int(1), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  Must(session->Append(Value(), Int(2), {}));
+  Must(session->Append(Value(), Int(3), {}));
+  session->Truncate(2);
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  session->Commit();
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
 }
 
 TEST_F(LogTest, APreparedEntryThatIsReplacedIsPreparedAnew) {
   Open();
-  auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Int(1), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  transaction->Truncate(0);
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  Must(transaction->Append(Value(), Int(2), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  transaction->Commit();
-  transaction.reset();
+  auto session = NewSession();
+  Must(session->Append(Value(), Int(1), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  session->Truncate(0);
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  Must(session->Append(Value(), Int(2), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  session->Commit();
+  session.reset();
   Close();
   Open();
   EXPECT_THAT(Values(), ElementsAre("1=2"));
@@ -114,10 +115,10 @@ class ConditionalTest : public LogTest {
   void PrepareAndDie(const std::string& token) {
     const std::string copy = root() / "copy";
     {
-      const auto transaction = engine_->Begin();
-      Must(transaction->Append(Value(), Int(7), {}));
-      Must(transaction->Append(Value(), Int(8), {}));
-      ASSERT_OK(transaction->Prepare(SyncMode::kFull, token));
+      const auto session = NewSession();
+      Must(session->Append(Value(), Int(7), {}));
+      Must(session->Append(Value(), Int(8), {}));
+      ASSERT_OK(session->Prepare(SyncMode::kFull, token));
       CopyDirectory(copy);
     }
     Close();
@@ -134,10 +135,10 @@ class ConditionalTest : public LogTest {
     } while (error);
   }
   void CommitConditionally(const Value& value, const std::string& token) {
-    const auto transaction = engine_->Begin();
-    Must(transaction->Append(Value(), value, {}));
-    ASSERT_OK(transaction->Prepare(SyncMode::kNormal, token));
-    transaction->Commit();
+    const auto session = NewSession();
+    Must(session->Append(Value(), value, {}));
+    ASSERT_OK(session->Prepare(SyncMode::kNormal, token));
+    session->Commit();
   }
   std::string WhyNotOpened(const std::string& token) {
     options_.committed_token = [token](const std::string&) { return token; };
@@ -185,10 +186,11 @@ TEST_F(ConditionalTest, TheFirstOneIsTakenBackWhereTheDatabaseHasNoToken) {
 TEST_F(ConditionalTest, OneThatIsRolledBackLeavesTheTokenBeforeIt) {
   Open();
   CommitConditionally(Int(1), "t1");
-  const auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Int(2), {}));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal, "t2"));
-  ASSERT_OK(transaction->Rollback());
+  auto session = NewSession();
+  Must(session->Append(Value(), Int(2), {}));
+  ASSERT_OK(session->Prepare(SyncMode::kNormal, "t2"));
+  ASSERT_OK(session->Rollback());
+  session.reset();
   PrepareAndDie("t3");
   OpenCommitted("t1");
   EXPECT_THAT(Values(), ElementsAre("1=1"));
@@ -324,15 +326,15 @@ TEST_F(AppendNowTest, OfAReopenedLogFollowsItsLastEntry) {
 
 TEST_F(AppendNowTest, WaitsForATransactionAndIsBusyPastTheDeadline) {
   Open();
-  const auto transaction = engine_->Begin();
-  Must(transaction->Append(Value(), Int(1), {}));
+  const auto session = NewSession();
+  Must(session->Append(Value(), Int(1), {}));
   WaitOptions hurried;
   hurried.deadline = WaitOptions::Clock::now();
   EXPECT_EQ(engine_->AppendNow(Value(), Int(2), SyncMode::kFull, hurried).status().code(),
             StatusCode::kBusy);
   std::thread waiter([&] { EXPECT_EQ(AppendNow(Int(2)), 2u); });
-  ASSERT_OK(transaction->Prepare(SyncMode::kFull));
-  transaction->Commit();
+  ASSERT_OK(session->Prepare(SyncMode::kFull));
+  session->Commit();
   waiter.join();
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=2"));
 }
@@ -351,14 +353,14 @@ TEST_F(AppendNowTest, ManyThreadsAndTransactionsAtOnce) {
           EXPECT_GE(engine_->Head(), seq);
           continue;
         }
-        const auto transaction = engine_->Begin();
-        const Seq seq = Must(transaction->Append(Value(), value, {}));
+        const auto session = NewSession();
+        const Seq seq = Must(session->Append(Value(), value, {}));
         EXPECT_EQ(seq, engine_->Head() + 1);  // nobody else's are on their way
-        ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
+        ASSERT_OK(session->Prepare(SyncMode::kNormal));
         if (i % 3 != 0) {
-          transaction->Commit();
+          session->Commit();
         } else {
-          ASSERT_OK(transaction->Rollback());
+          ASSERT_OK(session->Rollback());
           AppendNow(value);
         }
       }
@@ -380,20 +382,20 @@ TEST_F(AppendNowTest, ManyThreadsAndTransactionsAtOnce) {
 
 TEST_F(LogTest, TruncateForgetsTheLaterEntries) {
   Open();
-  const auto transaction = engine_->Begin();
-  for (int i = 1; i <= 3; i++) Must(transaction->Append(Value(), Int(i), {}));
-  transaction->Truncate(1);
-  EXPECT_EQ(Must(transaction->Append(Value(), Int(9), {})), 2u);
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  transaction->Commit();
+  const auto session = NewSession();
+  for (int i = 1; i <= 3; i++) Must(session->Append(Value(), Int(i), {}));
+  session->Truncate(1);
+  EXPECT_EQ(Must(session->Append(Value(), Int(9), {})), 2u);
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  session->Commit();
   EXPECT_THAT(Values(), ElementsAre("1=1", "2=9"));
 }
 
 TEST_F(LogTest, ASecondWriterWaitsForItsTurnAndIsBusyPastTheDeadline) {
   Open();
-  const auto first = engine_->Begin();
+  const auto first = NewSession();
   Must(first->Append(Value(), Int(1), {}));
-  const auto second = engine_->Begin();
+  const auto second = NewSession();
   WaitOptions hurried;
   hurried.deadline = WaitOptions::Clock::now();
   EXPECT_EQ(second->Append(Value(), Int(2), hurried).status().code(), StatusCode::kBusy);
@@ -413,14 +415,14 @@ TEST_F(LogTest, ASecondWriterWaitsForItsTurnAndIsBusyPastTheDeadline) {
 
 TEST_F(LogTest, AKeyBeyondTheLimitIsRefusedAndTheTransactionGoesOn) {
   Open();
-  const auto transaction = engine_->Begin();
-  Must(transaction->Append(Value::Text(std::string(kMaxKeyBytes, 'k')), Int(1), {}));
+  const auto session = NewSession();
+  Must(session->Append(Value::Text(std::string(kMaxKeyBytes, 'k')), Int(1), {}));
   const Status refused =
-      transaction->Append(Value::Text(std::string(kMaxKeyBytes + 1, 'k')), Int(2), {}).status();
+      session->Append(Value::Text(std::string(kMaxKeyBytes + 1, 'k')), Int(2), {}).status();
   EXPECT_EQ(refused.code(), StatusCode::kConstraint);
   EXPECT_THAT(refused.message(), HasSubstr("65537 bytes"));
-  ASSERT_OK(transaction->Prepare(SyncMode::kNormal));
-  transaction->Commit();
+  ASSERT_OK(session->Prepare(SyncMode::kNormal));
+  session->Commit();
   EXPECT_EQ(engine_->Head(), 1u);
 }
 
@@ -428,7 +430,7 @@ TEST_F(LogTest, TimesNeverDecrease) {
   Open();
   for (int i = 0; i < 20; i++) Append(Value(), Int(i));
   int64_t last = 0;
-  for (auto cursor = engine_->ScanLog({}, nullptr); cursor->Valid(); cursor->Next()) {
+  for (auto cursor = engine_->ScanLog({}); cursor->Valid(); cursor->Next()) {
     EXPECT_GE(cursor->entry().time_ms, last);
     last = cursor->entry().time_ms;
   }
@@ -450,7 +452,7 @@ TEST_F(LogTest, WaitForHeadEndsWithTheAppendOrTheDeadline) {
 TEST_F(LogTest, AScanSeesNothingThatIsAppendedLater) {
   Open();
   Append(Value(), Int(1));
-  const auto cursor = engine_->ScanLog({}, nullptr);
+  const auto cursor = engine_->ScanLog({});
   Append(Value(), Int(2));
   ASSERT_TRUE(cursor->Valid());
   cursor->Next();

@@ -240,12 +240,12 @@ TEST_F(SharedPassTest, ViewsThatBuildAtTheSameTimeReadTheLogOnce) {
     return Result<std::unique_ptr<Mapper>>(std::make_unique<Recorder>(this, d.name));
   };
   Open();
-  const auto transaction = engine_->Begin();
+  const auto session = NewSession();
   for (Seq i = 0; i < kEntries; i++) {
-    Must(transaction->Append(Value(), Value::Text("entry"), {}));
+    Must(session->Append(Value(), Value::Text("entry"), {}));
   }
-  ASSERT_OK(transaction->Prepare(SyncMode::kOff));
-  transaction->Commit();
+  ASSERT_OK(session->Prepare(SyncMode::kOff));
+  session->Commit();
   const auto one = Must(engine_->CreateView(Definition("one")));
   const auto two = Must(engine_->CreateView(Definition("two")));
   {

@@ -80,12 +80,15 @@ class ReduceViewTest : public EngineTest {
     Open(ids);
     for (const std::string& id : ids) views_.push_back(Must(engine_->FindView(id)));
   }
-  std::vector<std::string> Rows(View& view, const ViewRange& range = {},
-                                const Transaction* own = nullptr) {
-    return ReducedRows(*Must(view.Read(engine_->Head(), own, {})),
-                       view.definition().RowColumns().size(), range);
+  std::vector<std::string> RowsSeenBy(Session& session, const std::shared_ptr<View>& view,
+                                      const ViewRange& range = {}) {
+    return ReducedRows(*Must(session.ReadView(view, engine_->Head(), {})),
+                       view->definition().RowColumns().size(), range);
   }
-  std::vector<std::string> Rows() { return Rows(*views_.at(0)); }
+  std::vector<std::string> Rows(const std::shared_ptr<View>& view, const ViewRange& range = {}) {
+    return RowsSeenBy(*NewSession(), view, range);
+  }
+  std::vector<std::string> Rows() { return Rows(views_.at(0)); }
 
   std::vector<std::shared_ptr<View>> views_;
 };
@@ -95,9 +98,9 @@ TEST_F(ReduceViewTest, AddsUpWhatTheMapEmitsUnderEachKey) {
   Put("a", R"({"k":["x","y"],"v":3})");
   Put("b", R"({"k":["x"],"v":-1})");
   Put("c", R"({"k":["x"],"v":0.5})");
-  EXPECT_THAT(Rows(*views_[0]), ElementsAre("x/3", "y/1"));
-  EXPECT_THAT(Rows(*views_[1]), ElementsAre("x/2.5", "y/3"));
-  EXPECT_THAT(Rows(*views_[2]), ElementsAre("x/3/2.5/-1/3/10.25", "y/1/3/3/3/9"));
+  EXPECT_THAT(Rows(views_[0]), ElementsAre("x/3", "y/1"));
+  EXPECT_THAT(Rows(views_[1]), ElementsAre("x/2.5", "y/3"));
+  EXPECT_THAT(Rows(views_[2]), ElementsAre("x/3/2.5/-1/3/10.25", "y/1/3/3/3/9"));
 }
 
 TEST_F(ReduceViewTest, ADocumentThatChangesTakesOutWhatItHadAdded) {
@@ -132,13 +135,13 @@ TEST_F(ReduceViewTest, RangesInBothDirections) {
   ViewRange range;
   range.lower = KeyBound{Value::Text("a"), false};
   range.upper = KeyBound{Value::Text("c"), true};
-  EXPECT_THAT(Rows(*views_[0], range), ElementsAre("b/1", "c/1"));
+  EXPECT_THAT(Rows(views_[0], range), ElementsAre("b/1", "c/1"));
   range.reverse = true;
-  EXPECT_THAT(Rows(*views_[0], range), ElementsAre("c/1", "b/1"));
-  EXPECT_THAT(Rows(*views_[0], Equal("d")), ElementsAre("d/1"));
-  EXPECT_THAT(Rows(*views_[0], Equal("e")), IsEmpty());
+  EXPECT_THAT(Rows(views_[0], range), ElementsAre("c/1", "b/1"));
+  EXPECT_THAT(Rows(views_[0], Equal("d")), ElementsAre("d/1"));
+  EXPECT_THAT(Rows(views_[0], Equal("e")), IsEmpty());
   range.lower = KeyBound{Value::Text("d"), true};
-  EXPECT_THAT(Rows(*views_[0], range), IsEmpty());
+  EXPECT_THAT(Rows(views_[0], range), IsEmpty());
 }
 
 TEST_F(ReduceViewTest, EqualNumbersAreOneKeyAndAnIntegerWhereOneIs) {
@@ -211,7 +214,7 @@ TEST_F(ReduceViewTest, WithOnErrorStopItHaltsWithNothingTakenOut) {
   Put("a", R"({"k":["x"],"v":1})");
   EXPECT_THAT(Rows(), ElementsAre("x/1"));
   Put("a", R"({"k":["x"],"v":"one"})");
-  const auto read = views_[0]->Read(engine_->Head(), nullptr, {});
+  const auto read = views_[0]->Read(engine_->Head(), {});
   EXPECT_EQ(read.status().code(), StatusCode::kFailed);
   EXPECT_EQ(views_[0]->checkpoint(), 1u);
   Put("a", R"({"k":["x"],"v":3})");
@@ -237,22 +240,22 @@ TEST_F(ReduceViewTest, OwnUncommittedEntriesAreAddedAndWhatTheySupersedeIsTakenO
   OpenWith({Reduce::kStats});
   Put("a", R"({"k":["x"],"v":1})");
   Put("b", R"({"k":["x","y"],"v":2})");
-  const auto own = engine_->Begin();
+  const auto own = NewSession();
   const auto put = [&](const char* key, const char* json) {
     Must(own->Append(Value::Text(key), json == nullptr ? Value() : Value::Text(json), {}));
   };
   put("b", R"({"k":["x"],"v":7})");
-  EXPECT_THAT(Rows(*views_[0], {}, own.get()), ElementsAre("x/2/8/1/7/50"));
+  EXPECT_THAT(RowsSeenBy(*own, views_[0]), ElementsAre("x/2/8/1/7/50"));
   put("b", R"({"k":["w"],"v":"bad"})");
   put("a", nullptr);
-  EXPECT_THAT(Rows(*views_[0], {}, own.get()), IsEmpty());
+  EXPECT_THAT(RowsSeenBy(*own, views_[0]), IsEmpty());
   put("b", R"({"k":["w","z"],"v":3})");
   ViewRange reverse;
   reverse.reverse = true;
-  EXPECT_THAT(Rows(*views_[0], reverse, own.get()), ElementsAre("z/1/3/3/3/9", "w/1/3/3/3/9"));
+  EXPECT_THAT(RowsSeenBy(*own, views_[0], reverse), ElementsAre("z/1/3/3/3/9", "w/1/3/3/3/9"));
   EXPECT_THAT(Rows(), ElementsAre("x/2/3/1/2/5", "y/1/2/2/2/4"));  // nobody else sees it
   own->Truncate(1);
-  EXPECT_THAT(Rows(*views_[0], {}, own.get()), ElementsAre("x/2/8/1/7/50"));
+  EXPECT_THAT(RowsSeenBy(*own, views_[0]), ElementsAre("x/2/8/1/7/50"));
   ASSERT_OK(own->Rollback());
   EXPECT_THAT(Rows(), ElementsAre("x/2/3/1/2/5", "y/1/2/2/2/4"));
 }
@@ -260,7 +263,7 @@ TEST_F(ReduceViewTest, OwnUncommittedEntriesAreAddedAndWhatTheySupersedeIsTakenO
 TEST_F(ReduceViewTest, ASnapshotStaysAsItIs) {
   OpenWith({Reduce::kStats});
   Put("a", R"({"k":["x"],"v":1})");
-  const auto before = Must(views_[0]->Read(engine_->Head(), nullptr, {}));
+  const auto before = Must(views_[0]->Read(engine_->Head(), {}));
   for (int i = 0; i < 100; i++) Put("a", R"({"k":["x","y"],"v":)" + std::to_string(i) + "}");
   Erase("a");
   EXPECT_THAT(Rows(), IsEmpty());
@@ -298,7 +301,7 @@ TEST_F(ReduceViewTest, AMapThatIsNotPureIsToldOf) {
   EXPECT_THAT(Rows(), ElementsAre("x/1"));
   fails = true;
   Put("a", "2");
-  const auto read = views_[0]->Read(engine_->Head(), nullptr, {});
+  const auto read = views_[0]->Read(engine_->Head(), {});
   EXPECT_EQ(read.status().code(), StatusCode::kCorruption);
   EXPECT_THAT(read.status().message(), HasSubstr("entry 1 ('a'): not today"));
   fails = false;
@@ -310,17 +313,17 @@ TEST_F(ReduceViewTest, ALargeBuildIsTheSameAsASmallOne) {
   constexpr int kEntries = 40'000, kKeys = 24'000;  // more keys than a write batch takes
   std::map<int, int> values;  // by document, and for events by a number of its own
   {
-    const auto transaction = engine_->Begin();
+    const auto session = NewSession();
     for (int i = 0; i < kEntries; i++) {
       const bool event = i % 7 != 0;
       const int document = i % 1000;  // superseded again and again
       const std::string json =
           R"({"k":[)" + std::to_string(i % kKeys) + R"(],"v":)" + std::to_string(i) + "}";
-      Must(transaction->Append(event ? Value() : Value::Integer(document), Value::Text(json), {}));
+      Must(session->Append(event ? Value() : Value::Integer(document), Value::Text(json), {}));
       values[event ? -i : document] = i;
     }
-    ASSERT_OK(transaction->Prepare(SyncMode::kOff));
-    transaction->Commit();
+    ASSERT_OK(session->Prepare(SyncMode::kOff));
+    session->Commit();
   }
   std::map<int, int> sums;
   for (const auto& [document, value] : values) sums[value % kKeys] += value;
@@ -330,7 +333,7 @@ TEST_F(ReduceViewTest, ALargeBuildIsTheSameAsASmallOne) {
     for (const auto& [key, sum] : sums) {
       expected.push_back(std::to_string(key) + "/" + std::to_string(sum));
     }
-    EXPECT_EQ(Rows(*view), expected);
+    EXPECT_EQ(Rows(view), expected);
   };
   check();
   ASSERT_OK(view->Rebuild({}));
@@ -436,53 +439,53 @@ class ReduceModelTest : public ReduceViewTest {
     return document;
   }
 
-  void AppendRandom(Transaction* transaction, ReduceModel* model) {
+  void AppendRandom(Session* session, ReduceModel* model) {
     const int id = random_.Below(12);
     if (id == 0) {
       const ModelDocument event = RandomDocument();
-      Must(transaction->Append(Value(), Value::Text(event.Json()), {}));
+      Must(session->Append(Value(), Value::Text(event.Json()), {}));
       model->documents[--last_event_] = event;
     } else if (random_.OneIn(5)) {
-      Must(transaction->Append(Value::Integer(id), Value(), {}));
+      Must(session->Append(Value::Integer(id), Value(), {}));
       model->documents.erase(id);
     } else {
       const ModelDocument document = RandomDocument();
-      Must(transaction->Append(Value::Integer(id), Value::Text(document.Json()), {}));
+      Must(session->Append(Value::Integer(id), Value::Text(document.Json()), {}));
       model->documents[id] = document;
     }
   }
 
-  void Expect(const ReduceModel& model, const Transaction* own) {
+  void Expect(const ReduceModel& model, Session& session) {
     for (const auto& view : views_) {
       std::vector<std::string> expected = model.Rows(view->definition().reduce);
       ViewRange range;
       range.reverse = random_.OneIn(3);
       if (range.reverse) std::reverse(expected.begin(), expected.end());
-      EXPECT_EQ(Rows(*view, range, own), expected);
+      EXPECT_EQ(RowsSeenBy(session, view, range), expected);
     }
   }
 
   void RunTransaction() {
-    const auto transaction = engine_->Begin();
+    const auto session = NewSession();
     ReduceModel model = model_;
     std::vector<ReduceModel> savepoints;  // at each size
     for (int n = 1 + random_.Below(8); n > 0; n--) {
       savepoints.push_back(model);
-      AppendRandom(transaction.get(), &model);
+      AppendRandom(session.get(), &model);
       if (random_.OneIn(6)) {
         const auto to = static_cast<size_t>(random_.Below(static_cast<int>(savepoints.size())));
-        transaction->Truncate(to);
+        session->Truncate(to);
         model = savepoints[to];
         savepoints.resize(to);
       }
-      if (random_.OneIn(4) && transaction->size() > 0) Expect(model, transaction.get());
+      if (random_.OneIn(4) && session->size() > 0) Expect(model, *session);
     }
-    if (transaction->size() == 0 || random_.OneIn(5)) {
-      EXPECT_OK(transaction->Rollback());
+    if (session->size() == 0 || random_.OneIn(5)) {
+      EXPECT_OK(session->Rollback());
       return;
     }
-    EXPECT_OK(transaction->Prepare(SyncMode::kNormal));
-    transaction->Commit();
+    EXPECT_OK(session->Prepare(SyncMode::kNormal));
+    session->Commit();
     model_ = std::move(model);
   }
 
@@ -494,7 +497,7 @@ class ReduceModelTest : public ReduceViewTest {
     if (chore == 2) EXPECT_OK(view.Flush());
     if (chore == 3) EXPECT_OK(view.Optimize({}));
     if (chore == 4) EXPECT_OK(view.CheckIntegrity({}));
-    if (chore == 5) Expect(model_, nullptr);
+    if (chore == 5) Expect(model_, *NewSession());
   }
 
   testing::Random random_{testing::TestSeed()};
@@ -508,7 +511,7 @@ TEST_F(ReduceModelTest, RandomOperationsLeaveWhatTheModelSays) {
     RunTransaction();
     DoChore();
   }
-  Expect(model_, nullptr);
+  Expect(model_, *NewSession());
   for (const auto& view : views_) {
     EXPECT_OK(view->CheckIntegrity({}));
     EXPECT_EQ(view->GetStatus().state, ViewState::kLive);
@@ -523,34 +526,33 @@ TEST_F(ReduceViewTest, ReadersOfManyThreadsSeeSumsThatAreWhole) {
   std::atomic<bool> done{false};
   // Each transaction moves one from a document to the next: the sum is always 0.
   {
-    const auto transaction = engine_->Begin();
+    const auto session = NewSession();
     for (int i = 0; i < kDocuments; i++) {
-      Must(transaction->Append(Value::Integer(i), Value::Text(R"({"k":["x"],"v":0})"), {}));
+      Must(session->Append(Value::Integer(i), Value::Text(R"({"k":["x"],"v":0})"), {}));
     }
-    ASSERT_OK(transaction->Prepare(SyncMode::kOff));
-    transaction->Commit();
+    ASSERT_OK(session->Prepare(SyncMode::kOff));
+    session->Commit();
   }
   std::thread writer([&] {
     int64_t values[kDocuments] = {};
     for (int i = 0; i < kWrites; i++) {
-      const auto transaction = engine_->Begin();
+      const auto session = NewSession();
       for (const int step : {-1, 1}) {
         const int document = (i + (step > 0 ? 1 : 0)) % kDocuments;
         values[document] += step;
-        Must(transaction->Append(
+        Must(session->Append(
             Value::Integer(document),
             Value::Text(R"({"k":["x"],"v":)" + std::to_string(values[document]) + "}"), {}));
       }
-      EXPECT_OK(transaction->Prepare(SyncMode::kOff));
-      transaction->Commit();
+      EXPECT_OK(session->Prepare(SyncMode::kOff));
+      session->Commit();
       if (i % 100 == 50) EXPECT_OK(views_[0]->Rebuild({}));
     }
     done = true;
   });
   const auto read = [&](bool latest) {
     do {
-      const auto snapshot =
-          Must(views_[0]->Read(latest ? engine_->Head() : Seq{kDocuments}, nullptr, {}));
+      const auto snapshot = Must(views_[0]->Read(latest ? engine_->Head() : Seq{kDocuments}, {}));
       EXPECT_THAT(ReducedRows(*snapshot, 3), ElementsAre("x/4/0"));
     } while (!done && !HasFailure());
   };
@@ -582,10 +584,9 @@ class ReduceIndexTest : public ::testing::Test {
                                         Must(NewJsonPathMapper(definition))));
   }
   void Put(int document, const std::string& json) {
-    LogTransaction transaction(log_.get(), ProcessMark());
-    Must(transaction.Append(Value::Integer(document), Value::Text(json), {}));
-    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-    transaction.Commit();
+    LogWriter writer(log_.get());
+    writer.Append(Value::Integer(document), Value::Text(json));
+    writer.Commit();
     ASSERT_OK(index_->AdvanceTo(log_->head(), {}));
   }
   // With memory for a few keys only, so that it takes several passes.
@@ -642,7 +643,7 @@ TEST_F(ReduceIndexTest, ALostValueIsNamed) {
 TEST_F(ReduceIndexTest, BytesThatAreNoAggregateAreNamedAndReadAsDamage) {
   ASSERT_TRUE(stores_.derived->db()->Put({}, family_->handle(), RowKey("k0"), "\xff").ok());
   EXPECT_THAT(Check(), HasSubstr("aggregate: "));
-  const auto snapshot = Must(index_->Read(index_->state(), nullptr, nullptr, {}));
+  const auto snapshot = index_->Read(index_->state(), nullptr);
   EXPECT_EQ(snapshot->NewCursor({})->status().code(), StatusCode::kDamaged);
 }
 
@@ -671,7 +672,7 @@ TEST_F(ReduceIndexTest, AHotKeyIsReadWithoutAddingUpAllOfItsChanges) {
           ->GetMergeOperands({}, family_->handle(), RowKey("hot"), changes.data(), &limit, &count)
           .ok());
   EXPECT_LT(count, kMost);
-  const auto snapshot = Must(index_->Read(index_->state(), nullptr, nullptr, {}));
+  const auto snapshot = index_->Read(index_->state(), nullptr);
   ViewRange range;
   range.equal.push_back(Value::Text("hot"));
   EXPECT_THAT(ReducedRows(*snapshot, 6, range), ElementsAre("hot/1/499/499/499/249001"));

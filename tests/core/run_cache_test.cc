@@ -193,7 +193,7 @@ TEST_F(CachedLookupTest, LongRangesGoOnBehindTheRun) {
 
 TEST_F(CachedLookupTest, AnOldSnapshotKeepsItsRows) {
   Put("a", R"({"tags":["cat"]})");
-  const auto old = Must(tags_->Read(engine_->Head(), nullptr, {}));
+  const auto old = Must(tags_->Read(engine_->Head(), {}));
   Erase("a");
   Put("b", R"({"tags":["cat"]})");
   EXPECT_THAT(Cats(), ElementsAre("cat/NULL/b"));
@@ -204,11 +204,11 @@ TEST_F(CachedLookupTest, AnOldSnapshotKeepsItsRows) {
 TEST_F(CachedLookupTest, OwnUncommittedRowsComeAndGo) {
   Put("a", R"({"tags":["cat"]})");
   EXPECT_THAT(Cats(), ElementsAre("cat/NULL/a"));
-  const auto transaction = engine_->Begin();
-  Must(transaction->Append(Value::Text("a"), Value::Text(R"({"tags":["cat"],"at":2})"), {}));
-  EXPECT_THAT(Rows(*tags_, Equal("cat"), transaction.get()), ElementsAre("cat/2/a"));
+  const auto session = NewSession();
+  Must(session->Append(Value::Text("a"), Value::Text(R"({"tags":["cat"],"at":2})"), {}));
+  EXPECT_THAT(RowsSeenBy(*session, tags_, Equal("cat")), ElementsAre("cat/2/a"));
   EXPECT_THAT(Cats(), ElementsAre("cat/NULL/a"));
-  ASSERT_OK(transaction->Rollback());
+  ASSERT_OK(session->Rollback());
   EXPECT_THAT(Cats(), ElementsAre("cat/NULL/a"));
 }
 

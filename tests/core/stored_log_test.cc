@@ -21,7 +21,7 @@ class StoredLogTest : public EngineTest {
     Open();
     Put("a", "{}");
     Put("a", "[]");
-    Must(engine_->ReadDocs(2, nullptr, WaitOptions()));
+    Must(engine_->ReadDocs(2, WaitOptions()));
     EXPECT_OK(engine_->FlushLog());  // so that the document index is on disk, too
     Close();
   }
@@ -74,7 +74,7 @@ class StoredLogTest : public EngineTest {
     return opened.status().message();
   }
   Status ReadHistory() {
-    const auto history = engine_->ScanHistory(ValueView::Text("a"), nullptr, WaitOptions());
+    const auto history = engine_->ScanHistory(ValueView::Text("a"), WaitOptions());
     if (!history.ok()) return history.status();
     for (int n = 0; n < 10 && (*history)->Valid(); n++) (*history)->Next();
     EXPECT_FALSE((*history)->Valid());
@@ -104,8 +104,8 @@ TEST_F(StoredLogTest, AFullLogTakesNoMore) {
       engine_->AppendNow(ValueView(), ValueView(), SyncMode::kOff, WaitOptions()).status();
   EXPECT_EQ(full.code(), StatusCode::kConstraint);
   EXPECT_THAT(full.message(), HasSubstr("the log is full: it can have 1099511627776 entries"));
-  const std::unique_ptr<Transaction> transaction = engine_->Begin();
-  EXPECT_EQ(transaction->Append(ValueView(), ValueView(), WaitOptions()).status().code(),
+  const auto session = NewSession();
+  EXPECT_EQ(session->Append(ValueView(), ValueView(), WaitOptions()).status().code(),
             StatusCode::kConstraint);
 }
 

@@ -32,10 +32,9 @@ class ViewIndexTest : public ::testing::Test {
                                       Must(NewJsonPathMapper(Definition()))));
   }
   void Put(const std::string& key, const std::string& json) {
-    LogTransaction transaction(log_.get(), ProcessMark());
-    Must(transaction.Append(Value::Text(key), Value::Text(json), {}));
-    ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-    transaction.Commit();
+    LogWriter writer(log_.get());
+    writer.Append(Value::Text(key), Value::Text(json));
+    writer.Commit();
     ASSERT_OK(index_->AdvanceTo(log_->head(), {}));
   }
   uint64_t Entries() { return index_->CountEntries(); }
@@ -71,12 +70,11 @@ TEST_F(ViewIndexTest, ACompactionSparesWhatAReaderOfAnOlderStateMaySee) {
 
 TEST_F(ViewIndexTest, ReadersSeeWholeTransactionsOnly) {
   Put("before", R"({"tags":["x"]})");
-  LogTransaction transaction(log_.get(), ProcessMark());
+  LogWriter writer(log_.get());
   for (int i = 0; i < 2500; i++) {
-    Must(transaction.Append(Value::Integer(i), Value::Text(R"({"tags":["t"]})"), {}));
+    writer.Append(Value::Integer(i), Value::Text(R"({"tags":["t"]})"));
   }
-  ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-  transaction.Commit();
+  writer.Commit();
   EntryBatch batch;
   ASSERT_OK(ReadBatch(*log_, 2, 2501, BlockCache::kFill, &batch));
   ASSERT_OK(docs_->AdvanceTo(batch.last(), {}));
@@ -118,13 +116,12 @@ TEST_F(ViewIndexTest, ACompactionSparesWhatIsNotOnDiskAsSuperseded) {
 }
 
 TEST_F(ViewIndexTest, ABatchDoesNotWriteWhatItSupersedesItself) {
-  LogTransaction transaction(log_.get(), ProcessMark());
+  LogWriter writer(log_.get());
   for (int i = 0; i < 10; i++) {
     const std::string json = R"({"tags":["t)" + std::to_string(i) + "\"]}";
-    Must(transaction.Append(Value::Text("a"), Value::Text(json), {}));
+    writer.Append(Value::Text("a"), Value::Text(json));
   }
-  ASSERT_OK(transaction.Prepare(SyncMode::kOff, ""));
-  transaction.Commit();
+  writer.Commit();
   ASSERT_OK(index_->AdvanceTo(10, {}));
   EXPECT_EQ(Entries(), 1u);
 }

@@ -121,7 +121,7 @@ TEST_F(ViewTest, ASnapshotStaysAsItIsWhateverComesAfter) {
   Open();
   const auto tags = CreateTags();
   Put("a", R"({"tags":["x"]})");
-  const auto snapshot = Must(tags->Read(1, nullptr, {}));
+  const auto snapshot = Must(tags->Read(1, {}));
   Put("a", R"({"tags":["y"]})");
   Put("b", R"({"tags":["x"]})");
   EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/b", "y/NULL/a"));
@@ -134,19 +134,19 @@ TEST_F(ViewTest, OwnUncommittedEntriesAreMergedInAndSupersede) {
   const auto tags = CreateTags();
   Put("a", R"({"at":"old","tags":["x","y"]})");
   Put("b", R"({"tags":["y"]})");
-  auto own = engine_->Begin();
+  auto own = NewSession();
   Must(own->Append(Value::Text("a"), Value::Text(R"({"at":"new","tags":["y","z"]})"), {}));
   Must(own->Append(Value::Text("b"), Value(), {}));
-  EXPECT_THAT(Rows(*tags, {}, own.get()), ElementsAre("y/new/a", "z/new/a"));
+  EXPECT_THAT(RowsSeenBy(*own, tags), ElementsAre("y/new/a", "z/new/a"));
   ViewRange descending;
   descending.reverse = true;
-  EXPECT_THAT(Rows(*tags, descending, own.get()), ElementsAre("z/new/a", "y/new/a"));
+  EXPECT_THAT(RowsSeenBy(*own, tags, descending), ElementsAre("z/new/a", "y/new/a"));
   EXPECT_THAT(Rows(*tags), ElementsAre("x/old/a", "y/old/a", "y/NULL/b"));
 
   Must(own->Append(Value::Text("a"), Value::Text(R"({"tags":["q"]})"), {}));
-  EXPECT_THAT(Rows(*tags, {}, own.get()), ElementsAre("q/NULL/a"));
+  EXPECT_THAT(RowsSeenBy(*own, tags), ElementsAre("q/NULL/a"));
   own->Truncate(1);
-  EXPECT_THAT(Rows(*tags, {}, own.get()), ElementsAre("y/new/a", "y/NULL/b", "z/new/a"));
+  EXPECT_THAT(RowsSeenBy(*own, tags), ElementsAre("y/new/a", "y/NULL/b", "z/new/a"));
   ASSERT_OK(own->Rollback());
   EXPECT_THAT(Rows(*tags), ElementsAre("x/old/a", "y/old/a", "y/NULL/b"));
 }
@@ -154,12 +154,12 @@ TEST_F(ViewTest, OwnUncommittedEntriesAreMergedInAndSupersede) {
 TEST_F(ViewTest, AnOpenCursorOverOwnEntriesIsNotDisturbedByFurtherOnes) {
   Open();
   const auto tags = CreateTags();
-  auto own = engine_->Begin();
+  auto own = NewSession();
   Must(own->Append(Value::Text("a"), Value::Text(R"({"tags":["x","y"]})"), {}));
-  const auto snapshot = Must(tags->Read(0, own.get(), {}));
+  const auto snapshot = Must(own->ReadView(tags, 0, {}));
   const auto cursor = snapshot->NewCursor({});
   Must(own->Append(Value::Text("a"), Value::Text(R"({"tags":["z"]})"), {}));
-  EXPECT_THAT(Rows(*tags, {}, own.get()), ElementsAre("z/NULL/a"));
+  EXPECT_THAT(RowsSeenBy(*own, tags), ElementsAre("z/NULL/a"));
   EXPECT_THAT(RowsOf(*snapshot), ElementsAre("x/NULL/a", "y/NULL/a"));
 }
 
@@ -183,7 +183,7 @@ TEST_F(ViewTest, ReopeningFindsTheViewWhereItWas) {
   Close();
   Open({id});
   tags = Must(engine_->FindView(id));
-  EXPECT_EQ(Must(tags->Read(0, nullptr, {}))->seq(), 2u);
+  EXPECT_EQ(Must(tags->Read(0, {}))->seq(), 2u);
   EXPECT_THAT(Rows(*tags), ElementsAre("y/NULL/a"));
   EXPECT_EQ(tags->definition().emit_path, "$.tags[*]");
 }
@@ -203,12 +203,12 @@ TEST_F(ViewTest, ADroppedViewIsGoneButItsSnapshotsStayReadable) {
   Open();
   const auto tags = CreateTags();
   Put("a", R"({"tags":["x"]})");
-  const auto snapshot = Must(tags->Read(1, nullptr, {}));
+  const auto snapshot = Must(tags->Read(1, {}));
   ASSERT_OK(engine_->DropView(tags->id()));
   EXPECT_THAT(RowsOf(*snapshot), ElementsAre("x/NULL/a"));
   EXPECT_EQ(engine_->FindView(tags->id()).status().code(), StatusCode::kNotFound);
   Put("b", R"({"tags":["x"]})");
-  EXPECT_EQ(tags->Read(2, nullptr, {}).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(tags->Read(2, {}).status().code(), StatusCode::kNotFound);
 }
 
 TEST_F(ViewTest, ViewsOfTheSameNameLiveSideBySide) {
@@ -254,7 +254,7 @@ TEST_F(ViewTest, OnErrorStopHaltsTheViewAndSaysWhyAtEveryRead) {
   Put("b", "poison");
   Put("c", "fine");
   for (int i = 0; i < 2; i++) {
-    const Status failed = words->Read(engine_->Head(), nullptr, {}).status();
+    const Status failed = words->Read(engine_->Head(), {}).status();
     EXPECT_EQ(failed.code(), StatusCode::kFailed);
     EXPECT_THAT(failed.message(), HasSubstr("poisoned"));
     EXPECT_THAT(failed.message(), HasSubstr("entry 2 ('b')"));
@@ -269,7 +269,7 @@ TEST_F(ViewTest, OnErrorStopHaltsTheViewAndSaysWhyAtEveryRead) {
   Close();
   OpenWithPoison({id});
   words = Must(engine_->FindView(id));
-  EXPECT_EQ(words->Read(0, nullptr, {}).status().code(), StatusCode::kFailed);
+  EXPECT_EQ(words->Read(0, {}).status().code(), StatusCode::kFailed);
   Put("b", "fine too");
   ASSERT_OK(words->Rebuild({}));
   EXPECT_THAT(Rows(*words), ElementsAre("fine/NULL/a", "fine/NULL/c", "fine too/NULL/b"));
@@ -280,7 +280,7 @@ TEST_F(ViewTest, RebuildKeepsTheResultsAndDropsWhatWasSuperseded) {
   const auto tags = CreateTags();
   for (int i = 0; i < 50; i++) Put("a", R"({"tags":["t)" + std::to_string(i) + "\"]}");
   Rows(*tags);
-  const auto before = Must(tags->Read(50, nullptr, {}));
+  const auto before = Must(tags->Read(50, {}));
   ASSERT_OK(tags->Rebuild({}));
   EXPECT_THAT(Rows(*tags), ElementsAre("t49/NULL/a"));
   EXPECT_THAT(RowsOf(*before), ElementsAre("t49/NULL/a"));
@@ -363,7 +363,7 @@ TEST_F(ViewTest, OptimizeLeavesNoEntryOfDocumentsThatAreGone) {
   const auto tags = CreateTags();
   for (int i = 0; i < 500; i++) Put("doc" + std::to_string(i), R"({"tags":["x","y"]})");
   ASSERT_OK(tags->AdvanceTo(500, {}).status());
-  const auto before = Must(tags->Read(500, nullptr, {}));
+  const auto before = Must(tags->Read(500, {}));
   for (int i = 0; i < 500; i++) Erase("doc" + std::to_string(i));
   ASSERT_OK(tags->Optimize({}));
   EXPECT_EQ(tags->GetStatus().entries, 0u);
@@ -387,18 +387,18 @@ TEST_F(ViewTest, AReadThatIsInterruptedOrLateSaysSoAndChangesNothing) {
   Open();
   const auto tags = CreateTags();
   // More than one step: whether to go on is asked after each.
-  const auto transaction = engine_->Begin();
+  const auto session = NewSession();
   for (int i = 0; i < 1500; i++) {
-    Must(transaction->Append(Value::Text("a"), Value::Text(R"({"tags":["x"]})"), {}));
+    Must(session->Append(Value::Text("a"), Value::Text(R"({"tags":["x"]})"), {}));
   }
-  ASSERT_OK(transaction->Prepare(SyncMode::kOff));
-  transaction->Commit();
+  ASSERT_OK(session->Prepare(SyncMode::kOff));
+  session->Commit();
   WaitOptions interrupted;
   interrupted.interrupted = [] { return true; };
-  EXPECT_EQ(tags->Read(1500, nullptr, interrupted).status().code(), StatusCode::kInterrupted);
+  EXPECT_EQ(tags->Read(1500, interrupted).status().code(), StatusCode::kInterrupted);
   WaitOptions late;
   late.deadline = WaitOptions::Clock::now();
-  const Status timed_out = tags->Read(1500, nullptr, late).status();
+  const Status timed_out = tags->Read(1500, late).status();
   EXPECT_EQ(timed_out.code(), StatusCode::kTimedOut);
   EXPECT_THAT(timed_out.message(), HasSubstr("tags is at 0, waiting for 1500"));
   EXPECT_THAT(Rows(*tags), ElementsAre("x/NULL/a"));
@@ -413,7 +413,7 @@ TEST_F(ViewTest, ThreadsThatReadTheirOwnWritesAlwaysSeeThem) {
       for (int i = 0; i < 40; i++) {
         const std::string key = "t" + std::to_string(t) + "-" + std::to_string(i);
         const Seq seq = Put("doc" + std::to_string(t), R"({"tags":[")" + key + "\"]}");
-        const auto snapshot = Must(tags->Read(seq, nullptr, {}));
+        const auto snapshot = Must(tags->Read(seq, {}));
         EXPECT_EQ(RowsOf(*snapshot, Equal(key)).size(), 1u) << key;
       }
     });

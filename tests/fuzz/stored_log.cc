@@ -222,13 +222,13 @@ void ReadLog(Engine& engine) {
     range.first = 1;
     range.last = head;
     range.reverse = reverse;
-    Follow(engine.ScanLog(range, nullptr), [&](LogCursor& cursor) {
-      const auto history = engine.ScanHistory(cursor.entry().key, nullptr, WaitOptions());
+    Follow(engine.ScanLog(range), [&](LogCursor& cursor) {
+      const auto history = engine.ScanHistory(cursor.entry().key, WaitOptions());
       if (history.ok()) Follow(*history, [](LogCursor& version) { (void)version.entry(); });
     });
   }
-  for (const auto& docs : {engine.ReadDocs(head, nullptr, WaitOptions()),
-                           engine.ReadDocsAsOf(head / 2, WaitOptions())}) {
+  for (const auto& docs :
+       {engine.ReadDocs(head, WaitOptions()), engine.ReadDocsAsOf(head / 2, WaitOptions())}) {
     if (!docs.ok()) continue;
     for (const bool reverse : {false, true}) {
       DocRange range;
@@ -236,12 +236,12 @@ void ReadLog(Engine& engine) {
       Follow((*docs)->NewCursor(range), [](DocCursor& cursor) { (void)cursor.ReadEntry(); });
     }
   }
-  (void)engine.FindDocument(ValueView::Text("a"), nullptr, WaitOptions());
+  (void)engine.FindVersion(ValueView::Text("a"), head, WaitOptions());
   (void)engine.CheckIntegrity(WaitOptions());
 }
 
 void ReadView(View& view, Seq head) {
-  const auto snapshot = view.Read(head, nullptr, WaitOptions());
+  const auto snapshot = view.Read(head, WaitOptions());
   if (snapshot.ok()) {
     const size_t columns = view.definition().columns.size();
     for (const bool reverse : {false, true}) {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Dependencies run one way (docs/architecture.md):
 #
+#   ext -> core/session -> core/engine.h
 #   ext -> core/engine_registry.h -> local_engine -> indexer -> view -> index
 #     -> map, docs, log -> codec, storage -> base
 #
@@ -39,6 +40,10 @@ refuse 'core/log/ and docs/ must not know what stands on them' 'core/(map|index|
 refuse 'core/index/ must not know the views' 'core/view/' core/index
 refuse 'core/log/, docs/, index/ and view/ must not know who drives them' \
   'core/(indexer/|local_engine|engine_registry)' core/log core/docs core/map core/index core/view
+refuse 'core/session/ knows the engine by its interface only' \
+  'rocksdb/|core/(storage|log|docs|index|view|indexer)/|core/local_engine|core/engine_registry' core/session
+refuse 'engines know committed data only' 'core/session/' \
+  core/base core/codec core/storage core/log core/docs core/map core/index core/view core/indexer core/local_engine.*
 refuse 'ext/ knows the engine by its interface only' \
   'core/(codec|storage|log|docs|index|view|indexer)/|core/local_engine' ext
 refuse 'ext/sqlite_vtab/ is a library of its own' 'core/|ext/[^/]*[.]' ext/sqlite_vtab
