@@ -239,7 +239,7 @@ TEST(ExactSumTest, WhatIsWrittenIsRead) {
 TEST(ExactSumTest, OtherBytesAreRefused) {
   for (const char* hex : {"", "01", "02", "02 00", "02 00 00", "04 00 01 00", "04 00 00 01",
                           "04 00 01", "02 f9 00 00 01", "02 f9 00 01 01"}) {
-    const std::string bytes = streamview::EncodedBytes(hex);
+    const std::string bytes = Bytes(hex);
     std::string_view input = bytes;
     ExactSum sum;
     EXPECT_FALSE(sum.ReadFrom(&input)) << hex;
