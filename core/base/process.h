@@ -20,7 +20,7 @@ class ProcessMark {
   Status Check() const;
 
  private:
-  const uint64_t forks_;
+  uint64_t forks_;
 };
 
 // A T for each process, never destroyed: a forked child gets a new one, since another thread may

@@ -1,18 +1,16 @@
 #include "core/storage/directory_lock.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <mutex>
-#include <set>
 #include <string_view>
 
 #include "core/base/errno_text.h"
+#include "core/base/private_fds.h"
 #include "core/storage/descriptor.h"
 #include "core/storage/directory_error.h"
 #include "core/storage/file_id.h"
@@ -20,40 +18,6 @@
 namespace streamview {
 
 namespace {
-
-// The open files that carry a lock. A forked child closes its copies at once: they would keep the
-// lock if the parent was killed.
-class Carriers {
- public:
-  static Carriers& Instance() {
-    static auto* const instance = new Carriers;
-    return *instance;
-  }
-  void Add(int fd) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    fds_.insert(fd);
-  }
-  void Close(int fd) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    fds_.erase(fd);
-    ::close(fd);
-  }
-
- private:
-  // fork() takes the mutex, so that a child finds the set whole and the mutex free.
-  Carriers() {
-    ::pthread_atfork([] { Instance().mutex_.lock(); }, [] { Instance().mutex_.unlock(); },
-                     [] { Instance().CloseInChild(); });
-  }
-  void CloseInChild() {
-    for (const int fd : fds_) ::close(fd);
-    fds_.clear();
-    mutex_.unlock();
-  }
-
-  std::mutex mutex_;
-  std::set<int> fds_;
-};
 
 Status CannotWrite(const std::string& directory) {
   const bool not_allowed = errno == EACCES || errno == EPERM || errno == EROFS;
@@ -172,7 +136,8 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::TakeShared(const std::stri
 }
 
 Status DirectoryLock::Lock(short type) {
-  Carriers::Instance().Add(fd_);
+  // A child that kept it would keep the lock where the parent is killed.
+  AddPrivateFd(fd_);
   struct flock whole = WholeFile(type);
   if (::fcntl(fd_, F_OFD_SETLK, &whole) == 0) return Status::Ok();
   const bool held = errno == EAGAIN || errno == EACCES;
@@ -185,7 +150,7 @@ DirectoryLock::~DirectoryLock() {
   // Closing would do, were it not for those who have inherited the file.
   struct flock whole = WholeFile(F_UNLCK);
   (void)::fcntl(fd_, F_OFD_SETLK, &whole);
-  Carriers::Instance().Close(fd_);
+  ClosePrivateFd(fd_);
 }
 
 void DirectoryLock::RemoveFile() const { ::unlink((directory_ + "/" + kHolderName).c_str()); }
