@@ -18,8 +18,8 @@
 // Beside the errors that a function names, any that reads can fail with kCorruption, kIOError,
 // kNoMemory, or kDamaged: derived data was found damaged, and is built anew from the log; call
 // again, and make a new cursor. Any that writes can fail with kFull and kIOError.
-//
-// A call in a forked child fails with kMisuse: the threads exist in the parent only.
+// Where another process holds the log, any can fail with kLost, or kBusy where that one does not
+// answer. A call in a forked child fails with kMisuse: the threads exist in the parent only.
 //
 // A log whose directory cannot be written is open for reading only: appends, and what defines,
 // renames or drops views, give kReadOnly with the reason.
@@ -51,6 +51,9 @@ using CommittedToken = std::function<Result<std::string>(const std::string& expe
 
 enum class SyncMode { kOff, kNormal, kFull };  // docs: design "What is promised of data"
 
+// Instead of a number of an entry that is read up to: the head, as of the call.
+constexpr Seq kLatest = UINT64_MAX;
+
 // A run of the log, both ends included.
 struct LogRange {
   Seq first = 1;
@@ -67,6 +70,8 @@ struct ViewRange {
   std::optional<KeyBound> lower;
   std::optional<KeyBound> upper;
   bool reverse = false;  // the exact reverse of the order: key columns, doc_id, order of emission
+  // ReadDocument will be called for most rows: an engine that is far away reads them along.
+  bool with_documents = false;
 };
 
 // Entries in order. As with all cursors, `Valid()` is false at the end and after an error: then
@@ -149,12 +154,16 @@ class Transaction {
   // record decodes, its key is not too large (CheckKey), and its time is not before that of the one
   // before it.
   virtual Status Prepare(const Records& records, SyncMode sync, const std::string& token = "") = 0;
-  // Makes the prepared entries visible at once, wakes the views and gives the turn back. Cannot
-  // fail. REQUIRES: prepared
-  virtual void Commit() = 0;
+  // Makes the prepared entries visible at once, wakes the views and gives the turn back. Does not
+  // fail where this process holds the log. Else, kLost: whether it took effect is not known; the
+  // token tells, once it is known what the database has committed. REQUIRES: prepared
+  virtual Status Commit() = 0;
   // Takes back what was prepared, and gives the turn back. An error (the disk refuses) leaves the
   // engine with a background error, and the entries still invisible.
   virtual Status Rollback() = 0;
+  // Ends it as if the process died now: what is prepared is decided about when the log is opened
+  // next, and until then nobody appends.
+  virtual void Abandon() = 0;
 };
 
 // One state of a view: what it held when it had processed all entries up to seq(); a session adds
@@ -199,6 +208,8 @@ struct DocRange {
   std::optional<KeyBound> lower;
   std::optional<KeyBound> upper;
   bool reverse = false;
+  // ReadEntry will be called for most documents: an engine that is far away reads them along.
+  bool with_entries = false;
 };
 
 // The live documents after the log entries up to seq(); a session adds its own entries. Unchanged
@@ -269,11 +280,12 @@ class View {
   virtual ViewDefinition definition() const = 0;
 
   // The state of the view at `at_least` or later, which the calling thread itself brings about
-  // where nobody has yet. REQUIRES: at_least <= Engine::Head(). Errors: kFailed (with the map's
-  // message, whatever at_least is), kInterrupted, kTimedOut (with a message that says how far the
-  // view came).
-  virtual Result<std::shared_ptr<const CommittedView>> Read(Seq at_least,
-                                                            const WaitOptions& wait) = 0;
+  // where nobody has yet. REQUIRES: at_least <= Engine::Head(), or kLatest. `first`: the range that
+  // NewCursor will be called with first, where that is known: an engine that is far away gives its
+  // first rows along. Errors: kFailed (with the map's message, whatever at_least is), kInterrupted,
+  // kTimedOut (with a message that says how far the view came).
+  virtual Result<std::shared_ptr<const CommittedView>> Read(Seq at_least, const WaitOptions& wait,
+                                                            const ViewRange* first = nullptr) = 0;
   // Processes the log up to `seq`, or finds it done; returns the checkpoint. REQUIRES:
   // seq <= Engine::Head(). Errors: as Read.
   virtual Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) = 0;
@@ -308,7 +320,11 @@ class Engine {
 
   // --- the log
   virtual const std::string& id() const = 0;
-  virtual Seq Head() const = 0;  // the last committed entry; 0: none
+  // The last committed entry; 0: none. Of another process that holds the log, and does not answer,
+  // the last that is known of.
+  virtual Seq Head() const = 0;
+  // The same number means another entry in another epoch (core/codec/checkpoint.h).
+  virtual uint64_t epoch() const = 0;
   // Never null. Waits for nothing: TakeTurn does.
   virtual std::unique_ptr<Transaction> Begin() = 0;
   // Appends one entry as a transaction of its own; returns its number once it is as durable as
@@ -339,14 +355,16 @@ class Engine {
   virtual Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) = 0;
 
   // --- documents
-  // The documents as of `at_least` or later. REQUIRES: at_least <= Head()
+  // The documents as of `at_least` or later. REQUIRES: at_least <= Head(), or kLatest. `first`: as
+  // of View::Read.
   virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least,
-                                                               const WaitOptions& wait) = 0;
+                                                               const WaitOptions& wait,
+                                                               const DocRange* first = nullptr) = 0;
   // The documents as they were after entry `as_of`, exactly. REQUIRES: as_of <= Head()
   virtual Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
                                                                    const WaitOptions& wait) = 0;
   // The version of a document that was the latest after entry `at`, tombstones included; its seq is
-  // 0 where there is none. REQUIRES: at <= Head()
+  // 0 where there is none. REQUIRES: at <= Head(), or kLatest
   virtual Result<DocVersion> FindVersion(const ValueView& key, Seq at, const WaitOptions& wait) = 0;
   // The entries of one document as of now, newest first, tombstones included.
   virtual Result<std::unique_ptr<LogCursor>> ScanHistory(const ValueView& key,

@@ -376,8 +376,10 @@ Result<Seq> LocalEngine::Backup(const std::string& directory, const WaitOptions&
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocs(Seq at_least,
-                                                                  const WaitOptions& wait) {
+                                                                  const WaitOptions& wait,
+                                                                  const DocRange* /*first*/) {
   SV_RETURN_IF_ERROR(process_.Check());
+  if (at_least == kLatest) at_least = Head();
   SV_REQUIRE_OR_RETURN(at_least <= Head());
   return streamview::ReadDocs(docs_.get(), at_least, wait);
 }
@@ -391,6 +393,7 @@ Result<std::shared_ptr<const DocsSnapshot>> LocalEngine::ReadDocsAsOf(Seq as_of,
 
 Result<DocVersion> LocalEngine::FindVersion(const ValueView& key, Seq at, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
+  if (at == kLatest) at = Head();
   SV_REQUIRE_OR_RETURN(at <= Head());
   return RetryDamaged([&]() -> Result<DocVersion> {
     SV_RETURN_IF_ERROR(docs_->AdvanceTo(at, wait));

@@ -35,6 +35,7 @@ class LocalEngine final : public Engine {
 
   const std::string& id() const override { return id_; }
   Seq Head() const override { return log_->head(); }
+  uint64_t epoch() const override { return log_->epoch(); }
   std::unique_ptr<Transaction> Begin() override;
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                         const WaitOptions& wait) override;
@@ -46,8 +47,8 @@ class LocalEngine final : public Engine {
   LogStatus GetLogStatus() const override;
   Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) override;
 
-  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least,
-                                                       const WaitOptions& wait) override;
+  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const WaitOptions& wait,
+                                                       const DocRange* first) override;
   Result<std::shared_ptr<const DocsSnapshot>> ReadDocsAsOf(Seq as_of,
                                                            const WaitOptions& wait) override;
   Result<DocVersion> FindVersion(const ValueView& key, Seq at, const WaitOptions& wait) override;

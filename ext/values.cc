@@ -106,6 +106,7 @@ int SqliteCode(StatusCode code) {
     case StatusCode::kCorruption:
       return SQLITE_CORRUPT;
     case StatusCode::kIOError:
+    case StatusCode::kLost:
       return SQLITE_IOERR;
     case StatusCode::kFull:
       return SQLITE_FULL;

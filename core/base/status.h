@@ -33,6 +33,9 @@ enum class StatusCode {
   kInterrupted,  // the caller's WaitOptions asked to stop
   kTimedOut,     // the caller's deadline has passed
   kFailed,       // the view has stopped at a document that its map cannot handle
+  // The connection to the process that holds the log was lost. Of a call that writes it is not
+  // known whether it took effect, unless it says so.
+  kLost,
 };
 
 // What helps against an error, where the caller has to name it to somebody.
@@ -65,6 +68,7 @@ class [[nodiscard]] Status {
   static Status Misuse(std::string m) { return {StatusCode::kMisuse, std::move(m)}; }
   static Status TimedOut(std::string m) { return {StatusCode::kTimedOut, std::move(m)}; }
   static Status Failed(std::string m) { return {StatusCode::kFailed, std::move(m)}; }
+  static Status Lost(std::string m) { return {StatusCode::kLost, std::move(m)}; }
   // These allocate nothing, and so cannot fail.
   static Status NoMemory() noexcept { return Status(StatusCode::kNoMemory); }
   static Status Interrupted() noexcept { return Status(StatusCode::kInterrupted); }

@@ -96,6 +96,7 @@ Status Log::CheckEndsWith(Seq first) const {
 }
 
 Status Log::Settle() {
+  if (abandoned_) return Status::Ok();
   SV_REQUIRE(!writer_turn_.IsTaken());
   if (settled_ || !background_error().ok()) return Status::Ok();
   return EraseRecords(head() + 1, 0, SyncMode::kNormal);

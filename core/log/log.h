@@ -39,7 +39,8 @@ class Log {
                                            bool adopt = false);
 
   // Notes that the last transaction is committed, whatever a database of another time says. For a
-  // log that is about to be closed. REQUIRES: no transaction is open
+  // log that is about to be closed. REQUIRES: no transaction is open, but for one that was
+  // abandoned
   Status Settle();
   // For a copy of a log that was made while somebody had the writer's turn: its last transaction is
   // committed, and no database takes it back.
@@ -75,6 +76,9 @@ class Log {
   // kBusy past the deadline, kInterrupted, the background error.
   Status TakeTurn(const WaitOptions& wait) EXCLUDES(commit_mutex_, mutex_);
   void ReleaseTurn() { writer_turn_.Release(); }
+  // Who has the turn leaves what it has written, and not published, to the next opening, as a crash
+  // does: nobody gets the turn any more, and Settle does nothing.
+  void Abandon() { abandoned_ = true; }
 
   // What follows is for who has the turn.
 
@@ -133,6 +137,7 @@ class Log {
   // There was no memory to write an entry, or to take back what had failed: nothing may be appended
   // under its number.
   std::atomic<bool> broken_{false};
+  std::atomic<bool> abandoned_{false};
   Turn writer_turn_;
   // Guarded by writer_turn_. (A failed AppendNow reads the token without it: no transaction is
   // under way then.)

@@ -37,13 +37,14 @@ Status LogTransaction::Prepare(const Records& records, SyncMode sync, const std:
   return Status::Ok();
 }
 
-void LogTransaction::Commit() {
+Status LogTransaction::Commit() {
   SV_REQUIRE(is_prepared_);
   if (!prepared_.empty()) {
     log_->Publish(log_->head() + 1, prepared_, std::move(prepared_token_));
     prepared_.clear();
   }
   Finish();
+  return Status::Ok();
 }
 
 Status LogTransaction::Rollback() {
@@ -51,6 +52,15 @@ Status LogTransaction::Rollback() {
   const Status status = Unprepare();
   Finish();
   return status;
+}
+
+void LogTransaction::Abandon() {
+  if (process_.InForkedChild()) return;
+  is_prepared_ = false;
+  if (prepared_.empty()) return Finish();
+  prepared_.clear();
+  has_turn_ = false;  // nobody gets it any more
+  log_->Abandon();
 }
 
 Status LogTransaction::Unprepare() {

@@ -17,8 +17,9 @@ class LogTransaction final : public Transaction {
 
   Result<LogEnd> TakeTurn(const WaitOptions& wait) override;
   Status Prepare(const Records& records, SyncMode sync, const std::string& token) override;
-  void Commit() override;
+  Status Commit() override;
   Status Rollback() override;
+  void Abandon() override;
 
  private:
   void Finish();

@@ -107,7 +107,7 @@ void Session::Commit() {
     SV_REQUIRE(prepared_version_ == own_version_);
     last_committed_own_ = last_own_seq();
     NoteSeen(*last_committed_own_);
-    transaction_->Commit();
+    (void)transaction_->Commit();
   }
   EndTransaction();
 }
@@ -186,7 +186,7 @@ Result<Seq> Session::FindDocument(const ValueView& key, const WaitOptions& wait)
   std::optional<DocVersion> version;
   if (size() > 0) version = Documents()->Find(key);
   if (!version) {
-    SV_ASSIGN_OR_RETURN(version, engine_->FindVersion(key, engine_->Head(), wait));
+    SV_ASSIGN_OR_RETURN(version, engine_->FindVersion(key, kLatest, wait));
   }
   return version->is_tombstone ? 0 : version->seq;
 }

@@ -160,9 +160,10 @@ Result<Seq> LocalView::AdvanceTo(Seq seq, const WaitOptions& wait) {
   return index->state()->seq;
 }
 
-Result<std::shared_ptr<const CommittedView>> LocalView::Read(Seq at_least,
-                                                             const WaitOptions& wait) {
+Result<std::shared_ptr<const CommittedView>> LocalView::Read(Seq at_least, const WaitOptions& wait,
+                                                             const ViewRange* /*first*/) {
   SV_RETURN_IF_ERROR(context_->process.Check());
+  if (at_least == kLatest) at_least = context_->log->head();
   SV_REQUIRE_OR_RETURN(at_least <= context_->log->head());
   std::shared_ptr<ViewIndex> index = current();
   std::shared_ptr<const ViewIndex::State> state = index->state();

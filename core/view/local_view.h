@@ -52,7 +52,8 @@ class LocalView final : public View {
 
   const std::string& id() const override { return id_; }
   ViewDefinition definition() const override EXCLUDES(mutex_);
-  Result<std::shared_ptr<const CommittedView>> Read(Seq at_least, const WaitOptions& wait) override;
+  Result<std::shared_ptr<const CommittedView>> Read(Seq at_least, const WaitOptions& wait,
+                                                    const ViewRange* first) override;
   Result<Seq> AdvanceTo(Seq seq, const WaitOptions& wait) override;
   Seq checkpoint() const override { return current()->state()->seq; }
   Status Rebuild(const WaitOptions& wait) override EXCLUDES(admin_mutex_);

@@ -25,7 +25,7 @@ LogWriter::LogWriter(Log* log) : transaction_(log, ProcessMark()) {
 
 void LogWriter::Commit() {
   ASSERT_OK(transaction_.Prepare(entries_.records(), SyncMode::kOff, ""));
-  transaction_.Commit();
+  ASSERT_OK(transaction_.Commit());
 }
 
 EngineTest::EngineTest() {
