@@ -100,7 +100,7 @@ TEST_F(BackupTest, WhereverItIsInterruptedNothingIsLeft) {
     ASSERT_FALSE(std::filesystem::exists(target()));
     last = Put("a", R"({"tags":["y"]})");  // the writer's turn is free
   }
-  EXPECT_GT(polls, 5);
+  EXPECT_GT(polls, IsRemote() ? 0 : 5);  // fewer, where the answer comes sooner than a poll
   OpenCopy();
   EXPECT_EQ(engine_->Head(), last);
 }

@@ -37,7 +37,7 @@ EngineTest::EngineTest() {
 }
 
 EngineTest::~EngineTest() {
-  engine_.reset();
+  Close();
   std::filesystem::remove_all(root_);
 }
 
@@ -45,6 +45,27 @@ void EngineTest::Open(std::vector<std::string> view_ids) {
   options_.view_ids = std::move(view_ids);
   const bool exists = std::filesystem::exists(directory());
   engine_ = Must(exists ? OpenEngine(options_) : CreateEngine(options_));
+  if (!IsRemote()) return;
+  holder_ = std::make_unique<Holder>(engine_, HolderOptions());
+  engine_ = holder_->Connect(options_.mapper_factory);
+}
+
+void EngineTest::Close() {
+  engine_.reset();
+  holder_.reset();
+}
+
+bool EngineTest::IsRemote() { return std::getenv("STREAMVIEW_TEST_REMOTE") != nullptr; }
+
+ServerOptions EngineTest::HolderOptions() const {
+  ServerOptions options;
+  options.was_committed = [ask =
+                               options_.committed_token](const std::string& token) -> Result<bool> {
+    if (!ask) return true;
+    SV_ASSIGN_OR_RETURN(const std::string committed, ask(token));
+    return committed == token;
+  };
+  return options;
 }
 
 Seq EngineTest::Append(const Value& key, const Value& value) {

@@ -13,9 +13,11 @@
 #include "core/engine.h"
 #include "core/engine_registry.h"
 #include "core/log/log_transaction.h"
+#include "core/remote/server.h"
 #include "core/session/session.h"
 #include "core/storage/derived_store.h"
 #include "core/storage/log_store.h"
+#include "tests/core/remote_test_util.h"
 
 namespace streamview {
 
@@ -63,7 +65,10 @@ class EngineTest : public ::testing::Test {
 
   // Opens the log (making it the first time); again after Close().
   void Open(std::vector<std::string> view_ids = {});
-  void Close() { engine_.reset(); }
+  void Close();
+  // Whether the tests are to use their logs as another process does, over a socket: the environment
+  // has STREAMVIEW_TEST_REMOTE.
+  static bool IsRemote();
   std::string directory() const { return root_ / "log"; }
   std::filesystem::path root() const { return root_; }
 
@@ -96,7 +101,10 @@ class EngineTest : public ::testing::Test {
   EngineOptions options_;
 
  private:
+  ServerOptions HolderOptions() const;
+
   std::filesystem::path root_;
+  std::unique_ptr<Holder> holder_;
 };
 
 }  // namespace streamview

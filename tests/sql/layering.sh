@@ -43,6 +43,10 @@ refuse 'core/log/, docs/, index/ and view/ must not know who drives them' \
 refuse 'core/session/ knows the engine by its interface only' \
   'rocksdb/|core/(storage|log|docs|index|view|indexer)/|core/local_engine|core/engine_registry' core/session
 refuse 'engines know committed data only' 'core/session/' \
+  core/base core/codec core/storage core/log core/docs core/map core/index core/view core/indexer core/local_engine.* core/remote
+refuse 'core/remote/ serves and uses an engine by its interface only' \
+  'rocksdb/|core/(storage|log|docs|index|view|indexer)/|core/local_engine|core/engine_registry' core/remote
+refuse 'the embedded engine does not know that it is served' 'core/remote/' \
   core/base core/codec core/storage core/log core/docs core/map core/index core/view core/indexer core/local_engine.*
 refuse 'ext/ knows the engine by its interface only' \
   'core/(codec|storage|log|docs|index|view|indexer)/|core/local_engine' ext

@@ -1,0 +1,118 @@
+#include "core/remote/decisions.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/base/signals.h"
+#include "core/base/without_failing.h"
+
+namespace streamview {
+
+namespace {
+
+constexpr size_t kRemembered = 1000;
+constexpr std::chrono::milliseconds kLongestRetry{500};
+
+}  // namespace
+
+Decisions::Decisions(WasCommitted was_committed) : was_committed_(std::move(was_committed)) {
+  const BlockSignals block;
+  thread_ = std::thread([this] { Run(); });
+}
+
+Decisions::~Decisions() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.NotifyAll();
+  }
+  thread_.join();
+  std::deque<std::shared_ptr<TransactionLease>> undecided;
+  {
+    MutexLock lock(mutex_);
+    undecided.swap(orphans_);
+  }
+  for (const std::shared_ptr<TransactionLease>& orphan : undecided) {
+    MutexLock use(orphan->own_mutex);
+    orphan->transaction->Abandon();
+  }
+}
+
+void Decisions::Note(const std::string& token, wire::TransactionState state) {
+  if (token.empty()) return;
+  MutexLock lock(mutex_);
+  const auto [it, is_new] = states_.insert_or_assign(token, state);
+  if (!is_new) return;
+  order_.push_back(token);
+  if (order_.size() <= kRemembered) return;
+  states_.erase(order_.front());
+  order_.pop_front();
+}
+
+wire::TransactionState Decisions::StateOf(const std::string& token) {
+  MutexLock lock(mutex_);
+  const auto found = states_.find(token);
+  return found == states_.end() ? wire::TransactionState::kUnknown : found->second;
+}
+
+void Decisions::Decide(const std::shared_ptr<TransactionLease>& orphan) {
+  {
+    MutexLock use(orphan->own_mutex);
+    if (orphan->transaction == nullptr) return;
+    if (!orphan->is_prepared || orphan->token.empty()) {
+      if (orphan->is_prepared) (void)orphan->transaction->Commit();
+      orphan->transaction.reset();
+      return;
+    }
+  }
+  MutexLock lock(mutex_);
+  orphans_.push_back(orphan);
+  changed_.NotifyAll();
+}
+
+bool Decisions::TryDecide(TransactionLease& orphan) {
+  std::string token;
+  {
+    MutexLock use(orphan.own_mutex);
+    token = orphan.token;
+  }
+  const Result<bool> committed = was_committed_(token);
+  if (!committed.ok()) return false;
+  MutexLock use(orphan.own_mutex);
+  // Before others can append: whoever finds it decided finds out how.
+  Note(token,
+       *committed ? wire::TransactionState::kCommitted : wire::TransactionState::kRolledBack);
+  // A rollback's error is the engine's background error; a commit has none.
+  (void)(*committed ? orphan.transaction->Commit() : orphan.transaction->Rollback());
+  orphan.transaction.reset();
+  return true;
+}
+
+std::shared_ptr<TransactionLease> Decisions::AwaitOrphan() {
+  MutexLock lock(mutex_);
+  while (!stopping_ && orphans_.empty()) changed_.Wait(mutex_);
+  return stopping_ ? nullptr : orphans_.front();
+}
+
+void Decisions::EndAttempt(bool decided) {
+  MutexLock lock(mutex_);
+  if (decided) {
+    orphans_.pop_front();
+    retry_ = kFirstRetry;
+  } else if (!stopping_) {
+    changed_.WaitUntil(mutex_, WaitOptions::Clock::now() + retry_);
+    retry_ = std::min(2 * retry_, kLongestRetry);
+  }
+}
+
+// One after the other: only one can have the writer's turn.
+void Decisions::Run() {
+  while (const std::shared_ptr<TransactionLease> orphan = AwaitOrphan()) {
+    bool decided = false;
+    WithoutFailing([&] { decided = TryDecide(*orphan); });
+    EndAttempt(decided);
+  }
+}
+
+}  // namespace streamview

@@ -1,0 +1,63 @@
+// Decisions: what became of the conditional transactions of clients (Transaction::Prepare), and the
+// thread that decides about those whose client has gone.
+
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "core/base/mutex.h"
+#include "core/remote/leases.h"
+#include "core/remote/wire.h"
+
+namespace streamview {
+
+// Whether the database has committed the transaction with this token. It must be sure: whoever
+// wrote the token may be about to commit it still. An error: it cannot tell now, and is asked
+// again.
+using WasCommitted = std::function<Result<bool>(const std::string& token)>;
+
+// Thread-safe.
+class Decisions {
+ public:
+  // Asks `was_committed` on a thread of its own. Throws where no thread can be started.
+  explicit Decisions(WasCommitted was_committed);
+  // What is undecided still is left to the next opening of the log, as after a crash.
+  ~Decisions();
+
+  // A transaction that was prepared, committed or rolled back. Of the last ones it is remembered.
+  void Note(const std::string& token, wire::TransactionState state) EXCLUDES(mutex_);
+  wire::TransactionState StateOf(const std::string& token) EXCLUDES(mutex_);
+
+  // The client of a transaction has gone. One that was not prepared vanishes; one without a token
+  // is kept, as after a crash. Of any other the database is asked, until it tells; meanwhile the
+  // transaction has the writer's turn, so that others wait, and are busy past their deadlines.
+  void Decide(const std::shared_ptr<TransactionLease>& orphan) EXCLUDES(mutex_);
+
+ private:
+  void Run() EXCLUDES(mutex_);
+  // Null: they are to be left alone.
+  std::shared_ptr<TransactionLease> AwaitOrphan() EXCLUDES(mutex_);
+  // Waits before the next attempt, where this one has not decided.
+  void EndAttempt(bool decided) EXCLUDES(mutex_);
+  // Whether it is decided.
+  bool TryDecide(TransactionLease& orphan) EXCLUDES(mutex_);
+
+  const WasCommitted was_committed_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, wire::TransactionState> states_ GUARDED_BY(mutex_);
+  std::deque<std::string> order_ GUARDED_BY(mutex_);  // of states_, oldest first
+  std::deque<std::shared_ptr<TransactionLease>> orphans_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  static constexpr std::chrono::milliseconds kFirstRetry{10};
+  std::chrono::milliseconds retry_ GUARDED_BY(mutex_) = kFirstRetry;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace streamview

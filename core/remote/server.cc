@@ -1,0 +1,121 @@
+#include "core/remote/server.h"
+
+#include <unistd.h>
+
+#include <iterator>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "core/base/signals.h"
+#include "core/remote/connection.h"
+
+namespace streamview {
+
+namespace {
+
+// A client's first request is its hello.
+constexpr uint32_t kFirstRequest = 1;
+
+void Refuse(Socket& socket, const Status& why) {
+  OutgoingFrame answer(static_cast<uint8_t>(wire::Op::kAnswer));
+  wire::PutAnswer(&answer.bytes, why);
+  if (answer.Finish(kFirstRequest, wire::kMaxAnswerBytes).ok()) (void)socket.TrySend(answer.bytes);
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<Engine> engine, ServerOptions options)
+    : engine_(std::move(engine)), options_(std::move(options)) {}
+
+Result<std::unique_ptr<Server>> Server::New(std::shared_ptr<Engine> engine, ServerOptions options) {
+  std::unique_ptr<Server> server(new Server(std::move(engine), std::move(options)));
+  try {
+    const BlockSignals block;
+    server->decisions_ = std::make_unique<Decisions>(server->options_.was_committed);
+    server->sessions_ =
+        std::make_unique<Sessions>(server->decisions_.get(), server->options_.max_leases);
+    server->heartbeats_ = std::thread([server = server.get()] { server->SendHeartbeats(); });
+  } catch (const std::system_error&) {
+    return Status(StatusCode::kNoMemory, "no thread can be started to serve the log");
+  }
+  return server;
+}
+
+Server::~Server() {
+  if (process_.InForkedChild()) {
+    // The threads are the parent's, and may have had a lock as it was forked.
+    (void)decisions_.release();
+    (void)sessions_.release();
+    for (std::unique_ptr<Connection>& connection : connections_) (void)connection.release();
+    new (std::nothrow) auto(std::move(heartbeats_));  // never joined
+    return;
+  }
+  std::list<std::unique_ptr<Connection>> connections;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.NotifyAll();
+    for (const std::unique_ptr<Connection>& connection : connections_) connection->End();
+  }
+  if (heartbeats_.joinable()) heartbeats_.join();
+  {
+    MutexLock lock(mutex_);
+    connections.swap(connections_);
+  }
+  for (const std::unique_ptr<Connection>& connection : connections) connection->thread.join();
+}
+
+Status Server::Serve(Socket socket) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  if (Reap() >= options_.max_connections) {
+    const Status busy = Status::Busy("process " + std::to_string(::getpid()) +
+                                     ", which holds the log, has too many clients");
+    Refuse(socket, busy);
+    return busy;
+  }
+  auto connection = std::make_unique<Connection>(engine_.get(), options_, sessions_.get(),
+                                                 decisions_.get(), std::move(socket));
+  MutexLock lock(mutex_);
+  if (stopping_) return Status::Busy("the log is being closed");
+  try {
+    const BlockSignals block;
+    connection->thread = std::thread([c = connection.get()] { c->Run(); });
+  } catch (const std::system_error&) {
+    return Status(StatusCode::kNoMemory, "no thread can be started to serve a client");
+  }
+  connections_.push_back(std::move(connection));
+  changed_.NotifyAll();
+  return Status::Ok();
+}
+
+size_t Server::connections() { return Reap(); }
+
+size_t Server::Reap() {
+  std::list<std::unique_ptr<Connection>> ended;
+  size_t left;
+  {
+    MutexLock lock(mutex_);
+    for (auto it = connections_.begin(); it != connections_.end();) {
+      const auto next = std::next(it);
+      if ((*it)->has_ended) ended.splice(ended.end(), connections_, it);
+      it = next;
+    }
+    left = connections_.size();
+  }
+  for (const std::unique_ptr<Connection>& connection : ended) connection->thread.join();
+  return left;
+}
+
+void Server::SendHeartbeats() {
+  for (;;) {
+    (void)Reap();
+    MutexLock lock(mutex_);
+    if (!stopping_ && connections_.empty()) changed_.Wait(mutex_);
+    if (!stopping_) changed_.WaitUntil(mutex_, WaitOptions::Clock::now() + options_.heartbeat);
+    if (stopping_) return;
+    for (const std::unique_ptr<Connection>& connection : connections_) connection->SendHeartbeat();
+  }
+}
+
+}  // namespace streamview

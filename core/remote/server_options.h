@@ -1,0 +1,28 @@
+// ServerOptions: how a process serves its log, and what it lets a client have.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include "core/remote/decisions.h"
+
+namespace streamview {
+
+struct ServerOptions {
+  // Null: clients cannot prepare conditional transactions.
+  WasCommitted was_committed;
+  std::string host;  // of what this process is, for messages
+  size_t max_connections = 256;
+  size_t max_leases = 1000;                 // of one client
+  size_t max_page_rows = 10'000;            // in one answer
+  size_t max_page_bytes = 1u << 20;         // about as many in one answer
+  size_t max_transaction_bytes = 1u << 30;  // of one transaction; only one at a time has any
+  // How often a client is told that its request is still being worked on.
+  std::chrono::milliseconds heartbeat{1000};
+  // How long a client may take to begin to read an answer; a long one may take longer.
+  std::chrono::milliseconds send_time{10'000};
+};
+
+}  // namespace streamview

@@ -1,0 +1,38 @@
+#include "core/remote/sessions.h"
+
+#include <unistd.h>
+
+#include "core/base/random_id.h"
+
+namespace streamview {
+
+Result<std::shared_ptr<ClientSession>> Sessions::Join(const std::string& id) {
+  constexpr size_t kIdBytes = 16;
+  MutexLock lock(mutex_);
+  if (id.empty()) {
+    auto session = std::make_shared<ClientSession>(RandomId(kIdBytes), max_leases_);
+    present_.emplace(session->id, Present{session, 1});
+    return session;
+  }
+  const auto found = present_.find(id);
+  if (found == present_.end()) {
+    return Status::Lost("the connection to process " + std::to_string(::getpid()) +
+                        ", which holds the log, was lost");
+  }
+  found->second.connections++;
+  return found->second.session;
+}
+
+void Sessions::Leave(const std::shared_ptr<ClientSession>& session) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = present_.find(session->id);
+    if (--found->second.connections > 0) return;
+    present_.erase(found);
+  }
+  for (const std::shared_ptr<TransactionLease>& orphan : session->leases.Clear()) {
+    decisions_->Decide(orphan);
+  }
+}
+
+}  // namespace streamview

@@ -1,0 +1,50 @@
+// Sessions: the clients of a process that holds a log, each with its connections and what is kept
+// for it.
+
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/remote/decisions.h"
+#include "core/remote/leases.h"
+
+namespace streamview {
+
+struct ClientSession {
+  ClientSession(std::string session_id, size_t max_leases)
+      : id(std::move(session_id)), leases(max_leases) {}
+  const std::string id;
+  Leases leases;
+};
+
+// Thread-safe.
+class Sessions {
+ public:
+  // `decisions` gets the transactions that a client leaves behind.
+  Sessions(Decisions* decisions, size_t max_leases)
+      : decisions_(decisions), max_leases_(max_leases) {}
+
+  // For a connection: a new session where `id` is empty, else the one that it belongs to. Errors:
+  // kLost (that has ended).
+  Result<std::shared_ptr<ClientSession>> Join(const std::string& id) EXCLUDES(mutex_);
+  // The connection has ended: so does the session with the last one.
+  void Leave(const std::shared_ptr<ClientSession>& session) EXCLUDES(mutex_);
+
+ private:
+  struct Present {
+    std::shared_ptr<ClientSession> session;
+    size_t connections = 0;
+  };
+
+  Decisions* const decisions_;
+  const size_t max_leases_;
+  Mutex mutex_;
+  std::map<std::string, Present> present_ GUARDED_BY(mutex_);  // by id
+};
+
+}  // namespace streamview
