@@ -323,6 +323,8 @@ class Engine {
   // The last committed entry; 0: none. Of another process that holds the log, and does not answer,
   // the last that is known of.
   virtual Seq Head() const = 0;
+  // Whether a call has failed with kLost: every further one does, and a new engine is to be opened.
+  virtual bool IsLost() const { return false; }
   // The same number means another entry in another epoch (core/codec/checkpoint.h).
   virtual uint64_t epoch() const = 0;
   // Never null. Waits for nothing: TakeTurn does.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "core/remote/decisions.h"
 
 namespace streamview {
 
@@ -31,8 +32,17 @@ struct EngineOptions {
   // Takes the log over as it is, whichever database it was used with last, and however old the
   // database is. It must not be open (kBusy).
   bool adopt = false;
-  // False: no background thread; views advance as they are read.
+  // False: no background thread; views advance as they are read, and other processes are not served.
   bool background = true;
+
+  // --- for other processes that use the log while this one holds it
+
+  // False: they are not served.
+  bool serves = true;
+  // As ServerOptions has it.
+  WasCommitted was_committed;
+  // Of what this process is, for messages: its SQLite.
+  std::string host;
 };
 
 }  // namespace streamview

@@ -9,9 +9,13 @@
 #include "core/base/random_id.h"
 #include "core/local_engine.h"
 #include "core/map/json_path_mapper.h"
+#include "core/remote/listener.h"
+#include "core/remote/remote_engine.h"
+#include "core/remote/server.h"
 #include "core/storage/directory_lock.h"
 #include "core/storage/file_id.h"
 #include "core/storage/log_directory.h"
+#include "core/storage/log_owner.h"
 
 namespace streamview {
 
@@ -25,7 +29,8 @@ class Registry {
   static Registry& Get();
 
   Result<std::shared_ptr<Engine>> Create(const EngineOptions& options) EXCLUDES(mutex_);
-  Result<std::shared_ptr<Engine>> Open(const EngineOptions& options) EXCLUDES(mutex_);
+  Result<std::shared_ptr<Engine>> Open(const EngineOptions& options, const WaitOptions& wait)
+      EXCLUDES(mutex_);
   Status Claim(const std::string& directory, const std::string& log_id, bool claimed)
       EXCLUDES(mutex_);
   Status Destroy(const std::string& directory, const std::string& log_id) EXCLUDES(mutex_);
@@ -36,6 +41,7 @@ class Registry {
     std::weak_ptr<Engine> engine;
     std::string directory;  // EngineOptions::directory
     std::string database;   // EngineOptions::database
+    uint64_t number = 0;    // no other one has had it
   };
   using Engines = std::map<std::string, OpenLog>;
 
@@ -43,13 +49,23 @@ class Registry {
   Status CheckProcess() const;
   bool HasEngines() const;
   static std::string KeyOf(const EngineOptions& options);
+  // Sets *engine to what this process has open; null where it has none, or one that is lost.
+  Status FindOpen(const EngineOptions& options, std::shared_ptr<Engine>* engine) REQUIRES(mutex_);
+  // Takes the directory, and opens it. Sets *held where another process has it: then kBusy.
+  Status Hold(const EngineOptions& options, std::shared_ptr<Engine>* engine, bool* held)
+      REQUIRES(mutex_);
+  Result<std::shared_ptr<Engine>> Connect(const EngineOptions& options, const Status& held,
+                                          const WaitOptions& wait) EXCLUDES(mutex_);
   void AwaitClosed(const std::string& key) REQUIRES(mutex_);
   Status CheckNotReplaced(const EngineOptions& options) REQUIRES(mutex_);
   // `writable`: as LocalEngine::Open has it.
   Result<std::shared_ptr<Engine>> Start(const EngineOptions& options, bool create,
                                         const Status& writable, std::shared_ptr<DirectoryLock> lock)
       REQUIRES(mutex_);
-  void Erase(const std::string& key) EXCLUDES(mutex_);
+  template <typename Log>
+  std::shared_ptr<Engine> Register(const EngineOptions& options, std::unique_ptr<Log> log)
+      REQUIRES(mutex_);
+  void Erase(const std::string& key, uint64_t number) EXCLUDES(mutex_);
 
   const ProcessMark process_;
   const Registry* const inherited_;     // of the process that this one was forked from; may be null
@@ -57,6 +73,21 @@ class Registry {
   Mutex mutex_;
   CondVar closed_;
   Engines engines_ GUARDED_BY(mutex_);
+  uint64_t last_number_ GUARDED_BY(mutex_) = 0;
+};
+
+// A log that this process holds. What is declared later goes first.
+struct HeldLog {
+  std::shared_ptr<std::atomic<int>> alive;
+  std::shared_ptr<DirectoryLock> lock;
+  std::unique_ptr<LocalEngine> engine;
+  std::unique_ptr<Server> server;
+  std::unique_ptr<Listener> listener;
+};
+
+// One that another process holds.
+struct RemoteLog {
+  std::unique_ptr<RemoteEngine> engine;
 };
 
 // A directory that holds a log.
@@ -117,9 +148,11 @@ void Registry::AwaitClosed(const std::string& key) {
   }
 }
 
-void Registry::Erase(const std::string& key) {
+void Registry::Erase(const std::string& key, uint64_t number) {
   MutexLock lock(mutex_);
-  engines_.erase(key);
+  const auto it = engines_.find(key);
+  // Another may have taken the place of one that was lost.
+  if (it != engines_.end() && it->second.number == number) engines_.erase(it);
   closed_.NotifyAll();
 }
 
@@ -157,35 +190,61 @@ MapperFactory WithJsonPaths(MapperFactory others) {
   };
 }
 
+// A log can do without: then other processes cannot use it, and are told why.
+void Serve(const EngineOptions& options, HeldLog* held) {
+  ServerOptions server_options;
+  server_options.was_committed = options.was_committed;
+  server_options.host = options.host;
+  // The server goes before the engine does.
+  const std::shared_ptr<Engine> engine(std::shared_ptr<Engine>(), held->engine.get());
+  Result<std::unique_ptr<Server>> server = Server::New(engine, std::move(server_options));
+  if (!server.ok()) return;
+  held->server = *std::move(server);
+  Result<std::unique_ptr<Listener>> listener =
+      Listener::New(options.directory, [server = held->server.get()](Socket socket) {
+        (void)server->Serve(std::move(socket));
+      });
+  if (listener.ok()) held->listener = *std::move(listener);
+}
+
 Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bool create,
                                                 const Status& writable,
                                                 std::shared_ptr<DirectoryLock> lock) {
+  auto held = std::make_unique<HeldLog>();
   ++engines_alive_;
-  std::shared_ptr<std::atomic<int>> alive(&engines_alive_, [](std::atomic<int>* n) { --*n; });
+  held->alive = std::shared_ptr<std::atomic<int>>(&engines_alive_, [](auto* n) { --*n; });
+  held->lock = std::move(lock);
   EngineOptions adapted = options;
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<LocalEngine> opened,
-                      LocalEngine::Open(adapted, create, writable));
+  SV_ASSIGN_OR_RETURN(held->engine, LocalEngine::Open(adapted, create, writable));
+  const bool serves = options.serves && options.background && writable.ok();
+  if (serves && !options.directory.empty()) Serve(options, held.get());
+  return Register(options, std::move(held));
+}
+
+// Makes the log's engine known, with which the rest of it goes.
+template <typename Log>
+std::shared_ptr<Engine> Registry::Register(const EngineOptions& options, std::unique_ptr<Log> log) {
   const std::string key = KeyOf(options);
   Engines opened_log;  // in engines_ once nothing can fail any more
   OpenLog& entry = opened_log[key];
   entry.directory = options.directory;
   entry.database = options.database;
+  const uint64_t number = entry.number = ++last_number_;
   // Where there is no memory for the pointer, the deleter runs at once, and has nothing to erase:
   // this has the mutex.
   const auto registered = std::make_shared<std::atomic<bool>>(false);
+  Log* const released = log.release();
   // What the deleter has goes no sooner than the last weak pointer.
-  std::shared_ptr<Engine> engine(opened.release(),
-                                 [this, key, registered, lock, alive](Engine* closing) mutable {
-                                   delete closing;
-                                   lock.reset();
-                                   alive.reset();
-                                   // The child's registry does not know the engine.
-                                   if (process_.InForkedChild()) return;
-                                   if (*registered) Erase(key);
-                                 });
-  lock.reset();
+  const std::shared_ptr<Engine> engine(released->engine.get(),
+                                       [this, key, number, registered, released](Engine*) {
+                                         delete released;
+                                         // The child's registry does not know the engine.
+                                         if (process_.InForkedChild()) return;
+                                         if (*registered) Erase(key, number);
+                                       });
   entry.engine = engine;
+  engines_.erase(key);  // one that is lost
   engines_.merge(opened_log);
   *registered = true;
   return engine;
@@ -212,34 +271,54 @@ Result<std::shared_ptr<Engine>> Registry::Create(const EngineOptions& options) {
   return engine;
 }
 
-Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
-  SV_RETURN_IF_ERROR(CheckProcess());
-  // Declared before the lock: the last reference to an engine must not go while it is held.
-  std::shared_ptr<Engine> engine;
-  MutexLock lock(mutex_);
+Status Registry::FindOpen(const EngineOptions& options, std::shared_ptr<Engine>* engine) {
   const std::string key = KeyOf(options);
   AwaitClosed(key);
-  if (const auto it = engines_.find(key); it != engines_.end()) {
-    engine = it->second.engine.lock();
-    // The last reference may go between AwaitClosed and here.
-    if (!engine) return Status::Busy("the log is just being closed");
-    if (engine->id() == options.log_id) {
-      if (!IsSameFile(it->second.database, options.database)) {
-        return UsedOtherwise(options.directory, it->second.database);
-      }
-      if (!options.adopt) return engine;
-      return Status::Busy("log directory " + options.directory +
-                          " is open in this process, and can be taken over once it is closed");
-    }
+  const auto it = engines_.find(key);
+  if (it == engines_.end()) return Status::Ok();
+  std::shared_ptr<Engine> found = it->second.engine.lock();
+  engine->swap(found);
+  // The last reference may go between AwaitClosed and here.
+  if (!*engine) return Status::Busy("the log is just being closed");
+  if ((*engine)->id() != options.log_id) {
     return Status::CannotOpen("log directory " + options.directory + " is in use by log " +
-                              engine->id() + ", and the database expects log " + options.log_id);
+                              (*engine)->id() + ", and the database expects log " + options.log_id);
   }
-  if (options.directory.empty()) {
-    return Status::CannotOpen("log " + options.name +
-                              " was in memory, and went with the connection that made it");
+  if (!IsSameFile(it->second.database, options.database)) {
+    return UsedOtherwise(options.directory, it->second.database);
   }
-  SV_RETURN_IF_ERROR(InspectLog(options.directory).status());
-  SV_RETURN_IF_ERROR(CheckNotReplaced(options));
+  if (!options.adopt) return Status::Ok();
+  return Status::Busy("log directory " + options.directory +
+                      " is open in this process, and can be taken over once it is closed");
+}
+
+Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options,
+                                               const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(CheckProcess());
+  // Declared before the lock: the last reference to an engine must not go while it is held.
+  std::shared_ptr<Engine> lost, engine;
+  bool is_held = false;
+  Status held;
+  {
+    MutexLock lock(mutex_);
+    SV_RETURN_IF_ERROR(FindOpen(options, &engine));
+    if (engine && !engine->IsLost()) return engine;
+    lost.swap(engine);
+    if (options.directory.empty()) {
+      return Status::CannotOpen("log " + options.name +
+                                " was in memory, and went with the connection that made it");
+    }
+    SV_RETURN_IF_ERROR(InspectLog(options.directory).status());
+    SV_RETURN_IF_ERROR(CheckNotReplaced(options));
+    held = Hold(options, &engine, &is_held);
+  }
+  if (is_held) return Connect(options, held, wait);
+  SV_RETURN_IF_ERROR(held);
+  return engine;
+}
+
+Status Registry::Hold(const EngineOptions& options, std::shared_ptr<Engine>* engine,
+                      bool* is_held) {
   Status writable = CheckWritable(options.directory);
   Result<std::unique_ptr<DirectoryLock>> taken =
       writable.ok() ? DirectoryLock::Take(options.directory) : writable;
@@ -247,8 +326,9 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
     writable = taken.status();
     taken = DirectoryLock::TakeShared(options.directory);
   }
+  *is_held = taken.status().code() == StatusCode::kBusy;
   SV_RETURN_IF_ERROR(taken.status());
-  const std::shared_ptr<DirectoryLock> held = *std::move(taken);
+  const std::shared_ptr<DirectoryLock> lock = *std::move(taken);
   SV_ASSIGN_OR_RETURN(const DirectoryInfo info, InspectLog(options.directory));
   if (info.log_id != options.log_id) {
     return Status::CannotOpen("log directory " + options.directory + " holds log " + info.log_id +
@@ -258,11 +338,43 @@ Result<std::shared_ptr<Engine>> Registry::Open(const EngineOptions& options) {
   }
   // Without a database nobody else knows of a log whose making was cut short: it goes on here.
   const bool create = !info.claimed && options.database.empty();
-  SV_ASSIGN_OR_RETURN(engine, Start(options, create, writable, held));
-  if (!writable.ok()) return engine;
+  SV_ASSIGN_OR_RETURN(*engine, Start(options, create, writable, lock));
+  if (!writable.ok()) return Status::Ok();
   // From here on an older version would find neither documents nor views.
   if (info.has_old_format) SV_RETURN_IF_ERROR(NoteFormat(options.directory, info.log_id));
-  if (!info.claimed) SV_RETURN_IF_ERROR(SetClaimed(options.directory, true));
+  return info.claimed ? Status::Ok() : SetClaimed(options.directory, true);
+}
+
+Result<std::shared_ptr<Engine>> Registry::Connect(const EngineOptions& options, const Status& held,
+                                                  const WaitOptions& wait) {
+  if (options.adopt || IsHeldByThisProcess(options.directory)) return held;
+  SV_RETURN_IF_ERROR(CheckOwner(options.directory, options.database));
+  RemoteOptions remote;
+  remote.connect = [directory = options.directory](const WaitOptions& connect_wait) {
+    return ConnectToHolder(directory, connect_wait);
+  };
+  remote.log_id = options.log_id;
+  remote.host = options.host;
+  remote.mapper_factory = WithJsonPaths(options.mapper_factory);
+  auto log = std::make_unique<RemoteLog>();
+  Result<std::unique_ptr<RemoteEngine>> opened = RemoteEngine::Open(remote, wait);
+  switch (opened.status().code()) {
+    case StatusCode::kOk:
+      break;
+    case StatusCode::kBusy:
+    case StatusCode::kLost:
+    case StatusCode::kReadOnly:
+    case StatusCode::kTimedOut:
+      return Status::Busy(held.message() + ": " + opened.status().message());
+    default:
+      return opened.status().WithContext("log directory " + options.directory);
+  }
+  log->engine = *std::move(opened);
+  std::shared_ptr<Engine> present, engine;
+  MutexLock lock(mutex_);
+  // Another thread may have been faster.
+  SV_RETURN_IF_ERROR(FindOpen(options, &present));
+  engine = present && !present->IsLost() ? present : Register(options, std::move(log));
   return engine;
 }
 
@@ -306,8 +418,8 @@ Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options) {
   return Registry::Get().Create(options);
 }
 
-Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options) {
-  return Registry::Get().Open(options);
+Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options, const WaitOptions& wait) {
+  return Registry::Get().Open(options, wait);
 }
 
 Result<std::string> ReadLogId(const std::string& directory) {

@@ -22,9 +22,14 @@ Result<std::shared_ptr<Engine>> CreateEngine(const EngineOptions& options);
 // Opens an existing log, for reading only where its directory cannot be written, or returns the
 // engine that this process has already open (then log_id must be its id, and `database` its
 // database; the other options are not looked at). Errors: kCannotOpen (missing, foreign, another
-// id), kBusy (another process has it: the message names its pid), kCorruption, kMisuse (forked
-// child). A log in memory that no one holds any more is kCannotOpen.
-Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options);
+// id), kBusy (another process has it, and cannot be reached: the message names its pid),
+// kCorruption, kMisuse (forked child), kInterrupted. A log in memory that no one holds any more is
+// kCannotOpen.
+//
+// Where another process has the log, what is returned uses it by way of that process
+// (core/remote/remote_engine.h). `wait`: how long that may take to answer.
+Result<std::shared_ptr<Engine>> OpenEngine(const EngineOptions& options,
+                                           const WaitOptions& wait = WaitOptions());
 
 // The id of the log in a directory. Errors: kCannotOpen where there is none.
 Result<std::string> ReadLogId(const std::string& directory);

@@ -1,16 +1,27 @@
 // Which transaction that wrote to a log and to its database the database has committed last, as the
 // engine asks when a process has died around a COMMIT.
+//
+// What the database shows is the truth only while nobody else can commit. So where it does not show
+// the token that is looked for, its write lock is taken for the moment of reading: then whoever wrote
+// the token has either committed, or never will. Where the database cannot be written, it is read as
+// it is.
 
 #pragma once
 
 #include "core/engine.h"
+#include "core/remote/decisions.h"
 #include "ext/host_sql.h"
+#include "ext/log_config.h"
 
 namespace streamview {
 
-// Where `db` does not show the expected token, it is read on a connection of its own: `db` may be
-// in the middle of a read transaction, which shows the database as it was. The function must be
-// called while `db` is open.
+// Where `db` does not show the expected token, and has not the write lock itself, a connection of
+// its own is asked. The function must be called while `db` is open. Errors: kBusy (the lock is
+// somebody else's), those of reading the database.
 CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log);
+
+// The same for transactions of other processes, on a connection of its own: for any thread, at any
+// time. Null where the database of `log` has no file.
+WasCommitted WasCommittedIn(sqlite3* db, const TableName& log, const LogIdentity& identity);
 
 }  // namespace streamview

@@ -86,6 +86,8 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
   options.name = log.table;
   options.mapper_factory = NewMapper;
   options.committed_token = CommittedTokenOf(db_, log);
+  options.was_committed = WasCommittedIn(db_, log, identity);
+  options.host = std::string("SQLite ") + sqlite3_libversion();
   options.background = HasMutexes();
   return options;
 }
@@ -112,31 +114,41 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
   if (known != sessions_.end() && is_same(known)) known->second->set_name(log);
   ReleaseUnusedLogs();
   const auto found = sessions_.find(settings->identity);
-  if (found != sessions_.end() && is_same(found)) return found->second;
+  std::shared_ptr<LogSession> lost;
+  if (found != sessions_.end() && is_same(found)) {
+    if (!found->second->engine()->IsLost()) return found->second;
+    lost = found->second;
+  }
 
   // A copy of the database has the same identity: opening finds out.
   SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings->identity));
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenPatiently(options, patience)));
+  if (lost != nullptr) {
+    SV_RETURN_IF_ERROR(WaitWhileBusy(
+        log, [&](const WaitOptions& wait) { return lost->Reattach(engine, wait); }));
+    return lost;
+  }
   const auto same = sessions_.find(settings->identity);
   if (same != sessions_.end() && same->second->engine() == engine) return same->second;
   return AddSession(log, *settings, std::move(engine));
 }
 
-// The busy handler cannot be asked about this: another process holds the directory, and no lock of
-// SQLite's.
+// One that another process is about to hold, or to let go of, is waited for in any case. The busy
+// handler cannot be asked about this: it is no lock of SQLite's that is busy.
 Result<std::shared_ptr<Engine>> Connection::OpenPatiently(const EngineOptions& options,
                                                           Patience patience) {
-  Result<std::shared_ptr<Engine>> engine = OpenEngine(options);
+  WaitOptions wait = InterruptibleWait();
+  wait.deadline = WaitOptions::Clock::now() + kMoment;
+  Result<std::shared_ptr<Engine>> engine = OpenEngine(options, wait);
   if (engine.status().code() != StatusCode::kBusy || patience == Patience::kNone) return engine;
   SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
-  WaitOptions wait = InterruptibleWait();
-  wait.deadline = WaitOptions::Clock::now() + std::chrono::milliseconds(timeout);
+  wait.deadline = WaitOptions::Clock::now() + std::max(kMoment, std::chrono::milliseconds(timeout));
   auto pause = kFirstPause;
   while (engine.status().code() == StatusCode::kBusy && !wait.Expired()) {
     SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     std::this_thread::sleep_for(pause);
     pause = std::min(2 * pause, kLongestPause);
-    engine = OpenEngine(options);
+    engine = OpenEngine(options, wait);
   }
   return engine;
 }
@@ -264,6 +276,12 @@ void Connection::ReleaseUnusedLogs() {
     return true;
   });
   removed.DeleteUnused();
+}
+
+bool Connection::HasLostLog() const {
+  return std::any_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
+    return !entry.second->closed() && entry.second->engine()->IsLost();
+  });
 }
 
 bool Connection::RunsOneStatement() const {

@@ -108,6 +108,18 @@ class Connection final : public SessionHost {
   // Whether a crash around the COMMIT of the open transaction could keep one part of it and lose
   // another: it has changed the database, or several logs.
   Result<bool> IsConditional() override;
+  Status Reopen(const TableName& log) override { return OpenLog(log).status(); }
+  // Calls `attempt`, which gives a Status or Result; once more where a log was lost meanwhile, with
+  // the process that held it: the log is opened again as it is used. For what may be done twice.
+  template <typename Attempt>
+  auto AgainIfLost(Attempt attempt) {
+    const auto is_again = [this](const Status& status) {
+      return (status.ok() || status.code() == StatusCode::kLost) && HasLostLog();
+    };
+    auto result = attempt();
+    if (!is_again(StatusOf(result))) return result;
+    return attempt();
+  }
   // The present name of the table of a log, which may have been renamed. Errors: kNotFound.
   Result<TableName> CurrentName(const TableName& last_known,
                                 const LogIdentity& identity) const override;
@@ -121,6 +133,12 @@ class Connection final : public SessionHost {
   void RollbackTo(int n);
 
  private:
+  static const Status& StatusOf(const Status& status) { return status; }
+  template <typename T>
+  static const Status& StatusOf(const Result<T>& result) {
+    return result.status();
+  }
+  bool HasLostLog() const;
   EngineOptions MakeEngineOptions(const TableName& log, const LogIdentity& identity) const;
   // REQUIRES: the connection has the write lock of the log's database
   Result<std::shared_ptr<LogSession>> AdoptWithLock(const TableName& log);

@@ -236,7 +236,7 @@ VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
   for (int reading = 1;; reading++) {
     const bool is_first = plan.as_of || now_ == nullptr;
     const Status read = Read(plan, arguments);
-    const bool again = read.code() == StatusCode::kDamaged && is_first && reading < kMaxReadings;
+    const bool again = IsWorthReadingAnew(read) && is_first && reading < kMaxReadings;
     if (!again || (!plan.as_of && !Readings::Leave(&group_))) return read;
     scan_ = {};
     now_ = nullptr;
@@ -334,7 +334,10 @@ Result<std::shared_ptr<LogSession>> DocsTable::WritingSession() {
 }
 
 Result<Seq> DocsTable::FindLive(LogSession& session, const ValueView& key) {
-  return session.FindDocument(key, connection().InterruptibleWait());
+  return connection().AgainIfLost([&]() -> Result<Seq> {
+    SV_RETURN_IF_ERROR(Session().status());
+    return session.FindDocument(key, connection().InterruptibleWait());
+  });
 }
 
 Result<std::optional<DocsTable::Document>> DocsTable::FindRow(LogSession& session,
@@ -414,7 +417,11 @@ VtabStatus DocsTable::Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
   if (rowid < 0) return RefuseAsOf(name().table);
   const Result<std::shared_ptr<LogSession>> session = WritingSession();
   if (!session.ok()) return session.status();
-  const Result<std::optional<Document>> old = FindRow(**session, rowid);
+  const Result<std::optional<Document>> old =
+      connection().AgainIfLost([&]() -> Result<std::optional<Document>> {
+        SV_RETURN_IF_ERROR(Session().status());
+        return FindRow(**session, rowid);
+      });
   if (!old.ok()) return old.status();
   // An OR REPLACE of the same statement has replaced it: as in an ordinary table, it is gone.
   if (!*old) return Counted({});

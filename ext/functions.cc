@@ -180,8 +180,13 @@ Result<Value> AppendNow(Connection& connection, Arguments arguments) {
     return Status(StatusCode::kReadOnly, "attempt to write a readonly database");
   }
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection.OpenLog(log));
-  SV_ASSIGN_OR_RETURN(const Seq seq, session->AppendNow(key, value));
-  return Value::Integer(static_cast<int64_t>(seq));
+  const Result<Seq> seq = session->AppendNow(key, value);
+  if (seq.status().code() == StatusCode::kLost) {
+    return Status::IOError("the process that held " + log.table +
+                           " has ended, and it is not known whether the entry was appended");
+  }
+  SV_RETURN_IF_ERROR(seq.status());
+  return Value::Integer(static_cast<int64_t>(*seq));
 }
 
 Result<Value> Adopt(Connection& connection, Arguments arguments) {
@@ -298,7 +303,8 @@ template <Function kFunction>
 void Call(sqlite3_context* context, int argc, sqlite3_value** argv) {
   try {
     Connection& connection = **static_cast<SharedConnection*>(sqlite3_user_data(context));
-    const Result<Value> result = kFunction(connection, Arguments(argv, static_cast<size_t>(argc)));
+    const Result<Value> result = connection.AgainIfLost(
+        [&] { return kFunction(connection, Arguments(argv, static_cast<size_t>(argc))); });
     if (!result.ok()) return SetResultError(context, result.status());
     SetResult(context, *result, SQLITE_TRANSIENT);
   } catch (const std::bad_alloc&) {

@@ -40,6 +40,7 @@ class HistoryTable : public sqlite_vtab::Table {
 
    private:
     Status Read(sqlite3_value* log, sqlite3_value* document);
+    Status Scan(const TableName& table);
 
     Connection& connection_;
     Value log_;
@@ -104,8 +105,13 @@ Status HistoryTable::Cursor::Read(sqlite3_value* log, sqlite3_value* document) {
   std::optional<std::string> wanted;
   if (!name.is_null()) wanted = std::string(name.bytes());
   SV_ASSIGN_OR_RETURN(const TableName table, connection_.logs().FindLog(wanted));
+  return connection_.AgainIfLost([&] { return Scan(table); });
+}
+
+Status HistoryTable::Cursor::Scan(const TableName& table) {
+  cursor_.reset();  // before its engine
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, connection_.OpenLog(table));
-  if (key.is_null()) return Status::Ok();  // events without key are no document's versions
+  if (document_.is_null()) return Status::Ok();  // events without key are no document's versions
   engine_ = session->engine();
   SV_ASSIGN_OR_RETURN(cursor_, session->ScanHistory(document_, connection_.InterruptibleWait()));
   session->NoteSeen(engine_->Head());  // after: the scan shows nothing newer

@@ -28,6 +28,13 @@ bool LogSession::IsAttached() const {
 
 Status LogSession::TakeTurn() {
   if (has_turn()) return Status::Ok();
+  const Status status = TryTakeTurn();
+  if (status.code() != StatusCode::kLost) return status;
+  SV_RETURN_IF_ERROR(host_.Reopen(log_));
+  return TryTakeTurn();
+}
+
+Status LogSession::TryTakeTurn() {
   return host_.WaitWhileBusy(log_,
                              [this](const WaitOptions& wait) { return Session::TakeTurn(wait); });
 }
@@ -61,6 +68,9 @@ Status LogSession::Sync() {
   SV_RETURN_IF_ERROR(ChooseToken());
   // The database's part survives a crash of the process, whatever its mode; so must the log's.
   if (!token_.empty()) sync = std::max(sync, SyncMode::kNormal);
+  const Status prepared = Prepare(sync, token_);
+  if (prepared.code() != StatusCode::kLost) return prepared;
+  SV_RETURN_IF_ERROR(host_.Reopen(log_));
   return Prepare(sync, token_);
 }
 

@@ -33,6 +33,8 @@ class SessionHost {
   virtual Result<bool> IsConditional() = 0;
   virtual Result<TableName> CurrentName(const TableName& last_known,
                                         const LogIdentity& identity) const = 0;
+  // Sees to it that the session of the log has an engine that is not lost.
+  virtual Status Reopen(const TableName& log) = 0;
 
  protected:
   ~SessionHost() = default;
@@ -50,6 +52,7 @@ class LogSession : private Session {
   using Session::last_own_seq;
   using Session::NoteSeen;
   using Session::own_version;
+  using Session::Reattach;
   using Session::size;
   // For a log that was dropped.
   void Close();
@@ -95,6 +98,7 @@ class LogSession : private Session {
 
  private:
   Result<SyncMode> ResolveSync() const;
+  Status TryTakeTurn();
   Status ChooseToken();
   void EndTransaction();
 

@@ -196,19 +196,27 @@ VtabStatus LogTable::Open(std::unique_ptr<Cursor>& cursor) {
 }
 
 VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values arguments) {
+  for (int reading = 1;; reading++) {
+    const bool is_first = reading_ == nullptr;
+    const Status read = Read(plan, arguments);
+    const bool again = IsWorthReadingAnew(read) && is_first && reading < kMaxReadings;
+    if (!again || !Readings::Leave(&group_)) return read;
+    reading_ = nullptr;
+  }
+}
+
+Status LogTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
   valid_ = false;
   cursor_.reset();
-  Result<std::shared_ptr<LogSession>> session = table_.Session();
-  if (!session.ok()) return session.status();
-  session_ = *std::move(session);
+  SV_ASSIGN_OR_RETURN(session_, table_.Session());
   if (reading_ == nullptr) {
-    if (const Status read = table_.Read(&group_); !read.ok()) return read;
+    SV_RETURN_IF_ERROR(table_.Read(&group_));
     reading_ = &*group_->reading;
   }
 
   SeqRange range;
   for (size_t i = 0; i < arguments.size(); i++) range.Narrow(plan.terms[i], arguments[i]);
-  if (range.empty()) return {};
+  if (range.empty()) return Status::Ok();
   const LogRange seqs{static_cast<Seq>(range.first), static_cast<Seq>(range.last),
                       plan.terms.reverse};
   cursor_ = ScanLog(*reading_->engine, seqs, reading_->snapshot);
@@ -274,7 +282,8 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
     *new_rowid = sqlite3_last_insert_rowid(connection().db());
     const Result<ValueView> command = ViewOf(columns[kCommand]);
     if (!command.ok()) return command.status();
-    return Counted(RunCommand(command->type() == ValueType::kText ? command->bytes() : ""));
+    const std::string_view text = command->type() == ValueType::kText ? command->bytes() : "";
+    return Counted(connection().AgainIfLost([&] { return RunCommand(text); }));
   }
   if (!is_null(rowid) || !is_null(columns[kSeq]) || !is_null(columns[kTime])) {
     return {SQLITE_CONSTRAINT, "seq and time of an entry of " + name().table +

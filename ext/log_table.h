@@ -89,6 +89,7 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor {
 
  private:
   // Notes what the cursor shows, or says why it shows nothing.
+  Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status Settle();
 
   LogTable& table_;

@@ -35,7 +35,7 @@ class ReportTable : public sqlite_vtab::Table {
 
     Status Filter(const Plan&, sqlite_vtab::Values) {
       rowid_ = 1;
-      return report_.emplace(connection_).Begin();
+      return connection_.AgainIfLost([this] { return report_.emplace(connection_).Begin(); });
     }
     Status Next() {
       ++rowid_;

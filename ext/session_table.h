@@ -116,7 +116,7 @@ class SessionTable : public sqlite_vtab::Table {
   // error comes at each use, until the log can be opened.
   Result<std::shared_ptr<LogSession>> Session(
       Connection::Patience patience = Connection::Patience::kBusyTimeout) {
-    if (session_ == nullptr || session_->closed()) {
+    if (session_ == nullptr || session_->closed() || session_->engine()->IsLost()) {
       SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_, patience));
     }
     return session_;

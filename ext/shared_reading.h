@@ -22,6 +22,11 @@ namespace streamview {
 // How often a cursor reads anew where what it read was damaged: more than one part of it may be.
 inline constexpr int kMaxReadings = 4;
 
+// Whether a cursor that has returned no row yet may find it otherwise if it reads anew.
+inline bool IsWorthReadingAnew(const Status& read) {
+  return read.code() == StatusCode::kDamaged || read.code() == StatusCode::kLost;
+}
+
 template <typename Snapshot>
 struct Reading {
   std::shared_ptr<Engine> engine;  // outlives the snapshot

@@ -166,12 +166,15 @@ Status TailTable::Cursor::Begin(sqlite_vtab::Values arguments) {
     return !CheckNotDropped().ok() || interrupted();
   };
   SV_ASSIGN_OR_RETURN(const LogOrView source, connection_.logs().FindLogOrView(name));
-  SV_RETURN_IF_ERROR(Open(source, static_cast<Seq>(*after_)));
+  SV_RETURN_IF_ERROR(
+      connection_.AgainIfLost([&] { return Open(source, static_cast<Seq>(*after_)); }));
   done_ = false;
   return Advance();
 }
 
 Status TailTable::Cursor::Open(const LogOrView& source, Seq after) {
+  tail_.reset();  // before their engine
+  view_changes_.reset();
   SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(source.log));
   engine_ = session_->engine();
   name_ = source.view ? source.view->name : source.log.table;

@@ -155,6 +155,11 @@ VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
   return {};
 }
 
+Result<std::shared_ptr<View>> ViewTable::MakeView() {
+  SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  return session->engine()->CreateView(definition_);
+}
+
 Status ViewTable::CreateView() {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   SV_RETURN_IF_ERROR(connection().JoinTransaction());
@@ -163,8 +168,9 @@ Status ViewTable::CreateView() {
   std::optional<std::string> id =
       changes.AdoptView(session->identity(), definition_.Fingerprint(), name().table);
   if (!id) {
-    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view,
-                        session->engine()->CreateView(definition_));
+    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, connection().AgainIfLost([this] {
+      return MakeView();
+    }));
     id = view->id();
     changes.ViewCreated(session->identity(), *id);
   }
@@ -232,9 +238,11 @@ VtabStatus ViewTable::Open(std::unique_ptr<Cursor>& cursor) {
 }
 
 Result<std::shared_ptr<View>> ViewTable::FindView() {
-  if (std::shared_ptr<View> view = view_.lock()) return view;
   SV_RETURN_IF_ERROR(broken_);
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
+  if (view_engine_ == session->engine().get()) {
+    if (std::shared_ptr<View> view = view_.lock()) return view;
+  }
   SV_ASSIGN_OR_RETURN(const std::string id,
                       LogConfig(connection().db(), log()).FindView(name().table));
   Result<std::shared_ptr<View>> found = session->engine()->FindView(id);
@@ -254,6 +262,7 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
                               name().table + ": drop and create it");
   }
   view_ = view;
+  view_engine_ = session->engine().get();
   return view;
 }
 
@@ -283,7 +292,7 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   for (int reading = 1;; reading++) {
     const bool is_first = snapshot_ == nullptr;
     const Status read = Begin(plan, arguments);
-    const bool again = read.code() == StatusCode::kDamaged && is_first && reading < kMaxReadings;
+    const bool again = IsWorthReadingAnew(read) && is_first && reading < kMaxReadings;
     if (!again || !Readings::Leave(&group_)) return read;
     snapshot_ = nullptr;
   }
@@ -347,7 +356,8 @@ VtabStatus ViewTable::Insert(sqlite3_value*, sqlite_vtab::Values columns,
   }
   const Result<ValueView> text = ViewOf(command);
   if (!text.ok()) return text.status();
-  return Counted(RunCommand(text->type() == ValueType::kText ? text->bytes() : ""));
+  const std::string_view command_text = text->type() == ValueType::kText ? text->bytes() : "";
+  return Counted(connection().AgainIfLost([&] { return RunCommand(command_text); }));
 }
 
 VtabStatus ViewTable::Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {

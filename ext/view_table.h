@@ -64,6 +64,7 @@ class ViewTable : public SessionTable {
   // `creating`: as LogNamed.
   static Result<ViewDefinition> Define(const sqlite_vtab::ConnectArgs<Connection>& args,
                                        bool creating);
+  Result<std::shared_ptr<View>> MakeView();
   Status CreateView();
   // Why the table cannot be dropped now.
   Status CheckMayDrop();
@@ -86,6 +87,7 @@ class ViewTable : public SessionTable {
   const IndexColumns index_;
   const bool utf8_;           // the database's encoding
   std::weak_ptr<View> view_;  // its engine's, which may go first
+  const Engine* view_engine_ = nullptr;
   Readings readings_;
 };
 

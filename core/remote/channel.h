@@ -58,6 +58,8 @@ class Channel {
   // Whether a request may be sent. Not while an answer that was given up may still come.
   bool IsFree();
   bool is_broken() const { return is_broken_; }
+  // Whether the holder has ended the connection. Waits for nothing.
+  bool HasEnded() const { return is_broken_ || socket_.HasEnded(); }
   // What the holder has said of itself.
   const wire::Hello& holder() const { return holder_; }
 

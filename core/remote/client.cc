@@ -111,11 +111,23 @@ Result<Answer> Client::Send(OutgoingFrame request, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(wait.CheckInterrupted());  // later it would do a part of it
   // Whatever happens it is given back.
   const auto give_back = [this](Channel* channel) { GiveBack(std::unique_ptr<Channel>(channel)); };
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<Channel> acquired, Acquire(wait));
+  Result<std::unique_ptr<Channel>> free = Acquire(wait);
+  if (free.status().code() == StatusCode::kLost) is_lost_ = true;
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<Channel> acquired, std::move(free));
   const std::unique_ptr<Channel, decltype(give_back)> channel(acquired.release(), give_back);
   Result<Answer> answer = channel->Call(std::move(request), TakeReleases(), wait);
   if (answer.ok()) NoteHead(answer->head);
+  if (answer.status().code() == StatusCode::kLost) is_lost_ = true;
   return answer;
+}
+
+bool Client::IsLost() {
+  if (is_lost_) return true;
+  if (process_.InForkedChild()) return false;
+  MutexLock lock(mutex_);
+  const bool has_ended = !idle_.empty() && idle_.back()->HasEnded();
+  if (has_ended) is_lost_ = true;
+  return has_ended;
 }
 
 void Client::NoteHead(Seq head) {

@@ -55,6 +55,10 @@ class Client {
   // The lease is no longer needed. Waits for nothing.
   void Release(uint64_t lease) noexcept;
 
+  // Whether the session is known to have ended, or is found to have without waiting: every further
+  // call fails with kLost.
+  bool IsLost() EXCLUDES(mutex_);
+
   // What the holder said of itself.
   const wire::Hello& holder() const { return holder_; }
   // The head of the log, as it was last heard of.
@@ -77,6 +81,7 @@ class Client {
   ProcessMark process_;
   wire::Hello holder_;  // constant once it is open
   std::atomic<Seq> known_head_{0};
+  std::atomic<bool> is_lost_{false};
   Mutex mutex_;
   CondVar changed_;
   // Those that nobody uses; the one that was used last is used next.

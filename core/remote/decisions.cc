@@ -28,14 +28,14 @@ Decisions::~Decisions() {
     changed_.NotifyAll();
   }
   thread_.join();
-  std::deque<std::shared_ptr<TransactionLease>> undecided;
+  std::deque<Orphan> undecided;
   {
     MutexLock lock(mutex_);
     undecided.swap(orphans_);
   }
-  for (const std::shared_ptr<TransactionLease>& orphan : undecided) {
-    MutexLock use(orphan->own_mutex);
-    orphan->transaction->Abandon();
+  for (const Orphan& orphan : undecided) {
+    MutexLock use(orphan.lease->own_mutex);
+    orphan.lease->transaction->Abandon();
   }
 }
 
@@ -56,7 +56,8 @@ wire::TransactionState Decisions::StateOf(const std::string& token) {
   return found == states_.end() ? wire::TransactionState::kUnknown : found->second;
 }
 
-void Decisions::Decide(const std::shared_ptr<TransactionLease>& orphan) {
+void Decisions::Decide(const std::shared_ptr<TransactionLease>& orphan,
+                       std::shared_ptr<const OtherProcess> client) {
   {
     MutexLock use(orphan->own_mutex);
     if (orphan->transaction == nullptr) return;
@@ -67,32 +68,35 @@ void Decisions::Decide(const std::shared_ptr<TransactionLease>& orphan) {
     }
   }
   MutexLock lock(mutex_);
-  orphans_.push_back(orphan);
+  orphans_.push_back({orphan, std::move(client)});
   changed_.NotifyAll();
 }
 
-bool Decisions::TryDecide(TransactionLease& orphan) {
+bool Decisions::TryDecide(const Orphan& orphan) {
+  TransactionLease& lease = *orphan.lease;
   std::string token;
   {
-    MutexLock use(orphan.own_mutex);
-    token = orphan.token;
+    MutexLock use(lease.own_mutex);
+    token = lease.token;
   }
-  const Result<bool> committed = was_committed_(token);
+  const bool is_over = orphan.client != nullptr && orphan.client->HasEnded();
+  const Result<bool> committed = was_committed_(token, is_over);
   if (!committed.ok()) return false;
-  MutexLock use(orphan.own_mutex);
+  MutexLock use(lease.own_mutex);
   // Before others can append: whoever finds it decided finds out how.
   Note(token,
        *committed ? wire::TransactionState::kCommitted : wire::TransactionState::kRolledBack);
   // A rollback's error is the engine's background error; a commit has none.
-  (void)(*committed ? orphan.transaction->Commit() : orphan.transaction->Rollback());
-  orphan.transaction.reset();
+  (void)(*committed ? lease.transaction->Commit() : lease.transaction->Rollback());
+  lease.transaction.reset();
   return true;
 }
 
-std::shared_ptr<TransactionLease> Decisions::AwaitOrphan() {
+std::optional<Decisions::Orphan> Decisions::AwaitOrphan() {
   MutexLock lock(mutex_);
   while (!stopping_ && orphans_.empty()) changed_.Wait(mutex_);
-  return stopping_ ? nullptr : orphans_.front();
+  if (stopping_) return std::nullopt;
+  return orphans_.front();
 }
 
 void Decisions::EndAttempt(bool decided) {
@@ -108,7 +112,7 @@ void Decisions::EndAttempt(bool decided) {
 
 // One after the other: only one can have the writer's turn.
 void Decisions::Run() {
-  while (const std::shared_ptr<TransactionLease> orphan = AwaitOrphan()) {
+  while (const std::optional<Orphan> orphan = AwaitOrphan()) {
     bool decided = false;
     WithoutFailing([&] { decided = TryDecide(*orphan); });
     EndAttempt(decided);

@@ -8,19 +8,21 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "core/base/mutex.h"
+#include "core/base/other_process.h"
 #include "core/remote/leases.h"
 #include "core/remote/wire.h"
 
 namespace streamview {
 
 // Whether the database has committed the transaction with this token. It must be sure: whoever
-// wrote the token may be about to commit it still. An error: it cannot tell now, and is asked
-// again.
-using WasCommitted = std::function<Result<bool>(const std::string& token)>;
+// wrote the token may be about to commit it still, unless `is_over`: that process has ended. An
+// error: it cannot tell now, and is asked again.
+using WasCommitted = std::function<Result<bool>(const std::string& token, bool is_over)>;
 
 // Thread-safe.
 class Decisions {
@@ -37,23 +39,29 @@ class Decisions {
   // The client of a transaction has gone. One that was not prepared vanishes; one without a token
   // is kept, as after a crash. Of any other the database is asked, until it tells; meanwhile the
   // transaction has the writer's turn, so that others wait, and are busy past their deadlines.
-  void Decide(const std::shared_ptr<TransactionLease>& orphan) EXCLUDES(mutex_);
+  // `client`: the process that had it; may be null.
+  void Decide(const std::shared_ptr<TransactionLease>& orphan,
+              std::shared_ptr<const OtherProcess> client) EXCLUDES(mutex_);
 
  private:
+  struct Orphan {
+    std::shared_ptr<TransactionLease> lease;
+    std::shared_ptr<const OtherProcess> client;
+  };
   void Run() EXCLUDES(mutex_);
-  // Null: they are to be left alone.
-  std::shared_ptr<TransactionLease> AwaitOrphan() EXCLUDES(mutex_);
+  // None: they are to be left alone.
+  std::optional<Orphan> AwaitOrphan() EXCLUDES(mutex_);
   // Waits before the next attempt, where this one has not decided.
   void EndAttempt(bool decided) EXCLUDES(mutex_);
   // Whether it is decided.
-  bool TryDecide(TransactionLease& orphan) EXCLUDES(mutex_);
+  bool TryDecide(const Orphan& orphan) EXCLUDES(mutex_);
 
   const WasCommitted was_committed_;
   Mutex mutex_;
   CondVar changed_;
   std::map<std::string, wire::TransactionState> states_ GUARDED_BY(mutex_);
   std::deque<std::string> order_ GUARDED_BY(mutex_);  // of states_, oldest first
-  std::deque<std::shared_ptr<TransactionLease>> orphans_ GUARDED_BY(mutex_);
+  std::deque<Orphan> orphans_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   static constexpr std::chrono::milliseconds kFirstRetry{10};
   std::chrono::milliseconds retry_ GUARDED_BY(mutex_) = kFirstRetry;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/base/signals.h"
-#include "core/remote/connection.h"
+#include "core/remote/served_connection.h"
 
 namespace streamview {
 
@@ -47,23 +47,23 @@ Server::~Server() {
     // The threads are the parent's, and may have had a lock as it was forked.
     (void)decisions_.release();
     (void)sessions_.release();
-    for (std::unique_ptr<Connection>& connection : connections_) (void)connection.release();
+    for (std::unique_ptr<ServedConnection>& connection : connections_) (void)connection.release();
     new (std::nothrow) auto(std::move(heartbeats_));  // never joined
     return;
   }
-  std::list<std::unique_ptr<Connection>> connections;
+  std::list<std::unique_ptr<ServedConnection>> connections;
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     changed_.NotifyAll();
-    for (const std::unique_ptr<Connection>& connection : connections_) connection->End();
+    for (const std::unique_ptr<ServedConnection>& connection : connections_) connection->End();
   }
   if (heartbeats_.joinable()) heartbeats_.join();
   {
     MutexLock lock(mutex_);
     connections.swap(connections_);
   }
-  for (const std::unique_ptr<Connection>& connection : connections) connection->thread.join();
+  for (const std::unique_ptr<ServedConnection>& connection : connections) connection->thread.join();
 }
 
 Status Server::Serve(Socket socket) {
@@ -74,7 +74,7 @@ Status Server::Serve(Socket socket) {
     Refuse(socket, busy);
     return busy;
   }
-  auto connection = std::make_unique<Connection>(engine_.get(), options_, sessions_.get(),
+  auto connection = std::make_unique<ServedConnection>(engine_.get(), options_, sessions_.get(),
                                                  decisions_.get(), std::move(socket));
   MutexLock lock(mutex_);
   if (stopping_) return Status::Busy("the log is being closed");
@@ -92,7 +92,7 @@ Status Server::Serve(Socket socket) {
 size_t Server::connections() { return Reap(); }
 
 size_t Server::Reap() {
-  std::list<std::unique_ptr<Connection>> ended;
+  std::list<std::unique_ptr<ServedConnection>> ended;
   size_t left;
   {
     MutexLock lock(mutex_);
@@ -103,7 +103,7 @@ size_t Server::Reap() {
     }
     left = connections_.size();
   }
-  for (const std::unique_ptr<Connection>& connection : ended) connection->thread.join();
+  for (const std::unique_ptr<ServedConnection>& connection : ended) connection->thread.join();
   return left;
 }
 
@@ -114,7 +114,7 @@ void Server::SendHeartbeats() {
     if (!stopping_ && connections_.empty()) changed_.Wait(mutex_);
     if (!stopping_) changed_.WaitUntil(mutex_, WaitOptions::Clock::now() + options_.heartbeat);
     if (stopping_) return;
-    for (const std::unique_ptr<Connection>& connection : connections_) connection->SendHeartbeat();
+    for (const std::unique_ptr<ServedConnection>& connection : connections_) connection->SendHeartbeat();
   }
 }
 

@@ -21,7 +21,7 @@
 #include "core/base/process.h"
 #include "core/base/status.h"
 #include "core/engine.h"
-#include "core/remote/connection.h"
+#include "core/remote/served_connection.h"
 #include "core/remote/decisions.h"
 #include "core/remote/server_options.h"
 #include "core/remote/sessions.h"
@@ -58,7 +58,7 @@ class Server {
   std::unique_ptr<Sessions> sessions_;
   Mutex mutex_;
   CondVar changed_;
-  std::list<std::unique_ptr<Connection>> connections_ GUARDED_BY(mutex_);
+  std::list<std::unique_ptr<ServedConnection>> connections_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread heartbeats_;  // last: it uses the others
 };

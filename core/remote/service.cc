@@ -154,7 +154,7 @@ Status Service::DoWrite(Request& request, Leases& leases) const {
       SV_ASSIGN_OR_RETURN(const std::shared_ptr<TransactionLease> lease,
                           leases.Find<TransactionLease>(number));
       leases.Release(number);
-      decisions_->Decide(lease);
+      decisions_->Decide(lease, nullptr);
       return Status::Ok();
     }
     case Op::kTransactionState: {

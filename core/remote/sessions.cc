@@ -6,11 +6,11 @@
 
 namespace streamview {
 
-Result<std::shared_ptr<ClientSession>> Sessions::Join(const std::string& id) {
+Result<std::shared_ptr<ClientSession>> Sessions::Join(const std::string& id, pid_t pid) {
   constexpr size_t kIdBytes = 16;
   MutexLock lock(mutex_);
   if (id.empty()) {
-    auto session = std::make_shared<ClientSession>(RandomId(kIdBytes), max_leases_);
+    auto session = std::make_shared<ClientSession>(RandomId(kIdBytes), pid, max_leases_);
     present_.emplace(session->id, Present{session, 1});
     return session;
   }
@@ -31,7 +31,7 @@ void Sessions::Leave(const std::shared_ptr<ClientSession>& session) {
     present_.erase(found);
   }
   for (const std::shared_ptr<TransactionLease>& orphan : session->leases.Clear()) {
-    decisions_->Decide(orphan);
+    decisions_->Decide(orphan, session->process);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/mutex.h"
+#include "core/base/other_process.h"
 #include "core/base/status.h"
 #include "core/remote/decisions.h"
 #include "core/remote/leases.h"
@@ -16,9 +17,12 @@
 namespace streamview {
 
 struct ClientSession {
-  ClientSession(std::string session_id, size_t max_leases)
-      : id(std::move(session_id)), leases(max_leases) {}
+  ClientSession(std::string session_id, pid_t pid, size_t max_leases)
+      : id(std::move(session_id)),
+        process(std::make_shared<const OtherProcess>(pid)),
+        leases(max_leases) {}
   const std::string id;
+  const std::shared_ptr<const OtherProcess> process;
   Leases leases;
 };
 
@@ -29,9 +33,9 @@ class Sessions {
   Sessions(Decisions* decisions, size_t max_leases)
       : decisions_(decisions), max_leases_(max_leases) {}
 
-  // For a connection: a new session where `id` is empty, else the one that it belongs to. Errors:
-  // kLost (that has ended).
-  Result<std::shared_ptr<ClientSession>> Join(const std::string& id) EXCLUDES(mutex_);
+  // For a connection: a new session, of the process `pid`, where `id` is empty; else the one that it
+  // belongs to. Errors: kLost (that has ended).
+  Result<std::shared_ptr<ClientSession>> Join(const std::string& id, pid_t pid) EXCLUDES(mutex_);
   // The connection has ended: so does the session with the last one.
   void Leave(const std::shared_ptr<ClientSession>& session) EXCLUDES(mutex_);
 

@@ -1,5 +1,6 @@
 #include "core/remote/socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -102,6 +103,11 @@ Status Socket::TrySend(std::string_view bytes) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Status::Busy("the other end does not read");
     if (errno != EINTR) return Lost();
   }
+}
+
+bool Socket::HasEnded() const {
+  struct pollfd poll = {fd_, POLLRDHUP, 0};
+  return ::poll(&poll, 1, 0) == 1;
 }
 
 void Socket::Shutdown() {

@@ -38,6 +38,7 @@ class Socket {
   static Result<std::pair<Socket, Socket>> NewPair();
 
   explicit operator bool() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
   Result<Peer> GetPeer() const;
 
   // In what steps Receive and Send look at their WaitOptions (kPollInterval); 0: never. To be
@@ -56,6 +57,9 @@ class Socket {
   // Sends all of them or nothing, without waiting; kBusy: the other end has to read first. For
   // bytes so few that the system takes them at once or not at all.
   Status TrySend(std::string_view bytes);
+
+  // Whether the other end has closed the connection. Waits for nothing.
+  bool HasEnded() const;
 
   // Ends the connection for both sides: whoever waits for it is told.
   void Shutdown();

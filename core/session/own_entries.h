@@ -68,6 +68,8 @@ class OwnEntries {
   }
 
   size_t size() const { return size_; }
+  // The last entry of the log before them. REQUIRES: begun
+  Seq base() const { return end_.seq; }
   OwnRun run() const { return OwnRun(records_, end_.seq + 1, size_); }
   // REQUIRES: begun
   const Records& records() {

@@ -56,6 +56,25 @@ void Session::Close() {
   engine_.reset();
 }
 
+Status Session::Reattach(std::shared_ptr<Engine> engine, const WaitOptions& wait) {
+  SV_RETURN_IF_ERROR(process_.Check());
+  if (has_turn()) {
+    std::unique_ptr<Transaction> transaction = engine->Begin();
+    SV_ASSIGN_OR_RETURN(const LogEnd end, transaction->TakeTurn(wait));
+    if (end.seq != entries_.base() || engine->epoch() != engine_->epoch()) {
+      return Status::Busy(
+          "others have appended to the log since this transaction began, as the process that held it "
+          "ended: ROLLBACK, and begin it anew");
+    }
+    ForgetDerived();
+    transaction_ = std::move(transaction);
+    prepared_version_.reset();
+  }
+  views_.clear();
+  engine_ = std::move(engine);
+  return Status::Ok();
+}
+
 std::unique_ptr<LogCursor> ScanLog(Engine& engine, const LogRange& range,
                                    const LogSnapshot& snapshot) {
   LogRange committed = range;

@@ -49,6 +49,12 @@ class Session {
   // Null after Close(). Whoever holds cursors or snapshots of the session holds it too.
   const std::shared_ptr<Engine>& engine() const { return engine_; }
 
+  // Goes on with another engine of the same log, where the present one is lost. A transaction takes
+  // the turn there, and keeps its entries. Errors: those of Transaction::TakeTurn; kBusy, too, where
+  // others have appended to the log since the transaction began: it can only be rolled back. Then
+  // all is as it was.
+  Status Reattach(std::shared_ptr<Engine> engine, const WaitOptions& wait);
+
   // --- writing
   //
   //   TakeTurn, Append, Truncate  ->  Prepare  ->  Commit | Rollback

@@ -43,6 +43,7 @@ std::string PidNamespace() {
 struct Holder {
   pid_t pid = 0;  // 0: it does not say
   std::string pid_namespace;
+  bool IsThisProcess() const { return pid == ::getpid() && pid_namespace == PidNamespace(); }
 };
 
 void WriteHolder(int fd) {
@@ -72,14 +73,13 @@ Status Held(const std::string& directory, int fd) {
                         "once that has closed it");
   }
   const Holder holder = ParseHolder(fd);
-  if (holder.pid == ::getpid() && holder.pid_namespace == PidNamespace()) {
+  if (holder.IsThisProcess()) {
     return Status::Busy("log directory " + directory +
                         " is already open in this process, by another copy of the library");
   }
   return Status::Busy(
       "log directory " + directory + " is held by " +
-      (holder.pid > 0 ? "process " + std::to_string(holder.pid) : std::string("another process")) +
-      "; one process at a time can use a log");
+      (holder.pid > 0 ? "process " + std::to_string(holder.pid) : std::string("another process")));
 }
 
 Status CannotLock(const std::string& directory) {
@@ -155,14 +155,25 @@ DirectoryLock::~DirectoryLock() {
 
 void DirectoryLock::RemoveFile() const { ::unlink((directory_ + "/" + kHolderName).c_str()); }
 
-pid_t ReadHolder(const std::string& directory) {
+namespace {
+
+// Of nobody where the directory is not held.
+Holder FindHolder(const std::string& directory) {
   const int fd = OpenDescriptor(directory + "/" + kHolderName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) return 0;
+  if (fd < 0) return Holder();
   struct flock whole = WholeFile(F_RDLCK);
   const bool held = ::fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-  const pid_t pid = held ? ParseHolder(fd).pid : 0;
+  Holder holder = held ? ParseHolder(fd) : Holder();
   ::close(fd);
-  return pid;
+  return holder;
+}
+
+}  // namespace
+
+pid_t ReadHolder(const std::string& directory) { return FindHolder(directory).pid; }
+
+bool IsHeldByThisProcess(const std::string& directory) {
+  return FindHolder(directory).IsThisProcess();
 }
 
 }  // namespace streamview

@@ -20,6 +20,8 @@
 namespace streamview {
 
 inline constexpr char kHolderName[] = "HOLDER";
+// Where the holder serves others (core/remote/listener.h).
+inline constexpr char kSocketName[] = "SOCKET";
 
 class DirectoryLock {
  public:
@@ -53,5 +55,7 @@ class DirectoryLock {
 
 // The id of the process that has the directory now; 0 where none has, or it cannot be told.
 pid_t ReadHolder(const std::string& directory);
+// Whether it is this process, be it another copy of the library.
+bool IsHeldByThisProcess(const std::string& directory);
 
 }  // namespace streamview

@@ -89,8 +89,10 @@ Status CheckHoldsFilesOnly(const std::string& directory, const std::string& inne
     const fs::file_type type = entry.symlink_status(ignored).type();
     // Where the log is in use, a file may go between the two looks.
     const bool is_inner = type == fs::file_type::directory && entry.path() == inner;
-    const bool fits =
-        type == fs::file_type::regular || type == fs::file_type::not_found || is_inner;
+    const bool is_socket =
+        type == fs::file_type::socket && entry.path().filename() == kSocketName;
+    const bool fits = type == fs::file_type::regular || type == fs::file_type::not_found ||
+                      is_inner || is_socket;
     has_inner |= is_inner;
     if (!fits) other = entry.path().filename().string();
     return fits;
@@ -181,7 +183,7 @@ Status ClearLogDirectory(const std::string& directory) {
   std::error_code error;
   // The marker last but UNCLAIMED: what is left where this is cut short is a log to be removed, or
   // an empty directory.
-  for (const char* name : {kOwnerName, kNewOwnerName, kMarkerName, kUnclaimedName}) {
+  for (const char* name : {kSocketName, kOwnerName, kNewOwnerName, kMarkerName, kUnclaimedName}) {
     fs::remove(fs::path(directory) / name, error);
   }
   return Status::Ok();
@@ -233,7 +235,7 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
 
   // A MakeLogDirectory that was cut short leaves these.
   SV_ASSIGN_OR_RETURN(const bool empty,
-                      HoldsOnly(directory, {kNewMarkerName, kUnclaimedName, kHolderName}));
+                      HoldsOnly(directory, {kNewMarkerName, kUnclaimedName, kHolderName, kSocketName}));
   if (empty) {
     info.kind = DirectoryKind::kEmpty;
     return info;

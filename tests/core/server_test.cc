@@ -486,7 +486,7 @@ class OrphanTest : public ServerTest {
   // Answers as `answers_` has it: no answer yet, yes, or no.
   ServerOptions Asking() {
     ServerOptions options;
-    options.was_committed = [this](const std::string&) -> Result<bool> {
+    options.was_committed = [this](const std::string&, bool) -> Result<bool> {
       asked_++;
       if (answer_ == 0) return Status::Busy("the database is being written to");
       return answer_ == 1;

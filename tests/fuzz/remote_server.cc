@@ -74,7 +74,7 @@ void Answer(const Service& service, Leases& leases, const Frame& frame) {
 FUZZ_TARGET(remote_server) {
   using namespace streamview;
   const std::unique_ptr<LocalEngine> engine = fuzz::NewEngine();
-  Decisions decisions([](const std::string&) { return Result<bool>(true); });
+  Decisions decisions([](const std::string&, bool) { return Result<bool>(true); });
   const Service service(engine.get(), &decisions, {100, 10'000, 100'000, true});
   Result<std::pair<Socket, Socket>> pair = Socket::NewPair();
   FUZZ_CHECK(pair.ok());
@@ -87,5 +87,5 @@ FUZZ_TARGET(remote_server) {
     if (!next.ok() || !*next) break;
     fuzz::Answer(service, leases, frame);
   }
-  for (const auto& orphan : leases.Clear()) decisions.Decide(orphan);
+  for (const auto& orphan : leases.Clear()) decisions.Decide(orphan, nullptr);
 }

@@ -100,6 +100,17 @@ std::optional<std::string> ChildProcess::ReadLine() {
   }
 }
 
+void ChildProcess::WriteLine(const std::string& line) {
+  const std::string bytes = line + '\n';
+  for (size_t sent = 0; sent < bytes.size();) {
+    const ssize_t size = write(input_, bytes.data() + sent, bytes.size() - sent);
+    if (size < 0 && errno != EINTR) {
+      throw std::system_error(errno, std::generic_category(), "write to a child process");
+    }
+    if (size > 0) sent += static_cast<size_t>(size);
+  }
+}
+
 void ChildProcess::CloseInput() {
   if (input_ >= 0) close(input_);
   input_ = -1;

@@ -40,6 +40,8 @@ class ChildProcess {
   // The next line that the child has printed, without its newline. No value at the end of its
   // output; a last line that has no newline is not given.
   std::optional<std::string> ReadLine();
+  // To the child's standard input. Errors are thrown.
+  void WriteLine(const std::string& line);
   // Ends the child's standard input.
   void CloseInput();
   // kill -9.

@@ -1,4 +1,4 @@
-// Connection: one connection of a client, and the thread that serves it.
+// ServedConnection: one connection of a client, and the thread that serves it.
 
 #pragma once
 
@@ -21,10 +21,10 @@
 
 namespace streamview {
 
-class Connection {
+class ServedConnection {
  public:
   // All of them outlive it.
-  Connection(Engine* engine, const ServerOptions& options, Sessions* sessions, Decisions* decisions,
+  ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions, Decisions* decisions,
              Socket socket);
 
   // Serves it to its end, on the calling thread.

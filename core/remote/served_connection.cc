@@ -1,4 +1,4 @@
-#include "core/remote/connection.h"
+#include "core/remote/served_connection.h"
 
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ std::string Protocols(const wire::Hello& hello) {
 
 }  // namespace
 
-Connection::Connection(Engine* engine, const ServerOptions& options, Sessions* sessions,
+ServedConnection::ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions,
                        Decisions* decisions, Socket socket)
     : engine_(engine),
       options_(options),
@@ -49,21 +49,21 @@ Connection::Connection(Engine* engine, const ServerOptions& options, Sessions* s
   if (const Result<Peer> peer = socket_.GetPeer(); peer.ok()) peer_ = *peer;
 }
 
-void Connection::Run() noexcept {
+void ServedConnection::Run() noexcept {
   WithoutFailing([this] { Serve(); });
   socket_.Shutdown();
   if (session_ != nullptr) WithoutFailing([this] { sessions_->Leave(session_); });
   has_ended = true;
 }
 
-void Connection::Serve() {
+void ServedConnection::Serve() {
   for (Frame frame; !is_over_;) {
     const Result<bool> received = reader_.Next(&frame, WaitOptions());
     if (!received.ok() || !*received || !Take(frame)) return;
   }
 }
 
-bool Connection::Take(const Frame& frame) {
+bool ServedConnection::Take(const Frame& frame) {
   if (session_ == nullptr && frame.type != static_cast<uint8_t>(Op::kHello)) return false;
   switch (frame.type) {
     case static_cast<uint8_t>(Op::kCancel):
@@ -77,14 +77,14 @@ bool Connection::Take(const Frame& frame) {
   }
 }
 
-void Connection::Release(std::string_view body) {
+void ServedConnection::Release(std::string_view body) {
   std::vector<uint64_t> leases;
   if (!wire::TakeWhole(body, &leases)) is_over_ = true;
   for (const uint64_t lease : leases) session_->leases.Release(lease);
 }
 
 // It has come too late, if it is no longer being done.
-void Connection::Cancel(std::string_view body) {
+void ServedConnection::Cancel(std::string_view body) {
   uint64_t id;
   if (!wire::TakeWhole(body, &id)) is_over_ = true;
   if (is_over_ || id != last_id_) return;
@@ -92,7 +92,7 @@ void Connection::Cancel(std::string_view body) {
   session_->leases.Release(last_lease_);
 }
 
-bool Connection::IsCancelled() {
+bool ServedConnection::IsCancelled() {
   if (is_cancelled_ || is_over_) return true;
   if (WaitOptions::Clock::now() < next_look_) return false;
   next_look_ = WaitOptions::Clock::now() + WaitOptions::kPollInterval / 2;
@@ -112,12 +112,12 @@ bool Connection::IsCancelled() {
   }
 }
 
-void Connection::SetWorkingOn(uint32_t id) {
+void ServedConnection::SetWorkingOn(uint32_t id) {
   MutexLock lock(mutex_);
   working_on_ = id;
 }
 
-void Connection::SendHeartbeat() {
+void ServedConnection::SendHeartbeat() {
   MutexLock lock(mutex_);
   if (working_on_ != 0 && working_on_ == worked_on_) {
     OutgoingFrame heartbeat(static_cast<uint8_t>(Op::kHeartbeat));
@@ -129,7 +129,7 @@ void Connection::SendHeartbeat() {
   worked_on_ = working_on_;
 }
 
-bool Connection::DoRequest(const Frame& frame) {
+bool ServedConnection::DoRequest(const Frame& frame) {
   const std::string body(frame.body);  // further messages may come meanwhile
   last_id_ = frame.id;
   last_lease_ = 0;
@@ -160,7 +160,7 @@ bool Connection::DoRequest(const Frame& frame) {
   return SendAnswer(std::move(answer), frame.id) && session_ != nullptr;
 }
 
-Status Connection::Do(Request& request) {
+Status ServedConnection::Do(Request& request) {
   uint64_t time;
   if (!wire::Take(&request.fields, &time)) {
     is_over_ = true;
@@ -172,7 +172,7 @@ Status Connection::Do(Request& request) {
   return service_.Do(request, session_->leases);
 }
 
-Status Connection::Hello(Request& request) {
+Status ServedConnection::Hello(Request& request) {
   wire::Hello client, own;
   // Later protocols may add to it.
   if (!wire::Take(&request.fields, &client)) return Status::InvalidArgument("it is no client");
@@ -190,13 +190,13 @@ Status Connection::Hello(Request& request) {
     return Status::CannotOpen("process " + std::to_string(::getpid()) + " holds log " + own.log_id +
                               ", and log " + client.log_id + " is expected");
   }
-  SV_ASSIGN_OR_RETURN(session_, sessions_->Join(client.session));
+  SV_ASSIGN_OR_RETURN(session_, sessions_->Join(client.session, peer_.pid));
   own.session = session_->id;
   wire::Put(request.answer, own);
   return Status::Ok();
 }
 
-bool Connection::SendAnswer(OutgoingFrame answer, uint32_t id) {
+bool ServedConnection::SendAnswer(OutgoingFrame answer, uint32_t id) {
   if (!answer.Finish(id, wire::kMaxAnswerBytes).ok()) {
     session_->leases.Release(last_lease_);
     answer =

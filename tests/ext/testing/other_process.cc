@@ -1,0 +1,90 @@
+#include "tests/ext/testing/other_process.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <iostream>
+#include <stdexcept>
+
+namespace streamview::testing {
+
+namespace {
+
+std::string InOneLine(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+// Runs each line of the input as SQL, on a connection to the database `args[0]`. Answers with the
+// code, the number of rows, and the message; then the rows.
+int RunLines(const std::vector<std::string>& args) {
+  Database db(args[0]);
+  std::cout << "ready" << std::endl;
+  for (std::string sql; std::getline(std::cin, sql);) {
+    const Outcome outcome = db.Try(sql);
+    std::cout << outcome.code << ' ' << outcome.rows.size() << ' ' << InOneLine(outcome.message)
+              << '\n';
+    for (const Row& row : outcome.rows) std::cout << InOneLine(ToLine(row)) << '\n';
+    std::cout << std::flush;
+  }
+  db.Close();
+  return 0;
+}
+const ChildProgram kRunLines("run_lines", RunLines);
+
+}  // namespace
+
+OtherProcess::OtherProcess(const std::string& database) : process_("run_lines", {database}) {
+  if (process_.ReadLine() != "ready") throw std::runtime_error("the other process did not start");
+}
+
+void OtherProcess::Send(const std::string& sql) { process_.WriteLine(InOneLine(sql)); }
+
+OtherProcess::Answer OtherProcess::Receive() {
+  const auto line = process_.ReadLine();
+  if (!line) throw std::runtime_error("the other process has ended");
+  Answer answer;
+  size_t end = 0;
+  answer.code = std::stoi(*line, &end);
+  size_t digits = 0;
+  size_t rows = std::stoul(line->substr(end + 1), &digits);
+  answer.message = line->substr(std::min(line->size(), end + 1 + digits + 1));
+  for (; rows > 0; --rows) answer.rows.push_back(process_.ReadLine().value());
+  return answer;
+}
+
+OtherProcess::Answer OtherProcess::Try(const std::string& sql) {
+  Send(sql);
+  return Receive();
+}
+
+Lines OtherProcess::Query(const std::string& sql) {
+  const Answer answer = Try(sql);
+  if (answer.code != SQLITE_OK) {
+    throw std::runtime_error("in the other process: " + answer.message + " (" +
+                             std::to_string(answer.code) + "): " + sql);
+  }
+  return answer.rows;
+}
+
+void OtherProcess::Run(const std::string& sql) { (void)Query(sql); }
+
+int64_t OtherProcess::Integer(const std::string& sql) { return std::stoll(Query(sql).at(0)); }
+
+void OtherProcess::Close() {
+  process_.CloseInput();
+  if (const int code = process_.Wait(); code != 0) {
+    throw std::runtime_error("the other process ended with " + std::to_string(code));
+  }
+}
+
+void OtherProcess::Kill() {
+  process_.Kill();
+  process_.Wait();
+}
+
+void OtherProcess::Stop() { kill(process_.pid(), SIGSTOP); }
+
+void OtherProcess::Continue() { kill(process_.pid(), SIGCONT); }
+
+}  // namespace streamview::testing

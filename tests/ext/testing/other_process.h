@@ -1,0 +1,43 @@
+// OtherProcess: another process with a connection to a database, which does what it is told.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/ext/testing/child_process.h"
+#include "tests/ext/testing/database.h"
+
+namespace streamview::testing {
+
+class OtherProcess {
+ public:
+  explicit OtherProcess(const std::string& database);
+
+  // As those of Database, but that rows come as lines. Each sends and receives.
+  struct Answer {
+    int code = SQLITE_OK;
+    std::string message;
+    Lines rows;
+  };
+  Answer Try(const std::string& sql);
+  void Run(const std::string& sql);
+  Lines Query(const std::string& sql);
+  int64_t Integer(const std::string& sql);
+
+  // Try in two halves, so that others can do something meanwhile.
+  void Send(const std::string& sql);
+  Answer Receive();
+
+  // Closes its connection, and ends.
+  void Close();
+  void Kill();      // -9
+  void Stop();      // SIGSTOP
+  void Continue();  // SIGCONT
+  pid_t pid() const { return process_.pid(); }
+
+ private:
+  ChildProcess process_;
+};
+
+}  // namespace streamview::testing
