@@ -78,6 +78,14 @@ class Registry {
 
 // A log that this process holds. What is declared later goes first.
 struct HeldLog {
+  // A forked child leaves what serves others alone: the threads are the parent's.
+  ~HeldLog() {
+    if (!process.InForkedChild()) return;
+    (void)listener.release();
+    (void)server.release();
+  }
+
+  const ProcessMark process;
   std::shared_ptr<std::atomic<int>> alive;
   std::shared_ptr<DirectoryLock> lock;
   std::unique_ptr<LocalEngine> engine;

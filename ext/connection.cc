@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds kProgressInterval{100};
 // Of a log that another process holds: from one try to the next.
 constexpr std::chrono::milliseconds kFirstPause{1};
 constexpr std::chrono::milliseconds kLongestPause{50};
+// In which a process that holds a log answers, where nothing is wrong with it.
+constexpr std::chrono::milliseconds kAnswerTime{200};
 // Who has a log's turn, and SQLite's lock not or not any more, has it for a moment: between the two
 // ends of a COMMIT, while sv_append writes to memory, while a backup notes the files.
 constexpr std::chrono::milliseconds kMoment{1000};
@@ -137,10 +139,11 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
 // handler cannot be asked about this: it is no lock of SQLite's that is busy.
 Result<std::shared_ptr<Engine>> Connection::OpenPatiently(const EngineOptions& options,
                                                           Patience patience) {
-  WaitOptions wait = InterruptibleWait();
-  wait.deadline = WaitOptions::Clock::now() + kMoment;
+  WaitOptions wait;
+  wait.deadline = WaitOptions::Clock::now() + kAnswerTime;
   Result<std::shared_ptr<Engine>> engine = OpenEngine(options, wait);
   if (engine.status().code() != StatusCode::kBusy || patience == Patience::kNone) return engine;
+  wait = InterruptibleWait();
   SV_ASSIGN_OR_RETURN(const int64_t timeout, QueryInteger(db_, "PRAGMA busy_timeout", 0));
   wait.deadline = WaitOptions::Clock::now() + std::max(kMoment, std::chrono::milliseconds(timeout));
   auto pause = kFirstPause;

@@ -41,7 +41,10 @@ Result<std::unique_ptr<Channel>> Channel::Open(Socket socket, const wire::Hello&
   std::unique_ptr<Channel> channel(new Channel(std::move(socket), patience));
   OutgoingFrame request(static_cast<uint8_t>(wire::Op::kHello));
   wire::PutAll(&request.bytes, wire::RemainingTime(wait), hello);
+  // It is answered at once, or not at all.
+  channel->patience_.grace = Patience().grace.zero();
   SV_ASSIGN_OR_RETURN(const Answer answer, channel->Call(std::move(request), "", wait));
+  channel->patience_.grace = patience.grace;
   std::string_view fields = answer.fields;
   // Later protocols may add to it.
   if (!wire::Take(&fields, &channel->holder_)) return channel->Broken();

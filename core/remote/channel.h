@@ -74,7 +74,7 @@ class Channel {
 
   Socket socket_;
   FrameReader reader_;
-  const Patience patience_;
+  Patience patience_;
   pid_t pid_ = 0;  // the holder's
   wire::Hello holder_;
   uint32_t last_id_ = 0;

@@ -109,10 +109,6 @@ Result<std::unique_ptr<Listener>> Listener::New(const std::string& directory,
 }
 
 Listener::~Listener() {
-  if (process_.InForkedChild()) {
-    new (std::nothrow) auto(std::move(thread_));  // the parent's: never joined
-    return;
-  }
   ::unlink(path_.c_str());
   socket_.Shutdown();
   if (thread_.joinable()) thread_.join();

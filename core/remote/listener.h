@@ -11,7 +11,6 @@
 #include <string>
 #include <thread>
 
-#include "core/base/process.h"
 #include "core/base/status.h"
 #include "core/base/wait.h"
 #include "core/remote/socket.h"
@@ -26,7 +25,7 @@ class Listener {
   static Result<std::unique_ptr<Listener>> New(const std::string& directory,
                                                std::function<void(Socket)> serve);
   // Removes the socket. Who has connected and was not given to `serve` is told that the connection
-  // is lost. In a forked child it does nothing.
+  // is lost. A forked child must not destroy it: the thread is its parent's.
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -38,7 +37,6 @@ class Listener {
   const std::string path_;
   Socket socket_;
   const std::function<void(Socket)> serve_;
-  ProcessMark process_;
   std::thread thread_;
 };
 

@@ -141,8 +141,13 @@ Result<std::shared_ptr<View>> RemoteEngine::ToView(const Answer& answer) {
   std::string id;
   ViewDefinition definition;
   SV_RETURN_IF_ERROR(Client::Decode(answer, &id, &definition));
-  return std::shared_ptr<View>(
-      std::make_shared<RemoteView>(client_, std::move(id), std::move(definition), mapper_factory_));
+  MutexLock lock(mutex_);
+  std::shared_ptr<View>& view = views_[id];
+  if (view == nullptr) {
+    view = std::make_shared<RemoteView>(client_, std::move(id), std::move(definition),
+                                        mapper_factory_);
+  }
+  return view;
 }
 
 Result<std::shared_ptr<View>> RemoteEngine::CreateView(const ViewDefinition& definition,
@@ -171,6 +176,10 @@ Status RemoteEngine::RenameView(const std::string& view_id, const std::string& n
 }
 
 Status RemoteEngine::DropView(const std::string& view_id) {
+  {
+    MutexLock lock(mutex_);
+    views_.erase(view_id);
+  }
   return client_->Call(wire::Op::kDropView, WaitOptions(), view_id).status();
 }
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "core/base/mutex.h"
 #include "core/engine.h"
 #include "core/remote/client.h"
 #include "core/remote/wire.h"
@@ -73,10 +74,13 @@ class RemoteEngine final : public Engine {
   // An entry that does not go with one message.
   Result<Seq> AppendLarge(const ValueView& key, const ValueView& value, SyncMode sync,
                           const WaitOptions& wait);
-  Result<std::shared_ptr<View>> ToView(const Answer& answer);
+  Result<std::shared_ptr<View>> ToView(const Answer& answer) EXCLUDES(mutex_);
 
   const std::shared_ptr<Client> client_;
   const MapperFactory mapper_factory_;
+  Mutex mutex_;
+  // Those that were asked for: whoever has a view need not keep it.
+  std::map<std::string, std::shared_ptr<View>> views_ GUARDED_BY(mutex_);
 };
 
 }  // namespace streamview

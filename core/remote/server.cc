@@ -43,14 +43,6 @@ Result<std::unique_ptr<Server>> Server::New(std::shared_ptr<Engine> engine, Serv
 }
 
 Server::~Server() {
-  if (process_.InForkedChild()) {
-    // The threads are the parent's, and may have had a lock as it was forked.
-    (void)decisions_.release();
-    (void)sessions_.release();
-    for (std::unique_ptr<ServedConnection>& connection : connections_) (void)connection.release();
-    new (std::nothrow) auto(std::move(heartbeats_));  // never joined
-    return;
-  }
   std::list<std::unique_ptr<ServedConnection>> connections;
   {
     MutexLock lock(mutex_);

@@ -36,7 +36,7 @@ class Server {
   static Result<std::unique_ptr<Server>> New(std::shared_ptr<Engine> engine, ServerOptions options);
   // Ends all connections, and waits for the requests that are being done. A conditional transaction
   // that cannot be decided now is left to the next opening of the log; nobody can append to this
-  // engine any more then. In a forked child it does nothing.
+  // engine any more then. A forked child must not destroy it: the threads are its parent's.
   ~Server();
 
   // Serves a client from now on, until it or the server ends the connection. Errors: kBusy (there

@@ -99,6 +99,7 @@ class DamageTest : public DatabaseTest {
   // Keeps the database with its logs, to begin with it again.
   void Keep() {
     fs::remove_all(kept_.path());
+    fs::remove(fs::path(log_dir_) / "SOCKET");  // of a killed process; it cannot be copied
     fs::copy(dir_.path(), kept_.path(), fs::copy_options::recursive);
   }
   void Restore() {

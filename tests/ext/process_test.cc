@@ -1,5 +1,5 @@
-// One engine for each log and process: connections of one process share it, other processes get
-// BUSY.
+// One engine for each log and process, which its connections share; and what fork() makes of it.
+// (Several processes: sharing_test.cc.)
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,66 +55,6 @@ TEST_F(ProcessTest, ADatabaseOpenedUnderAnotherNameIsTheSameOne) {
   EXPECT_EQ(other.Append("events", "b", R"({"tags":["cat"]})"), 2);
   Database linked(dir_ / "link.db");
   EXPECT_EQ(linked.Append("events", "c", R"({"tags":["cat"]})"), 3);
-}
-
-TEST_F(ProcessTest, ASecondProcessGetsBusyThatNamesTheHolder) {
-  db_->Close();
-  ChildProcess holder("hold", {path_});
-  ASSERT_EQ(holder.ReadLine(), "holding");
-  db_ = Connect();
-  const auto busy = Fails(SQLITE_BUSY, HasSubstr(std::to_string(holder.pid())));
-  EXPECT_THAT(db_->Try("SELECT * FROM events"), busy);
-  EXPECT_THAT(db_->Try("SELECT * FROM view_tags"), busy);
-  EXPECT_THAT(db_->Try("INSERT INTO events(key, value) VALUES ('b', 1)"), busy);
-  EXPECT_THAT(db_->Try("SELECT sv_wait(1, 'events')"), busy);
-}
-
-TEST_F(ProcessTest, ASecondProcessCannotDropWhatTheHolderUses) {
-  db_->Close();
-  ChildProcess holder("hold", {path_});
-  ASSERT_EQ(holder.ReadLine(), "holding");
-  db_ = Connect();
-  EXPECT_THAT(db_->Try("DROP TABLE view_tags"),
-              Fails(SQLITE_BUSY, HasSubstr("is held by process")));
-  holder.CloseInput();
-  ASSERT_EQ(holder.Wait(), 0);
-  EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'from the holder'"));
-  db_->Run("DROP TABLE view_tags; DROP TABLE events");
-}
-
-TEST_F(ProcessTest, OrdinaryTablesStayUsableForTheSecondProcess) {
-  db_->Close();
-  ChildProcess holder("hold", {path_});
-  ASSERT_EQ(holder.ReadLine(), "holding");
-  db_ = Connect();
-  EXPECT_THAT(db_->Try("SELECT * FROM events"), Fails(SQLITE_BUSY, _));
-  db_->Run("INSERT INTO plain VALUES (2); BEGIN; UPDATE plain SET x = x + 10; COMMIT");
-  EXPECT_THAT(db_->Query("SELECT x FROM plain"), ElementsAre("11", "12"));
-  db_->Run("CREATE TABLE more(y); DROP TABLE more");
-  EXPECT_THAT(CheckOrdinaryTables(*db_), ElementsAre("'ok'"));
-}
-
-TEST_F(ProcessTest, TheLogIsUsableOnceTheHolderHasClosedIt) {
-  db_->Close();
-  ChildProcess holder("hold", {path_});
-  ASSERT_EQ(holder.ReadLine(), "holding");
-  db_ = Connect();
-  EXPECT_THAT(db_->Try("SELECT * FROM events"), Fails(SQLITE_BUSY, _));
-  holder.CloseInput();
-  ASSERT_EQ(holder.Wait(), 0);
-  EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'from the holder'"));
-  EXPECT_EQ(Append("next", "{}"), 2);
-}
-
-TEST_F(ProcessTest, TheLogIsUsableOnceTheHolderWasKilled) {
-  db_->Close();
-  ChildProcess holder("hold", {path_});
-  ASSERT_EQ(holder.ReadLine(), "holding");
-  db_ = Connect();
-  EXPECT_THAT(db_->Try("SELECT * FROM events"), Fails(SQLITE_BUSY, _));
-  holder.Kill();
-  EXPECT_EQ(holder.Wait(), -SIGKILL);
-  EXPECT_THAT(db_->Query("SELECT doc_id FROM view_tags"), ElementsAre("'from the holder'"));
 }
 
 TEST_F(ProcessTest, AConnectionThatHasClosedHoldsNothing) {
