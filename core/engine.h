@@ -265,6 +265,9 @@ struct LogStatus {
   // What is wrong, or was since the log was opened, with what is derived from it: it cannot be
   // written, or was damaged and had to be built anew. Empty: nothing.
   std::string derived_error;
+  // The process that has the log open, as it knows itself, and how many others use it.
+  int64_t holder = 0;
+  uint64_t clients = 0;
 };
 
 struct MapError {

@@ -208,6 +208,8 @@ void Serve(const EngineOptions& options, HeldLog* held) {
   Result<std::unique_ptr<Server>> server = Server::New(engine, std::move(server_options));
   if (!server.ok()) return;
   held->server = *std::move(server);
+  held->engine->set_count_clients(
+      [server = held->server.get()] { return uint64_t{server->clients()}; });
   Result<std::unique_ptr<Listener>> listener =
       Listener::New(options.directory, [server = held->server.get()](Socket socket) {
         (void)server->Serve(std::move(socket));

@@ -1,5 +1,7 @@
 #include "core/local_engine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <new>
@@ -326,6 +328,8 @@ LogStatus LocalEngine::GetLogStatus() const {
     status.derived_error = "the document index was damaged, and was built anew: " + loss;
   }
   status.background_error = log_->background_error().message();
+  status.holder = ::getpid();
+  if (count_clients_) status.clients = count_clients_();
   return status;
 }
 

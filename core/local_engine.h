@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,9 @@ class LocalEngine final : public Engine {
   Status OptimizeLog() override;
   Status CheckIntegrity(const WaitOptions& wait) override;
   LogStatus GetLogStatus() const override;
+  // Tells how many other processes use the log (LogStatus). Set once, before anybody else has the
+  // engine.
+  void set_count_clients(std::function<uint64_t()> count) { count_clients_ = std::move(count); }
   Result<Seq> Backup(const std::string& directory, const WaitOptions& wait) override;
 
   Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const WaitOptions& wait,
@@ -77,6 +81,7 @@ class LocalEngine final : public Engine {
   const std::string id_;
   const std::string directory_;
   const Status writable_;
+  std::function<uint64_t()> count_clients_;  // constant after set-up; may be null
   ProcessMark process_;
   // In the order of dependence: each uses those above it only.
   // Of what cannot be written; null: both stores can.

@@ -33,6 +33,8 @@ enum Column {
   kSchema,
   kProgress,
   kBar,
+  kHolder,
+  kClients,
   kColumnCount,
 };
 
@@ -78,6 +80,8 @@ void Describe(const LogStatus& status, Row& row) {
   row[kBytes] = Count(status.bytes_on_disk);
   row[kDefinition] = Value::Text(status.directory.empty() ? "in memory" : status.directory);
   row[kLastError] = TextOrNull(status.derived_error);
+  row[kHolder] = Value::Integer(status.holder);
+  row[kClients] = Count(status.clients);
   if (!status.background_error.empty()) SetFailed(status.background_error, row);
 }
 
@@ -105,7 +109,8 @@ class StatusReport {
   static constexpr char kSchema[] =
       "CREATE TABLE x(name TEXT, kind TEXT, state TEXT, seq INTEGER, head INTEGER, lag INTEGER, "
       "entries INTEGER, superseded INTEGER, errors INTEGER, last_error TEXT, bytes INTEGER, "
-      "rate REAL, eta REAL, definition TEXT, log TEXT, schema TEXT, progress REAL, bar TEXT)";
+      "rate REAL, eta REAL, definition TEXT, log TEXT, schema TEXT, progress REAL, bar TEXT, "
+      "holder INTEGER, clients INTEGER)";
 
   explicit StatusReport(Connection& connection) : connection_(connection) {}
 

@@ -42,6 +42,8 @@ class Server {
   // Serves a client from now on, until it or the server ends the connection. Errors: kBusy (there
   // are too many; the client is told), kNoMemory; then the connection is closed.
   Status Serve(Socket socket) EXCLUDES(mutex_);
+  // How many clients there are now, each with one connection or several.
+  size_t clients() { return sessions_->Count(); }
   // How many connections there are now.
   size_t connections() EXCLUDES(mutex_);
 

@@ -23,6 +23,11 @@ Result<std::shared_ptr<ClientSession>> Sessions::Join(const std::string& id, pid
   return found->second.session;
 }
 
+size_t Sessions::Count() {
+  MutexLock lock(mutex_);
+  return present_.size();
+}
+
 void Sessions::Leave(const std::shared_ptr<ClientSession>& session) {
   {
     MutexLock lock(mutex_);

@@ -36,6 +36,8 @@ class Sessions {
   // For a connection: a new session, of the process `pid`, where `id` is empty; else the one that it
   // belongs to. Errors: kLost (that has ended).
   Result<std::shared_ptr<ClientSession>> Join(const std::string& id, pid_t pid) EXCLUDES(mutex_);
+  // How many there are.
+  size_t Count() EXCLUDES(mutex_);
   // The connection has ended: so does the session with the last one.
   void Leave(const std::shared_ptr<ClientSession>& session) EXCLUDES(mutex_);
 

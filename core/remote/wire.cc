@@ -269,11 +269,12 @@ bool Take(std::string_view* in, ViewStatus* v) {
 }
 
 void Put(std::string* dst, const LogStatus& v) {
-  PutAll(dst, v.id, v.directory, v.head, v.bytes_on_disk, v.background_error, v.derived_error);
+  PutAll(dst, v.id, v.directory, v.head, v.bytes_on_disk, v.background_error, v.derived_error,
+         v.holder, v.clients);
 }
 bool Take(std::string_view* in, LogStatus* v) {
   return TakeAll(in, &v->id, &v->directory, &v->head, &v->bytes_on_disk, &v->background_error,
-                 &v->derived_error);
+                 &v->derived_error, &v->holder, &v->clients);
 }
 
 void Put(std::string* dst, const MapError& v) { PutAll(dst, v.seq, v.doc_id, v.message); }

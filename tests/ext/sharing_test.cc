@@ -1,5 +1,7 @@
 // Several processes that use one log: the one that opened it first holds it, and serves the others.
 
+#include <unistd.h>
+
 #include <chrono>
 
 #include "tests/ext/testing/fixture.h"
@@ -139,6 +141,16 @@ TEST_F(SharingTest, ViewsAreMadeAndDroppedByAnyProcess) {
   EXPECT_THAT(other_.Query("SELECT key FROM locations"), ElementsAre("'x'"));
   other_.Run("DROP TABLE locations");
   EXPECT_THAT(db_->Try("SELECT * FROM locations"), Fails(SQLITE_ERROR, HasSubstr("no such table")));
+}
+
+TEST_F(SharingTest, StatusNamesTheHolderAndCountsTheOthers) {
+  const std::string status = "SELECT holder, clients FROM sv_status WHERE kind = 'log'";
+  EXPECT_THAT(db_->Query(status), ElementsAre(std::to_string(getpid()) + "|0"));
+  EXPECT_THAT(other_.Query(status), ElementsAre(std::to_string(getpid()) + "|1"));
+  OtherProcess third(path_);
+  EXPECT_THAT(third.Query(status), ElementsAre(std::to_string(getpid()) + "|2"));
+  third.Close();
+  EXPECT_TRUE(db_->Eventually(status, {std::to_string(getpid()) + "|1"}));
 }
 
 TEST_F(SharingTest, WhenTheHolderClosesAnotherTakesOver) {
