@@ -87,7 +87,13 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
   options.database = DatabaseFile(db_, log.schema);
   options.name = log.table;
   options.mapper_factory = NewMapper;
-  options.committed_token = CommittedTokenOf(db_, log);
+  options.committed_token = [this, identity, seen_by = CommittedTokenOf(db_, log)](
+                                const std::string& expected) -> Result<std::string> {
+    Result<std::string> seen = seen_by(expected);
+    const auto found = sessions_.find(identity);
+    if (!seen.ok() || found == sessions_.end()) return seen;
+    return found->second->CommittedToken(*seen);
+  };
   options.was_committed = WasCommittedIn(db_, log, identity);
   options.host = std::string("SQLite ") + sqlite3_libversion();
   options.background = HasMutexes();
@@ -126,8 +132,8 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
   SV_ASSIGN_OR_RETURN(const EngineOptions options, OptionsToOpen(log, settings->identity));
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine, InSqlTerms(OpenPatiently(options, patience)));
   if (lost != nullptr) {
-    SV_RETURN_IF_ERROR(WaitWhileBusy(
-        log, [&](const WaitOptions& wait) { return lost->Reattach(engine, wait); }));
+    SV_RETURN_IF_ERROR(
+        WaitWhileBusy(log, [&](const WaitOptions& wait) { return lost->Reattach(engine, wait); }));
     return lost;
   }
   const auto same = sessions_.find(settings->identity);

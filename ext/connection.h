@@ -109,16 +109,17 @@ class Connection final : public SessionHost {
   // another: it has changed the database, or several logs.
   Result<bool> IsConditional() override;
   Status Reopen(const TableName& log) override { return OpenLog(log).status(); }
-  // Calls `attempt`, which gives a Status or Result; once more where a log was lost meanwhile, with
-  // the process that held it: the log is opened again as it is used. For what may be done twice.
+  // Calls `attempt`, which gives a Status or Result; again where a log was lost meanwhile, with the
+  // process that held it: the log is opened again as it is used. For what may be done twice.
   template <typename Attempt>
   auto AgainIfLost(Attempt attempt) {
     const auto is_again = [this](const Status& status) {
       return (status.ok() || status.code() == StatusCode::kLost) && HasLostLog();
     };
-    auto result = attempt();
-    if (!is_again(StatusOf(result))) return result;
-    return attempt();
+    for (int takeovers = 0;; ++takeovers) {
+      auto result = attempt();
+      if (takeovers == kMaxTakeovers || !is_again(StatusOf(result))) return result;
+    }
   }
   // The present name of the table of a log, which may have been renamed. Errors: kNotFound.
   Result<TableName> CurrentName(const TableName& last_known,

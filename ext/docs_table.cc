@@ -342,14 +342,17 @@ Result<Seq> DocsTable::FindLive(LogSession& session, const ValueView& key) {
 
 Result<std::optional<DocsTable::Document>> DocsTable::FindRow(LogSession& session,
                                                               sqlite3_int64 rowid) {
-  const auto seq = static_cast<Seq>(rowid);
-  const std::unique_ptr<LogCursor> cursor = session.ScanLog({seq, seq});
-  SV_RETURN_IF_ERROR(cursor->status());
-  if (!cursor->Valid()) return std::optional<Document>();
-  const Entry& entry = cursor->entry();
-  SV_ASSIGN_OR_RETURN(const Seq live, FindLive(session, entry.key));
-  if (live != seq) return std::optional<Document>();
-  return std::optional<Document>({seq, entry.time_ms, Value(entry.key), Value(entry.value)});
+  return connection().AgainIfLost([&]() -> Result<std::optional<Document>> {
+    SV_RETURN_IF_ERROR(Session().status());
+    const auto seq = static_cast<Seq>(rowid);
+    const std::unique_ptr<LogCursor> cursor = session.ScanLog({seq, seq});
+    SV_RETURN_IF_ERROR(cursor->status());
+    if (!cursor->Valid()) return std::optional<Document>();
+    const Entry& entry = cursor->entry();
+    SV_ASSIGN_OR_RETURN(const Seq live, FindLive(session, entry.key));
+    if (live != seq) return std::optional<Document>();
+    return std::optional<Document>({seq, entry.time_ms, Value(entry.key), Value(entry.value)});
+  });
 }
 
 VtabStatus DocsTable::CheckDocument(LogSession& session, const ValueView& key,
@@ -417,11 +420,7 @@ VtabStatus DocsTable::Update(sqlite3_value* old_rowid, sqlite3_value* new_rowid,
   if (rowid < 0) return RefuseAsOf(name().table);
   const Result<std::shared_ptr<LogSession>> session = WritingSession();
   if (!session.ok()) return session.status();
-  const Result<std::optional<Document>> old =
-      connection().AgainIfLost([&]() -> Result<std::optional<Document>> {
-        SV_RETURN_IF_ERROR(Session().status());
-        return FindRow(**session, rowid);
-      });
+  const Result<std::optional<Document>> old = FindRow(**session, rowid);
   if (!old.ok()) return old.status();
   // An OR REPLACE of the same statement has replaced it: as in an ordinary table, it is gone.
   if (!*old) return Counted({});

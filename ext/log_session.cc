@@ -26,12 +26,19 @@ bool LogSession::IsAttached() const {
          DatabaseFile(host_.db(), log_.schema) == database_;
 }
 
+template <typename Call>
+Status LogSession::AgainIfLost(const Call& attempt) {
+  Status status = attempt();
+  for (int i = 0; status.code() == StatusCode::kLost && i < kMaxTakeovers; ++i) {
+    status = host_.Reopen(log_);
+    if (status.ok()) status = attempt();
+  }
+  return status;
+}
+
 Status LogSession::TakeTurn() {
   if (has_turn()) return Status::Ok();
-  const Status status = TryTakeTurn();
-  if (status.code() != StatusCode::kLost) return status;
-  SV_RETURN_IF_ERROR(host_.Reopen(log_));
-  return TryTakeTurn();
+  return AgainIfLost([this] { return TryTakeTurn(); });
 }
 
 Status LogSession::TryTakeTurn() {
@@ -68,10 +75,7 @@ Status LogSession::Sync() {
   SV_RETURN_IF_ERROR(ChooseToken());
   // The database's part survives a crash of the process, whatever its mode; so must the log's.
   if (!token_.empty()) sync = std::max(sync, SyncMode::kNormal);
-  const Status prepared = Prepare(sync, token_);
-  if (prepared.code() != StatusCode::kLost) return prepared;
-  SV_RETURN_IF_ERROR(host_.Reopen(log_));
-  return Prepare(sync, token_);
+  return AgainIfLost([&] { return Prepare(sync, token_); });
 }
 
 // A transaction that also changes the database is marked in both, so that after a crash one can be
@@ -87,11 +91,15 @@ Status LogSession::ChooseToken() {
   // Dropped by the same transaction: what it appended goes with it.
   if (log.status().code() == StatusCode::kNotFound) return Status::Ok();
   SV_RETURN_IF_ERROR(log.status());
+  LogConfig config(host_.db(), *log);
+  if (token_.empty()) {
+    SV_ASSIGN_OR_RETURN(token_before_, config.LoadToken());
+  }
   if (token_.empty() || token_version_ != own_version()) {
     token_ = NewLogId() + "-" + std::to_string(*last_own_seq());
     token_version_ = own_version();
   }
-  return LogConfig(host_.db(), *log).PutToken(token_);
+  return config.PutToken(token_);
 }
 
 void LogSession::Commit() {

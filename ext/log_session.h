@@ -22,6 +22,9 @@
 
 namespace streamview {
 
+// How many processes in a row may end, as they hold the log, before a call that needs it fails.
+inline constexpr int kMaxTakeovers = 8;
+
 // What a session needs of its connection.
 class SessionHost {
  public:
@@ -93,12 +96,20 @@ class LogSession : private Session {
   using Session::ReadView;
   using Session::ScanHistory;
   using Session::ScanLog;
+  // The token that the database has, where the connection sees its own uncommitted one instead: then
+  // what is `seen`.
+  const std::string& CommittedToken(const std::string& seen) const {
+    return !token_.empty() && seen == token_ ? token_before_ : seen;
+  }
   // As the connection's sv_consistency has it.
   Seq RequiredSeq() const { return Session::RequiredSeq(host_.consistency()); }
 
  private:
   Result<SyncMode> ResolveSync() const;
   Status TryTakeTurn();
+  // Calls `attempt`; again, by way of another engine, where the present one is lost.
+  template <typename Call>
+  Status AgainIfLost(const Call& attempt);
   Status ChooseToken();
   void EndTransaction();
 
@@ -108,6 +119,7 @@ class LogSession : private Session {
   const LogSettings settings_;
   std::string token_;           // where the transaction is conditional
   uint64_t token_version_ = 0;  // the own_version() that it was made for
+  std::string token_before_;    // what the database has until the transaction commits
   Savepoints savepoints_;
 };
 

@@ -25,6 +25,11 @@ Status Client::NotUnderstood() {
   return Status::Lost("the process that holds the log gave an answer that is not understood");
 }
 
+// With its last connection a session has ended, in the holder, too.
+Status Client::Ended() {
+  return Status::Lost("the connection to the process that holds the log was lost");
+}
+
 Result<std::unique_ptr<Client>> Client::Open(ClientOptions options, const WaitOptions& wait) {
   std::unique_ptr<Client> client(new Client(std::move(options)));
   SV_ASSIGN_OR_RETURN(std::unique_ptr<Channel> first, client->Connect(wait));
@@ -75,6 +80,7 @@ Result<std::unique_ptr<Channel>> Client::Acquire(const WaitOptions& wait) {
     if (waited) SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     MutexLock lock(mutex_);
     if (std::unique_ptr<Channel> channel = TakeIdle()) return channel;
+    if (connections_ == 0) return Ended();
     if (connections_ < options_.max_connections) {
       connections_++;
       break;
@@ -125,7 +131,7 @@ bool Client::IsLost() {
   if (is_lost_) return true;
   if (process_.InForkedChild()) return false;
   MutexLock lock(mutex_);
-  const bool has_ended = !idle_.empty() && idle_.back()->HasEnded();
+  const bool has_ended = connections_ == 0 || (!idle_.empty() && idle_.back()->HasEnded());
   if (has_ended) is_lost_ = true;
   return has_ended;
 }

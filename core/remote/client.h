@@ -68,6 +68,7 @@ class Client {
  private:
   explicit Client(ClientOptions options) : options_(std::move(options)) {}
   Result<Answer> Send(OutgoingFrame request, const WaitOptions& wait);
+  static Status Ended();
   Result<std::unique_ptr<Channel>> Acquire(const WaitOptions& wait) EXCLUDES(mutex_);
   Result<std::unique_ptr<Channel>> Connect(const WaitOptions& wait);
   // A connection that is there and free; null: there is none.

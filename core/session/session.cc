@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/codec/record.h"
 #include "core/session/merge_cursor.h"
 #include "core/session/own_documents.h"
 #include "core/session/reduce_overlay.h"
@@ -61,18 +62,49 @@ Status Session::Reattach(std::shared_ptr<Engine> engine, const WaitOptions& wait
   if (has_turn()) {
     std::unique_ptr<Transaction> transaction = engine->Begin();
     SV_ASSIGN_OR_RETURN(const LogEnd end, transaction->TakeTurn(wait));
-    if (end.seq != entries_.base() || engine->epoch() != engine_->epoch()) {
+    const bool same_epoch = engine->epoch() == engine_->epoch();
+    bool is_committed = false;
+    if (same_epoch && lost_version_ == own_version_) {
+      SV_ASSIGN_OR_RETURN(is_committed, HasEntries(*engine, end.seq));
+    }
+    if (!is_committed && (end.seq != entries_.base() || !same_epoch)) {
       return Status::Busy(
-          "others have appended to the log since this transaction began, as the process that held it "
+          "others have appended to the log since this transaction began, as the process that held "
+          "it "
           "ended: ROLLBACK, and begin it anew");
     }
     ForgetDerived();
+    if (is_committed) {
+      last_committed_own_ = last_own_seq();
+      NoteSeen(*last_committed_own_);
+      ++own_version_;
+      entries_.Clear();
+      entries_.Begin(end);
+    }
     transaction_ = std::move(transaction);
     prepared_version_.reset();
+    lost_version_.reset();
   }
   views_.clear();
   engine_ = std::move(engine);
   return Status::Ok();
+}
+
+// Nobody else has written the same in the same millisecond: the turn was this session's until the
+// engine was lost.
+Result<bool> Session::HasEntries(Engine& engine, Seq end) {
+  if (size() == 0 || end < own().last()) return false;
+  const std::unique_ptr<LogCursor> cursor = engine.ScanLog({own().first(), own().last()});
+  for (const Record& record : entries_.records()) {
+    SV_RETURN_IF_ERROR(cursor->status());
+    if (!cursor->Valid()) return false;
+    std::string found;
+    const Entry& entry = cursor->entry();
+    AppendRecord(&found, entry.time_ms, entry.key, entry.value);
+    if (found != *record) return false;
+    cursor->Next();
+  }
+  return true;
 }
 
 std::unique_ptr<LogCursor> ScanLog(Engine& engine, const LogRange& range,
@@ -116,9 +148,10 @@ Status Session::Prepare(SyncMode sync, const std::string& token) {
   if (prepared_version_ == own_version_ && prepared_token_ == token) return Status::Ok();
   prepared_version_.reset();
   prepared_token_ = token;
-  SV_RETURN_IF_ERROR(transaction_->Prepare(entries_.records(), sync, token));
-  prepared_version_ = own_version_;
-  return Status::Ok();
+  const Status prepared = transaction_->Prepare(entries_.records(), sync, token);
+  if (prepared.ok()) prepared_version_ = own_version_;
+  if (prepared.code() == StatusCode::kLost && token.empty()) lost_version_ = own_version_;
+  return prepared;
 }
 
 void Session::Commit() {
@@ -147,6 +180,7 @@ void Session::EndTransaction() {
   transaction_.reset();
   entries_.Clear();
   prepared_version_.reset();
+  lost_version_.reset();
 }
 
 void Session::ForgetDerived() {

@@ -50,9 +50,11 @@ class Session {
   const std::shared_ptr<Engine>& engine() const { return engine_; }
 
   // Goes on with another engine of the same log, where the present one is lost. A transaction takes
-  // the turn there, and keeps its entries. Errors: those of Transaction::TakeTurn; kBusy, too, where
-  // others have appended to the log since the transaction began: it can only be rolled back. Then
-  // all is as it was.
+  // the turn there, and keeps its entries; but for those of which Prepare() was lost, and is found to
+  // have taken effect: without a token they are committed, and the transaction goes on behind them.
+  // Errors: those of Transaction::TakeTurn, and of reading the log; kBusy, too, where others have
+  // appended to the log since the transaction began: it can only be rolled back. Then all is as it
+  // was.
   Status Reattach(std::shared_ptr<Engine> engine, const WaitOptions& wait);
 
   // --- writing
@@ -127,6 +129,8 @@ class Session {
 
   void ForgetDerived();
   void EndTransaction();
+  // Whether the log `engine`, which ends at `end`, has the entries of the transaction.
+  Result<bool> HasEntries(Engine& engine, Seq end);
   std::shared_ptr<const OwnDocuments> Documents();
   Result<std::shared_ptr<const ViewSnapshot>> ReadOverlaid(const std::shared_ptr<View>& view,
                                                            Seq at_least, const WaitOptions& wait);
@@ -141,6 +145,8 @@ class Session {
   OwnEntries entries_;
   std::optional<uint64_t> prepared_version_;  // the own_version_ that is prepared
   std::string prepared_token_;
+  // The own_version_ of which it is not known whether it was prepared, without a token.
+  std::optional<uint64_t> lost_version_;
 
   // Made of the entries, as far as somebody has read them.
   std::shared_ptr<OwnDocuments> documents_;

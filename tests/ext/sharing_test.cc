@@ -226,6 +226,25 @@ TEST_F(TakeoverTest, ATransactionGoesOnWhenTheHolderIsKilled) {
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 1);
 }
 
+// Its token is in the log and, not committed, in the database as this connection sees it.
+TEST_F(TakeoverTest, ATransactionWhoseCommitWasBusyGoesOnWhenTheHolderIsKilled) {
+  const auto reader = Connect();
+  reader->Run("BEGIN; SELECT * FROM plain");
+  db_->Run("PRAGMA busy_timeout = 0");
+  db_->Run("BEGIN");
+  db_->Run(kAppendDog);
+  db_->Run("INSERT INTO plain VALUES (1)");
+  EXPECT_EQ(db_->Try("COMMIT").code, SQLITE_BUSY);
+  other_.Kill();
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 2);
+  reader->Run("COMMIT");
+  db_->Run("COMMIT");
+  reader->Close();
+  Reopen();
+  EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'", "2|'dog'"));
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 1);
+}
+
 TEST_F(TakeoverTest, AKilledClientLeavesNoTurn) {
   OtherProcess client(path_);
   client.Run("BEGIN");
