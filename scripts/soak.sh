@@ -1,12 +1,13 @@
 #!/bin/bash
-# Kills a process in the middle of its work, again and again, and checks what it leaves.
+# Kills processes in the middle of their work, again and again, and checks what they leave.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
 usage: scripts/soak.sh [kills]
 
-Builds streamview, optimised, into build/, and runs the test KillSoakTest with that many kills (500).
+Builds streamview, optimised, into build/, and runs the tests KillSoakTest (one process) and
+SharingSoakTest (four at a time; kills and stops, in two journal modes) with that many kills (500) each.
 STREAMVIEW_SEED, a number that each run prints, repeats a run.
 USAGE
 }
@@ -22,4 +23,4 @@ scripts/install-deps.sh test
 cmake --preset release -DSTREAMVIEW_TESTS=ON > /dev/null
 cmake --build --preset release --parallel "$(nproc)" --target streamview ext_tests
 
-STREAMVIEW_KILLS=$kills exec build/tests/ext_tests --gtest_filter='KillSoakTest.*'
+STREAMVIEW_KILLS=$kills exec build/tests/ext_tests --gtest_filter='KillSoakTest.*:*SharingSoakTest.*'
