@@ -210,10 +210,9 @@ void Serve(const EngineOptions& options, HeldLog* held) {
   held->server = *std::move(server);
   held->engine->set_count_clients(
       [server = held->server.get()] { return uint64_t{server->clients()}; });
-  Result<std::unique_ptr<Listener>> listener =
-      Listener::New(options.directory, [server = held->server.get()](Socket socket) {
-        (void)server->Serve(std::move(socket));
-      });
+  Result<std::unique_ptr<Listener>> listener = Listener::New(
+      options.directory,
+      [server = held->server.get()](Socket socket) { (void)server->Serve(std::move(socket)); });
   if (listener.ok()) held->listener = *std::move(listener);
 }
 

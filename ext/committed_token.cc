@@ -104,8 +104,8 @@ CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
 WasCommitted WasCommittedIn(sqlite3* db, const TableName& log, const LogIdentity& identity) {
   DatabaseId database = IdOf(db, log.schema);
   if (database.file.empty()) return nullptr;
-  return [database = std::move(database), log = log.table,
-          log_id = identity.log_id](const std::string& token, bool is_over) -> Result<bool> {
+  return [database = std::move(database), log = log.table, log_id = identity.log_id](
+             const std::string& token, bool is_over) -> Result<bool> {
     SV_ASSIGN_OR_RETURN(const OwnConnection reader, Connect(database, SQLITE_OPEN_READONLY));
     SV_ASSIGN_OR_RETURN(const bool shown, ShowsToken(reader.get(), log, log_id, token));
     if (shown || is_over) return shown;

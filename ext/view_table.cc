@@ -168,9 +168,8 @@ Status ViewTable::CreateView() {
   std::optional<std::string> id =
       changes.AdoptView(session->identity(), definition_.Fingerprint(), name().table);
   if (!id) {
-    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, connection().AgainIfLost([this] {
-      return MakeView();
-    }));
+    SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view,
+                        connection().AgainIfLost([this] { return MakeView(); }));
     id = view->id();
     changes.ViewCreated(session->identity(), *id);
   }

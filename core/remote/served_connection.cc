@@ -35,7 +35,7 @@ std::string Protocols(const wire::Hello& hello) {
 }  // namespace
 
 ServedConnection::ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions,
-                       Decisions* decisions, Socket socket)
+                                   Decisions* decisions, Socket socket)
     : engine_(engine),
       options_(options),
       sessions_(sessions),

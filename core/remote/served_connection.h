@@ -24,8 +24,8 @@ namespace streamview {
 class ServedConnection {
  public:
   // All of them outlive it.
-  ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions, Decisions* decisions,
-             Socket socket);
+  ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions,
+                   Decisions* decisions, Socket socket);
 
   // Serves it to its end, on the calling thread.
   void Run() noexcept;

@@ -67,7 +67,7 @@ Status Server::Serve(Socket socket) {
     return busy;
   }
   auto connection = std::make_unique<ServedConnection>(engine_.get(), options_, sessions_.get(),
-                                                 decisions_.get(), std::move(socket));
+                                                       decisions_.get(), std::move(socket));
   MutexLock lock(mutex_);
   if (stopping_) return Status::Busy("the log is being closed");
   try {
@@ -106,7 +106,8 @@ void Server::SendHeartbeats() {
     if (!stopping_ && connections_.empty()) changed_.Wait(mutex_);
     if (!stopping_) changed_.WaitUntil(mutex_, WaitOptions::Clock::now() + options_.heartbeat);
     if (stopping_) return;
-    for (const std::unique_ptr<ServedConnection>& connection : connections_) connection->SendHeartbeat();
+    for (const std::unique_ptr<ServedConnection>& connection : connections_)
+      connection->SendHeartbeat();
   }
 }
 

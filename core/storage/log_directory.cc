@@ -89,10 +89,9 @@ Status CheckHoldsFilesOnly(const std::string& directory, const std::string& inne
     const fs::file_type type = entry.symlink_status(ignored).type();
     // Where the log is in use, a file may go between the two looks.
     const bool is_inner = type == fs::file_type::directory && entry.path() == inner;
-    const bool is_socket =
-        type == fs::file_type::socket && entry.path().filename() == kSocketName;
-    const bool fits = type == fs::file_type::regular || type == fs::file_type::not_found ||
-                      is_inner || is_socket;
+    const bool is_socket = type == fs::file_type::socket && entry.path().filename() == kSocketName;
+    const bool fits =
+        type == fs::file_type::regular || type == fs::file_type::not_found || is_inner || is_socket;
     has_inner |= is_inner;
     if (!fits) other = entry.path().filename().string();
     return fits;
@@ -234,8 +233,8 @@ Result<DirectoryInfo> InspectDirectory(const std::string& directory) {
   if (status.type() != fs::file_type::directory) return CannotOpen(directory, "it is no directory");
 
   // A MakeLogDirectory that was cut short leaves these.
-  SV_ASSIGN_OR_RETURN(const bool empty,
-                      HoldsOnly(directory, {kNewMarkerName, kUnclaimedName, kHolderName, kSocketName}));
+  SV_ASSIGN_OR_RETURN(const bool empty, HoldsOnly(directory, {kNewMarkerName, kUnclaimedName,
+                                                              kHolderName, kSocketName}));
   if (empty) {
     info.kind = DirectoryKind::kEmpty;
     return info;

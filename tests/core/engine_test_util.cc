@@ -59,8 +59,8 @@ bool EngineTest::IsRemote() { return std::getenv("STREAMVIEW_TEST_REMOTE") != nu
 
 ServerOptions EngineTest::HolderOptions() const {
   ServerOptions options;
-  options.was_committed = [ask =
-                               options_.committed_token](const std::string& token, bool) -> Result<bool> {
+  options.was_committed = [ask = options_.committed_token](const std::string& token,
+                                                           bool) -> Result<bool> {
     if (!ask) return true;
     SV_ASSIGN_OR_RETURN(const std::string committed, ask(token));
     return committed == token;
