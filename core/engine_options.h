@@ -32,7 +32,7 @@ struct EngineOptions {
   // Takes the log over as it is, whichever database it was used with last, and however old the
   // database is. It must not be open (kBusy).
   bool adopt = false;
-  // False: no background thread; views advance as they are read, and other processes are not served.
+  // False: no background thread; views advance as they are read; other processes are not served.
   bool background = true;
 
   // --- for other processes that use the log while this one holds it

@@ -2,9 +2,9 @@
 // engine asks when a process has died around a COMMIT.
 //
 // What the database shows is the truth only while nobody else can commit. So where it does not show
-// the token that is looked for, its write lock is taken for the moment of reading: then whoever wrote
-// the token has either committed, or never will. Where the database cannot be written, it is read as
-// it is.
+// the token that is looked for, its write lock is taken for the moment of reading: then whoever
+// wrote the token has either committed, or never will. Where the database cannot be written, it is
+// read as it is.
 
 #pragma once
 

@@ -96,8 +96,8 @@ class LogSession : private Session {
   using Session::ReadView;
   using Session::ScanHistory;
   using Session::ScanLog;
-  // The token that the database has, where the connection sees its own uncommitted one instead: then
-  // what is `seen`.
+  // The token that the database has, where the connection sees its own uncommitted one instead:
+  // that is `seen` then.
   const std::string& CommittedToken(const std::string& seen) const {
     return !token_.empty() && seen == token_ ? token_before_ : seen;
   }

@@ -91,7 +91,7 @@ Result<std::unique_ptr<Listener>> Listener::New(const std::string& directory,
   if (!socket) return CannotListen(path);
   socket.SetPollIntervals(std::chrono::milliseconds(0), std::chrono::milliseconds(0));
   ::unlink(path.c_str());
-  // Nobody may connect before it is said who may: on Linux the mode of the descriptor is the file's.
+  // Nobody may connect before it is said who may: on Linux the descriptor's mode is the file's.
   if (::fchmod(socket.fd(), 0) != 0 || ::bind(socket.fd(), address.get(), Address::size()) != 0) {
     return CannotListen(path);
   }

@@ -33,7 +33,7 @@ class Sessions {
   Sessions(Decisions* decisions, size_t max_leases)
       : decisions_(decisions), max_leases_(max_leases) {}
 
-  // For a connection: a new session, of the process `pid`, where `id` is empty; else the one that it
+  // For a connection: a new session, of the process `pid`, where `id` is empty; else the one it
   // belongs to. Errors: kLost (that has ended).
   Result<std::shared_ptr<ClientSession>> Join(const std::string& id, pid_t pid) EXCLUDES(mutex_);
   // How many there are.

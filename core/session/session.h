@@ -50,8 +50,8 @@ class Session {
   const std::shared_ptr<Engine>& engine() const { return engine_; }
 
   // Goes on with another engine of the same log, where the present one is lost. A transaction takes
-  // the turn there, and keeps its entries; but for those of which Prepare() was lost, and is found to
-  // have taken effect: without a token they are committed, and the transaction goes on behind them.
+  // the turn there, and keeps its entries; but for those of which Prepare() was lost and is found
+  // to have taken effect: without a token they are committed, and the transaction goes on.
   // Errors: those of Transaction::TakeTurn, and of reading the log; kBusy, too, where others have
   // appended to the log since the transaction began: it can only be rolled back. Then all is as it
   // was.

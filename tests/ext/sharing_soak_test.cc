@@ -1,6 +1,6 @@
-// Several processes work on one database, and one after the other is killed, or stopped for a while,
-// in the middle of everything that streamview does. What was acknowledged is there, and seen at
-// once; what was refused is not; transactions are whole in the log and in ordinary tables; views
+// Several processes work on one database, and one after the other is killed, or stopped for a
+// while, in the middle of everything that streamview does. What was acknowledged is there, and seen
+// at once; what was refused is not; transactions are whole in the log and in ordinary tables; views
 // are exact; and no statement takes longer than it may.
 //
 // STREAMVIEW_KILLS says how many (scripts/soak.sh).
