@@ -34,6 +34,7 @@ EngineTest::EngineTest() {
   options_.directory = directory();
   options_.log_id = NewLogId();
   options_.name = "events";
+  options_.serves = false;  // in remote_test_util.h tests do that themselves, over socket pairs
 }
 
 EngineTest::~EngineTest() {
