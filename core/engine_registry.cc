@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "core/base/file_id.h"
 #include "core/base/mutex.h"
 #include "core/base/process.h"
 #include "core/base/random_id.h"
@@ -13,7 +14,6 @@
 #include "core/remote/remote_engine.h"
 #include "core/remote/server.h"
 #include "core/storage/directory_lock.h"
-#include "core/storage/file_id.h"
 #include "core/storage/log_directory.h"
 #include "core/storage/log_owner.h"
 
@@ -198,6 +198,8 @@ MapperFactory WithJsonPaths(MapperFactory others) {
   };
 }
 
+std::string SocketOf(const EngineOptions& options) { return options.directory + "/" + kSocketName; }
+
 // A log can do without: then other processes cannot use it, and are told why.
 void Serve(const EngineOptions& options, HeldLog* held) {
   ServerOptions server_options;
@@ -211,7 +213,7 @@ void Serve(const EngineOptions& options, HeldLog* held) {
   held->engine->set_count_clients(
       [server = held->server.get()] { return uint64_t{server->clients()}; });
   Result<std::unique_ptr<Listener>> listener = Listener::New(
-      options.directory,
+      SocketOf(options),
       [server = held->server.get()](Socket socket) { (void)server->Serve(std::move(socket)); });
   if (listener.ok()) held->listener = *std::move(listener);
 }
@@ -359,8 +361,8 @@ Result<std::shared_ptr<Engine>> Registry::Connect(const EngineOptions& options, 
   if (options.adopt || IsHeldByThisProcess(options.directory)) return held;
   SV_RETURN_IF_ERROR(CheckOwner(options.directory, options.database));
   RemoteOptions remote;
-  remote.connect = [directory = options.directory](const WaitOptions& connect_wait) {
-    return ConnectToHolder(directory, connect_wait);
+  remote.connect = [path = SocketOf(options)](const WaitOptions& connect_wait) {
+    return ConnectToHolder(path, connect_wait);
   };
   remote.log_id = options.log_id;
   remote.host = options.host;

@@ -12,11 +12,10 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/descriptor.h"
 #include "core/base/errno_text.h"
 #include "core/base/signals.h"
 #include "core/base/without_failing.h"
-#include "core/storage/descriptor.h"
-#include "core/storage/directory_lock.h"
 
 namespace streamview {
 
@@ -26,15 +25,16 @@ constexpr int kBacklog = 128;
 // Where no descriptor is left for a connection, from one attempt to the next.
 constexpr int kPauseMs = 100;
 
-// The address of the socket in a directory. A path that is too long goes by way of a descriptor of
+std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// The address of a socket. A path that is too long goes by way of a descriptor of
 // the directory, which lives as long as this object.
 class Address {
  public:
-  explicit Address(const std::string& directory) {
-    std::string path = directory + "/" + kSocketName;
+  explicit Address(std::string path) {
     if (path.size() >= sizeof address_.sun_path) {
-      directory_ = OpenDescriptor(directory, O_PATH | O_DIRECTORY);
-      path = "/proc/self/fd/" + std::to_string(directory_) + "/" + kSocketName;
+      directory_ = OpenDescriptor(DirectoryOf(path), O_PATH | O_DIRECTORY);
+      path = "/proc/self/fd/" + std::to_string(directory_) + path.substr(path.rfind('/'));
     }
     address_.sun_family = AF_UNIX;
     std::memcpy(address_.sun_path, path.c_str(), path.size() + 1);
@@ -70,9 +70,9 @@ Status CannotListen(const std::string& path) {
 }
 
 // Whoever may write to the directory may connect, which is to write to the socket.
-bool GiveAccess(const std::string& directory, const std::string& path) {
+bool GiveAccess(const std::string& path) {
   struct stat status;
-  if (::stat(directory.c_str(), &status) != 0) return false;
+  if (::stat(DirectoryOf(path).c_str(), &status) != 0) return false;
   if (::geteuid() == 0 && ::lchown(path.c_str(), status.st_uid, status.st_gid) != 0) return false;
   const mode_t write = status.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH);
   return ::chmod(path.c_str(), write | write << 1) == 0;
@@ -83,10 +83,9 @@ bool GiveAccess(const std::string& directory, const std::string& path) {
 Listener::Listener(std::string path, Socket socket, std::function<void(Socket)> serve)
     : path_(std::move(path)), socket_(std::move(socket)), serve_(std::move(serve)) {}
 
-Result<std::unique_ptr<Listener>> Listener::New(const std::string& directory,
+Result<std::unique_ptr<Listener>> Listener::New(const std::string& path,
                                                 std::function<void(Socket)> serve) {
-  const std::string path = directory + "/" + kSocketName;
-  const Address address(directory);
+  const Address address(path);
   Socket socket = NewSocket();
   if (!socket) return CannotListen(path);
   socket.SetPollIntervals(std::chrono::milliseconds(0), std::chrono::milliseconds(0));
@@ -96,7 +95,7 @@ Result<std::unique_ptr<Listener>> Listener::New(const std::string& directory,
     return CannotListen(path);
   }
   std::unique_ptr<Listener> listener(new Listener(path, std::move(socket), std::move(serve)));
-  if (::listen(listener->socket_.fd(), kBacklog) != 0 || !GiveAccess(directory, path)) {
+  if (::listen(listener->socket_.fd(), kBacklog) != 0 || !GiveAccess(path)) {
     return CannotListen(path);
   }
   try {
@@ -127,10 +126,10 @@ void Listener::Run() {
   }
 }
 
-Result<Socket> ConnectToHolder(const std::string& directory, const WaitOptions& wait) {
-  const Address address(directory);
+Result<Socket> ConnectToHolder(const std::string& path, const WaitOptions& wait) {
+  const Address address(path);
   Socket socket = NewSocket();
-  const std::string what = "log directory " + directory + ": connecting to its holder: ";
+  const std::string what = "connecting to " + path + ": ";
   if (!socket) return Status::IOError(what + ErrnoText());
   // A full queue of the listener is waited for in steps.
   while (::connect(socket.fd(), address.get(), Address::size()) != 0) {

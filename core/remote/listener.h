@@ -1,5 +1,5 @@
-// Listener: where other processes of this machine find the one that holds a log: a socket SOCKET in
-// the log's directory.
+// Listener: where other processes of this machine find the one that holds a log: a socket in the
+// log's directory.
 //
 // Whoever may write to the directory may connect. A path longer than an address of a socket may be
 // (108 bytes) is no obstacle where /proc is mounted.
@@ -19,10 +19,10 @@ namespace streamview {
 
 class Listener {
  public:
-  // Makes the socket, also where a process that died has left one, and gives each connection to
+  // Makes the socket `path` (absolute), also where a process that died has left one, and gives each connection to
   // `serve`, on a thread of its own. REQUIRES: this process holds the directory (DirectoryLock).
   // Errors: kCannotOpen (no socket can be made there, be it for its file system), kNoMemory.
-  static Result<std::unique_ptr<Listener>> New(const std::string& directory,
+  static Result<std::unique_ptr<Listener>> New(const std::string& path,
                                                std::function<void(Socket)> serve);
   // Removes the socket. Who has connected and was not given to `serve` is told that the connection
   // is lost. A forked child must not destroy it: the thread is its parent's.
@@ -40,9 +40,9 @@ class Listener {
   std::thread thread_;
 };
 
-// Connects to the process that holds the directory. Errors: kBusy (nobody listens: it is about to
+// Connects to the process that listens on the socket `path`. Errors: kBusy (nobody listens: it is about to
 // hold the log, or to let go of it, or cannot be reached), kReadOnly (no permission), kInterrupted,
 // kTimedOut.
-Result<Socket> ConnectToHolder(const std::string& directory, const WaitOptions& wait);
+Result<Socket> ConnectToHolder(const std::string& path, const WaitOptions& wait);
 
 }  // namespace streamview

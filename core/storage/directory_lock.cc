@@ -9,11 +9,11 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/base/descriptor.h"
 #include "core/base/errno_text.h"
+#include "core/base/file_id.h"
 #include "core/base/private_fds.h"
-#include "core/storage/descriptor.h"
 #include "core/storage/directory_error.h"
-#include "core/storage/file_id.h"
 
 namespace streamview {
 

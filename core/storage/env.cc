@@ -13,12 +13,12 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/descriptor.h"
 #include "core/base/errno_text.h"
+#include "core/base/file_id.h"
 #include "core/base/mutex.h"
 #include "core/base/process.h"
 #include "core/base/signals.h"
-#include "core/storage/descriptor.h"
-#include "core/storage/file_id.h"
 #include "core/storage/thread_pool.h"
 
 namespace streamview {

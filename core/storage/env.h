@@ -1,6 +1,6 @@
 // The rocksdb::Env of all stores: where their files, their locks and their threads come from.
 //
-// - No file gets one of the descriptors 0, 1 and 2 (core/storage/descriptor.h). RocksDB does not
+// - No file gets one of the descriptors 0, 1 and 2 (core/base/descriptor.h). RocksDB does not
 //   show which descriptor it has got. So those three are occupied before each opening, and looked
 //   at after it. Only between the two may a file have one, where another thread of the host closes
 //   one of the three at that moment; nothing has been written to it then.

@@ -1,6 +1,6 @@
 #include "core/storage/log_owner.h"
 
-#include "core/storage/file_id.h"
+#include "core/base/file_id.h"
 #include "core/storage/small_file.h"
 
 namespace streamview {

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "core/base/descriptor.h"
 #include "core/base/errno_text.h"
-#include "core/storage/descriptor.h"
 
 namespace streamview {
 

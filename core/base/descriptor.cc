@@ -1,11 +1,11 @@
-#include "core/storage/descriptor.h"
+#include "core/base/descriptor.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "core/storage/file_id.h"
+#include "core/base/file_id.h"
 
 namespace streamview {
 
