@@ -19,9 +19,10 @@ namespace streamview {
 
 class Listener {
  public:
-  // Makes the socket `path` (absolute), also where a process that died has left one, and gives each connection to
-  // `serve`, on a thread of its own. REQUIRES: this process holds the directory (DirectoryLock).
-  // Errors: kCannotOpen (no socket can be made there, be it for its file system), kNoMemory.
+  // Makes the socket `path` (absolute), also where a process that died has left one, and gives each
+  // connection to `serve`, on a thread of its own. REQUIRES: this process holds the directory that it
+  // is in (DirectoryLock). Errors: kCannotOpen (no socket can be made there, be it for its file
+  // system), kNoMemory.
   static Result<std::unique_ptr<Listener>> New(const std::string& path,
                                                std::function<void(Socket)> serve);
   // Removes the socket. Who has connected and was not given to `serve` is told that the connection
@@ -40,9 +41,9 @@ class Listener {
   std::thread thread_;
 };
 
-// Connects to the process that listens on the socket `path`. Errors: kBusy (nobody listens: it is about to
-// hold the log, or to let go of it, or cannot be reached), kReadOnly (no permission), kInterrupted,
-// kTimedOut.
+// Connects to the process that listens on the socket `path`. Errors: kBusy (nobody listens: it is
+// about to hold the log, or to let go of it, or cannot be reached), kReadOnly (no permission),
+// kInterrupted, kTimedOut.
 Result<Socket> ConnectToHolder(const std::string& path, const WaitOptions& wait);
 
 }  // namespace streamview
