@@ -20,8 +20,8 @@ namespace streamview {
 class Listener {
  public:
   // Makes the socket `path` (absolute), also where a process that died has left one, and gives each
-  // connection to `serve`, on a thread of its own. REQUIRES: this process holds the directory that it
-  // is in (DirectoryLock). Errors: kCannotOpen (no socket can be made there, be it for its file
+  // connection to `serve`, on a thread of its own. REQUIRES: this process holds the directory that
+  // it is in (DirectoryLock). Errors: kCannotOpen (no socket can be made there, be it for its file
   // system), kNoMemory.
   static Result<std::unique_ptr<Listener>> New(const std::string& path,
                                                std::function<void(Socket)> serve);
