@@ -49,10 +49,10 @@ class Registry {
   Status CheckProcess() const;
   bool HasEngines() const;
   static std::string KeyOf(const EngineOptions& options);
-  // Sets *engine to what this process has open; null where it has none, or one that is lost.
+  // Sets *engine to what this process has open, be it lost; leaves it where it has none.
   Status FindOpen(const EngineOptions& options, std::shared_ptr<Engine>* engine) REQUIRES(mutex_);
-  // Takes the directory, and opens it. Sets *held where another process has it: then kBusy.
-  Status Hold(const EngineOptions& options, std::shared_ptr<Engine>* engine, bool* held)
+  // Takes the directory, and opens it. Sets *is_held where another process has it: then kBusy.
+  Status Hold(const EngineOptions& options, std::shared_ptr<Engine>* engine, bool* is_held)
       REQUIRES(mutex_);
   Result<std::shared_ptr<Engine>> Connect(const EngineOptions& options, const Status& held,
                                           const WaitOptions& wait) EXCLUDES(mutex_);
@@ -287,8 +287,7 @@ Status Registry::FindOpen(const EngineOptions& options, std::shared_ptr<Engine>*
   AwaitClosed(key);
   const auto it = engines_.find(key);
   if (it == engines_.end()) return Status::Ok();
-  std::shared_ptr<Engine> found = it->second.engine.lock();
-  engine->swap(found);
+  *engine = it->second.engine.lock();
   // The last reference may go between AwaitClosed and here.
   if (!*engine) return Status::Busy("the log is just being closed");
   if ((*engine)->id() != options.log_id) {

@@ -78,7 +78,7 @@ class Channel {
   pid_t pid_ = 0;  // the holder's
   wire::Hello holder_;
   uint32_t last_id_ = 0;
-  uint32_t given_up_ = 0;  // the request of which the answer may still come; 0: none
+  uint32_t given_up_ = 0;  // a request whose answer may still come; 0: none
   bool is_broken_ = false;
 };
 

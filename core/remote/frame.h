@@ -23,8 +23,8 @@ constexpr size_t kFrameHeaderBytes = 9;
 // A message that is being written: its body goes to the end of `bytes`.
 struct OutgoingFrame {
   explicit OutgoingFrame(uint8_t type);
-  // Makes `bytes` what is to be sent; nothing may be appended afterwards. Errors: kConstraint (the
-  // body is larger than `max_body`, which whoever receives it would not take).
+  // Completes `bytes` for sending; append nothing afterwards. Errors: kConstraint (the body is
+  // larger than `max_body`, the most that the receiver takes).
   Status Finish(uint32_t id, size_t max_body);
   uint8_t type() const { return static_cast<uint8_t>(bytes[4]); }
 
@@ -55,7 +55,7 @@ class FrameReader {
  private:
   // Whether a whole message is there; then it is *frame, and taken.
   Result<bool> Take(Frame* frame);
-  // Makes room for what is to be received. Returns how much.
+  // Makes room to receive into. Returns its size.
   size_t MakeRoom();
 
   Socket* const socket_;

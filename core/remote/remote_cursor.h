@@ -33,7 +33,7 @@ class HeldLease {
   const uint64_t number_;
 };
 
-// The rows of a scan, of which the holder sends a page at a time (docs/format.md).
+// The rows of a scan, which the holder sends a page at a time (docs/format.md).
 class Pages {
  public:
   // How much the next page shall hold: each more than the one before.

@@ -22,7 +22,7 @@ struct timeval ToTimeval(std::chrono::milliseconds time) {
 
 Status Lost() { return Status::Lost("the connection was lost: " + ErrnoText()); }
 
-// Why a call has returned without bytes. OK: it is to be made again.
+// Why a call returned no bytes. OK: make it again.
 Status CheckCall(const WaitOptions& wait) {
   if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return Lost();
   SV_RETURN_IF_ERROR(wait.CheckInterrupted());

@@ -70,8 +70,7 @@ Status Session::Reattach(std::shared_ptr<Engine> engine, const WaitOptions& wait
     if (!is_committed && (end.seq != entries_.base() || !same_epoch)) {
       return Status::Busy(
           "others have appended to the log since this transaction began, as the process that held "
-          "it "
-          "ended: ROLLBACK, and begin it anew");
+          "it ended: ROLLBACK, and begin it anew");
     }
     ForgetDerived();
     if (is_committed) {
