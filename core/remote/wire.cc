@@ -170,9 +170,9 @@ bool Take(std::string_view* in, Status* v) {
   *v = Status::Ok();
   if (code == StatusCode::kOk) return true;
   Remedy remedy;
-  std::string message;
+  std::string_view message;
   if (!TakeEnum(in, &remedy, Remedy::kOtherDirectory) || !Take(in, &message)) return false;
-  *v = Status(code, std::move(message)).WithRemedy(remedy);
+  *v = Status(code, std::string(message)).WithRemedy(remedy);
   return true;
 }
 
