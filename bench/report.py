@@ -3,8 +3,8 @@
 
 usage: bench/report.py <results> <docs>
 
-<results> holds what bench/run.sh has kept: versus.txt, scaling.txt, group_commit.txt, parts.txt and,
-where PouchDB and flumedb were measured, peers.txt.
+<results> holds what bench/run.sh has kept: versus.txt, reads.txt, scaling.txt, group_commit.txt,
+parts.txt and, where PouchDB and flumedb were measured, peers.txt.
 Between its two marks docs/performance.md is replaced; the plots are docs/performance-*.svg.
 """
 
@@ -97,6 +97,32 @@ def versus(results, docs):
     return f"### Against SQLite and RocksDB: {title}\n\n{table(rows)}\n\n![](performance-versus.svg)\n"
 
 
+def reads(results, docs):
+    lines = (results / "reads.txt").read_text().splitlines()
+    title = lines[0].lstrip("# ")
+    measured = {}  # by part and shape: the fields of bench/reads.cc
+    for fields in (line.split("\t") for line in lines[2:] if not line.startswith("#")):
+        measured.setdefault(fields[0], {})[fields[1]] = fields[2:]
+    rows = [["", "SQLite, us", "streamview, us", "ratio", "p99, ratio", "least", "goal"]]
+    for shape, (sqlite, own, ratio, sqlite99, own99, *aims) in measured["rested"].items():
+        aims = [f"{aim}x" for aim in aims] or ["", ""]
+        rows.append([shape, number(float(sqlite)), number(float(own)), f"{ratio}x",
+                     f"{float(own99) / float(sqlite99):.2f}x", *aims])
+    parts = [part for part in measured if part not in ("rested", "client")]
+    others = [["ratio to SQLite's", *parts, "client, to the holder"]]
+    for shape in measured["rested"]:
+        found = [measured[part].get(shape) for part in [*parts, "client"]]
+        others.append([shape] + [f"{fields[2]}x" if fields else "" for fields in found])
+    ratios = [(shape, {"streamview": float(fields[2])})
+              for shape, fields in measured["rested"].items() if float(fields[2]) < 20]
+    (docs / "performance-reads.svg").write_text(
+        bars("Time of a read, as a multiple of SQLite's (those below 20)", ratios, ["streamview"]))
+    memory = lines[-1].lstrip("# ")
+    return (f"### Reads: {title}\n\n{table(rows)}\n\n![](performance-reads.svg)\n\n"
+            f"Under other conditions ([bench/reads.cc](../bench/reads.cc) says which):\n\n"
+            f"{table(others)}\n\nOf the whole run: {memory}.\n")
+
+
 def peers(results, _):
     path = results / "peers.txt"
     if not path.exists():
@@ -154,7 +180,7 @@ def main():
     page = docs / "performance.md"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    written = [part(results, docs) for part in (versus, peers, scaling, group_commit, parts)]
+    written = [part(results, docs) for part in (versus, reads, peers, scaling, group_commit, parts)]
     measured = "\n".join(filter(None, written))
     page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}")
 

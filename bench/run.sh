@@ -8,7 +8,7 @@ usage: bench/run.sh [<documents.jsonl> [<count> [<rounds>]]]
 
 Builds release with benchmarks into build/, compares streamview with plain SQLite and RocksDB on the
 documents of the file (default: sql/data/debian-packages.jsonl), repeated up to count (default:
-300,000), in so many rounds (default: 3); appends three times as many to one log; commits durably by 1
+300,000), in so many rounds (default: 3), writes and each kind of read; appends three times as many to one log; commits durably by 1
 to 32 threads; times the parts; where npm can install them (into build/peers/), compares with PouchDB
 and flumedb on 10,000 documents. Prints what it measures, keeps it in build/bench-results/, and writes
 it into docs/performance.md with plots. The databases are made under $TMPDIR (default: /tmp), which
@@ -37,6 +37,7 @@ count=${2:-300000}
 rounds=${3:-3}
 mkdir -p "$results"
 "$bench/versus" "$extension" "$documents" "$count" "$rounds" | tee "$results/versus.txt"
+"$bench/reads" "$extension" "$documents" "$count" "$rounds" | tee "$results/reads.txt"
 for ((i = 0; i < rounds; i++)); do
   "$bench/scaling" "$extension" "$documents" $((count * 10 / 3))
 done | tee "$results/scaling.txt"

@@ -23,13 +23,7 @@
 namespace streamview::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr size_t kDocumentsPerTransaction = 1000;
-
-double Since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Document i of `count`, in the order that jumps about.
 class Documents {

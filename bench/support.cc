@@ -1,5 +1,9 @@
 #include "bench/support.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -120,6 +124,44 @@ double PeakMegabytes() {
   }
   if (status != nullptr) std::fclose(status);
   return kilobytes / 1024;
+}
+
+double Since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double Percentile(std::vector<double>& seconds, double at) {
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[static_cast<size_t>(at * static_cast<double>(seconds.size() - 1))] * 1e6;
+}
+
+double Median(std::vector<double>& values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+Metrics RunInChild(const std::function<Metrics()>& measure) {
+  int ends[2];
+  if (pipe(ends) != 0) Die("no pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    std::FILE* const out = fdopen(ends[1], "w");
+    for (const auto& [name, value] : measure()) std::fprintf(out, "%.6f %s\n", value, name.c_str());
+    std::fclose(out);
+    std::_Exit(0);
+  }
+  close(ends[1]);
+  std::FILE* const in = fdopen(ends[0], "r");
+  Metrics metrics;
+  char name[256];
+  double value;
+  while (std::fscanf(in, "%lf %255[^\n]", &value, name) == 2) metrics[name] = value;
+  std::fclose(in);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status != 0) Die("a process that measured has failed");
+  return metrics;
 }
 
 std::vector<Document> ReadDocuments(const std::string& path) {

@@ -5,6 +5,9 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,6 +46,7 @@ class Statement {
   // Executes to the end and resets; returns the number of rows.
   int64_t Run();
   std::string Text(int column) const;
+  int columns() const { return sqlite3_column_count(statement_); }
   // Has the column read, as a client would.
   void Touch(int column) const { sqlite3_column_text(statement_, column); }
 
@@ -70,6 +74,23 @@ class Database {
 
 // The most memory that this process has had at a time.
 double PeakMegabytes();
+
+using Clock = std::chrono::steady_clock;
+
+// Seconds.
+double Since(Clock::time_point start);
+
+// Microseconds, at the fraction `at` of the times, which it sorts. REQUIRES: there are some.
+double Percentile(std::vector<double>& seconds, double at);
+
+// Of values, which it sorts. REQUIRES: there are some.
+double Median(std::vector<double>& values);
+
+// What was measured, by name; no name has a line break.
+using Metrics = std::map<std::string, double>;
+
+// Runs `measure` in a process of its own, for its memory and its threads to be its own.
+Metrics RunInChild(const std::function<Metrics()>& measure);
 
 struct Document {
   std::string key;

@@ -17,14 +17,9 @@
 // synchronous=NORMAL; rounds alternate who goes first. Prints one line `contestant metric value`
 // for the median of each figure; nothing is asserted, but that all give the same answers.
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <map>
 #include <random>
 
@@ -34,20 +29,7 @@
 namespace streamview::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Metrics = std::map<std::string, double>;
-
 constexpr int kQueries = 4000;
-
-double Since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// Microseconds, at the fraction `at` of the sorted times.
-double Percentile(std::vector<double>& seconds, double at) {
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[static_cast<size_t>(at * static_cast<double>(seconds.size() - 1))] * 1e6;
-}
 
 // What all contestants do, chosen once.
 struct Workload {
@@ -182,33 +164,6 @@ Metrics RunRound(const std::string& name, const std::string& extension, const Wo
   return metrics;
 }
 
-// In a process of its own, for its memory to be its own.
-Metrics RunInChild(const std::function<Metrics()>& round) {
-  int ends[2];
-  if (pipe(ends) != 0) Die("no pipe");
-  const pid_t child = fork();
-  if (child == 0) {
-    close(ends[0]);
-    std::FILE* const out = fdopen(ends[1], "w");
-    for (const auto& [metric, value] : round()) {
-      std::fprintf(out, "%s %.6f\n", metric.c_str(), value);
-    }
-    std::fclose(out);
-    std::_Exit(0);
-  }
-  close(ends[1]);
-  std::FILE* const in = fdopen(ends[0], "r");
-  Metrics metrics;
-  char metric[64];
-  double value;
-  while (std::fscanf(in, "%63s %lf", metric, &value) == 2) metrics[metric] = value;
-  std::fclose(in);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (status != 0) Die("a round failed");
-  return metrics;
-}
-
 // --- all rounds
 
 using Results = std::map<std::string, std::map<std::string, std::vector<double>>>;
@@ -242,8 +197,7 @@ void Run(const std::string& extension, const Workload& work, int rounds,
   for (auto& [name, metrics] : results) {
     for (auto& [metric, values] : metrics) {
       if (metric.rfind("check_", 0) == 0) continue;
-      std::sort(values.begin(), values.end());
-      std::printf("%s %s %.6g\n", name.c_str(), metric.c_str(), values[values.size() / 2]);
+      std::printf("%s %s %.6g\n", name.c_str(), metric.c_str(), Median(values));
     }
   }
 }
