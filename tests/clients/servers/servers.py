@@ -1,0 +1,203 @@
+"""How each server of examples/servers/ is started, asked and stopped."""
+
+import http.client
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[3] / "examples" / "servers"
+NODE_MODULES = pathlib.Path(__file__).resolve().parents[1] / "node" / "node_modules"
+START_TIMEOUT = 60
+STOP_TIMEOUT = 60
+REQUEST_TIMEOUT = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A server process and its workers. `extension` and `database` are absolute paths."""
+
+    WORKERS = 2
+    RESTARTS_WORKERS = True  # what becomes of a worker that was killed
+    KILL_GRACE = 0.0  # seconds for which a dead worker may still be handed requests
+    STOP_SIGNAL = signal.SIGTERM
+    EXIT_CODES = (0,)
+    RELOAD_SIGNAL = None
+
+    def __init__(self, extension, database, directory):
+        self.extension = extension
+        self.directory = directory
+        self.port = free_port()
+        self.log_path = directory / f"server-{self.port}.log"
+        self.environment = dict(os.environ, DATABASE=str(database), STREAMVIEW=extension)
+
+    def command(self):
+        raise NotImplementedError
+
+    def start(self):
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                self.command(), env=self.environment, cwd=EXAMPLES, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                status, body = self.request("GET", "/notes?author=nobody")
+                break
+            except OSError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"the server does not start: {self.log()}") from error
+                time.sleep(0.02)
+        if status != 200:
+            raise AssertionError(f"the server answers {status} at first: {body}\n{self.log()}")
+
+    def reload(self):
+        self.process.send_signal(self.RELOAD_SIGNAL)
+
+    def stop(self):
+        self.process.send_signal(self.STOP_SIGNAL)
+        code = self.process.wait(STOP_TIMEOUT)
+        if code not in self.EXIT_CODES:
+            raise AssertionError(f"the server ended with {code}: {self.log()}")
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def request(self, method, target, body=None):
+        """The status and the text of the answer. OSError where there is none."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT)
+        try:
+            headers = {"Content-Type": "application/json", "Connection": "close"}
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"no answer: {error!r}") from error
+        finally:
+            connection.close()
+
+
+class Gunicorn(Server):
+    WORKERS = 4
+    RELOAD_SIGNAL = signal.SIGHUP
+    OPTIONS = ("--workers", "4")
+    APPLICATION = "flask_app:app"
+
+    def command(self):
+        return ["/usr/bin/gunicorn", *self.OPTIONS, "--bind", f"127.0.0.1:{self.port}",
+                "--graceful-timeout", "60", self.APPLICATION]
+
+
+class GunicornPreload(Gunicorn):
+    RELOAD_SIGNAL = None  # the workers would be those of the code that was loaded
+    OPTIONS = ("--workers", "2", "--threads", "2", "--preload")
+    WORKERS = 2
+
+
+class Django(Gunicorn):
+    OPTIONS = ("--workers", "2")
+    APPLICATION = "django_app:application"
+    WORKERS = 2
+
+
+class Node(Server):
+    KILL_GRACE = 1.0
+
+    def command(self):
+        self.environment["PORT"] = str(self.port)
+        if NODE_MODULES.is_dir():  # else it is Debian's, which Debian's Node finds
+            self.environment["NODE_PATH"] = str(NODE_MODULES)
+        return ["node", "node_cluster.cjs"]
+
+
+class PhpCli(Server):
+    RESTARTS_WORKERS = False
+    STOP_SIGNAL = signal.SIGINT  # SIGTERM leaves its workers behind
+
+    def command(self):
+        extension = pathlib.Path(self.extension)
+        self.environment |= {"STREAMVIEW": extension.name, "PHP_CLI_SERVER_WORKERS": str(self.WORKERS)}
+        return ["php", "-d", f"sqlite3.extension_dir={extension.parent}",
+                "-S", f"127.0.0.1:{self.port}", "index.php"]
+
+
+class PhpFpm(Server):
+    RELOAD_SIGNAL = signal.SIGUSR2
+
+    def command(self):
+        extension = pathlib.Path(self.extension)
+        self.socket = self.directory / f"fpm-{self.port}"
+        configuration = self.directory / f"fpm-{self.port}.conf"
+        configuration.write_text(f"""
+            [global]
+            error_log = /proc/self/fd/2
+            process_control_timeout = 60s
+            [www]
+            listen = {self.socket}
+            pm = static
+            pm.max_children = {self.WORKERS}
+            catch_workers_output = yes
+            env[DATABASE] = {self.environment["DATABASE"]}
+            env[STREAMVIEW] = {extension.name}
+            """ + ("user = root\ngroup = root\n" if os.getuid() == 0 else ""))
+        program = max(pathlib.Path("/usr/sbin").glob("php-fpm[0-9]*"))
+        return [program, "--nodaemonize", *(["--allow-to-run-as-root"] if os.getuid() == 0 else []),
+                "-d", f"sqlite3.extension_dir={extension.parent}", "--fpm-config", configuration]
+
+    def request(self, method, target, body=None):
+        path, _, query = target.partition("?")
+        body = (body or "").encode()
+        environment = {
+            "REQUEST_METHOD": method, "SCRIPT_FILENAME": str(EXAMPLES / "index.php"), "SCRIPT_NAME": path,
+            "QUERY_STRING": query, "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
+        answer = subprocess.run(
+            ["cgi-fcgi", "-bind", "-connect", self.socket], env=environment, input=body,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=REQUEST_TIMEOUT, check=False)
+        head, separator, text = answer.stdout.decode().partition("\r\n\r\n")
+        if not separator:
+            raise ConnectionError(f"no answer: {answer}")
+        fields = dict(line.split(": ", 1) for line in head.split("\r\n"))
+        return int(fields.get("Status", "200").split()[0]), text
+
+
+class Puma(Server):
+    EXIT_CODES = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+    def command(self):
+        return ["puma", "--workers", str(self.WORKERS), "--threads", "2:2",
+                "--bind", f"tcp://127.0.0.1:{self.port}", "config.ru"]
+
+
+class Go(Server):
+    """One process with a pool of connections; there are two of them only while one is replaced."""
+
+    WORKERS = 1
+    RESTARTS_WORKERS = False
+
+    def command(self):
+        self.environment["ADDRESS"] = f"127.0.0.1:{self.port}"
+        return [os.environ["GO_SERVER"]]
+
+
+SERVERS = {
+    # name: the first one, and the one that is to replace it
+    "gunicorn": (Gunicorn, GunicornPreload),
+    "django": (Django, Django),
+    "node_cluster": (Node, Node),
+    "php_cli": (PhpCli, PhpCli),
+    "php_fpm": (PhpFpm, PhpFpm),
+    "puma": (Puma, Puma),
+    "go": (Go, Go),
+}
+
+
+def query_string(**fields):
+    return urllib.parse.urlencode(fields)
