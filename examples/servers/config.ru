@@ -36,7 +36,7 @@ end
 
 run(lambda do |env|
   request = Rack::Request.new(env)
-  body = request.body.read.force_encoding(Encoding::UTF_8) # else it would be bound as a BLOB
+  body = String.new(request.body.read, encoding: Encoding::UTF_8) # else it would be bound as a BLOB
   result = request.get? ? notes_by(request.params['author']) : add_note(body)
   [200, { 'Content-Type' => 'application/json' }, [JSON.generate(result)]]
 end)

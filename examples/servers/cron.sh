@@ -7,5 +7,5 @@ sqlite3 -batch -bail "$DATABASE" <<SQL
 .load ${STREAMVIEW:-streamview}
 INSERT INTO notes(key, value)
   VALUES (NULL, json_object('author', 'cron', 'text', datetime()));
-SELECT count(*) FROM notes_by_author WHERE key = 'cron';
+SELECT 'appended ' || value FROM notes_by_author WHERE key = 'cron' AND seq = sv_seq();
 SQL

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import textwrap
 import time
 import urllib.parse
 
@@ -13,7 +14,6 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[3] / "examples" / "servers"
 NODE_MODULES = pathlib.Path(__file__).resolve().parents[1] / "node" / "node_modules"
 START_TIMEOUT = 60
 STOP_TIMEOUT = 60
-REQUEST_TIMEOUT = 60
 
 
 def free_port():
@@ -27,8 +27,9 @@ class Server:
 
     WORKERS = 2
     RESTARTS_WORKERS = True  # what becomes of a worker that was killed
+    HOLDS = True  # its workers have the log open between requests
     KILL_GRACE = 0.0  # seconds for which a dead worker may still be handed requests
-    STOP_SIGNAL = signal.SIGTERM
+    REQUEST_TIMEOUT = 60
     EXIT_CODES = (0,)
     RELOAD_SIGNAL = None
 
@@ -46,7 +47,7 @@ class Server:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 self.command(), env=self.environment, cwd=EXAMPLES, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL)
+                stdin=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
@@ -62,8 +63,11 @@ class Server:
     def reload(self):
         self.process.send_signal(self.RELOAD_SIGNAL)
 
+    def signal_stop(self):
+        self.process.terminate()
+
     def stop(self):
-        self.process.send_signal(self.STOP_SIGNAL)
+        self.signal_stop()
         code = self.process.wait(STOP_TIMEOUT)
         if code not in self.EXIT_CODES:
             raise AssertionError(f"the server ended with {code}: {self.log()}")
@@ -73,7 +77,7 @@ class Server:
 
     def request(self, method, target, body=None):
         """The status and the text of the answer. OSError where there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.REQUEST_TIMEOUT)
         try:
             headers = {"Content-Type": "application/json", "Connection": "close"}
             connection.request(method, target, body, headers)
@@ -109,7 +113,9 @@ class Django(Gunicorn):
 
 
 class Node(Server):
+    # What the primary has handed to a worker that dies is neither answered nor closed.
     KILL_GRACE = 1.0
+    REQUEST_TIMEOUT = 10
 
     def command(self):
         self.environment["PORT"] = str(self.port)
@@ -119,8 +125,8 @@ class Node(Server):
 
 
 class PhpCli(Server):
+    HOLDS = False
     RESTARTS_WORKERS = False
-    STOP_SIGNAL = signal.SIGINT  # SIGTERM leaves its workers behind
 
     def command(self):
         extension = pathlib.Path(self.extension)
@@ -128,15 +134,19 @@ class PhpCli(Server):
         return ["php", "-d", f"sqlite3.extension_dir={extension.parent}",
                 "-S", f"127.0.0.1:{self.port}", "index.php"]
 
+    def signal_stop(self):
+        os.killpg(self.process.pid, signal.SIGINT)  # as Ctrl-C does: it has no other way to end its workers
+
 
 class PhpFpm(Server):
+    HOLDS = False
     RELOAD_SIGNAL = signal.SIGUSR2
 
     def command(self):
         extension = pathlib.Path(self.extension)
         self.socket = self.directory / f"fpm-{self.port}"
         configuration = self.directory / f"fpm-{self.port}.conf"
-        configuration.write_text(f"""
+        configuration.write_text(textwrap.dedent(f"""\
             [global]
             error_log = /proc/self/fd/2
             process_control_timeout = 60s
@@ -147,7 +157,7 @@ class PhpFpm(Server):
             catch_workers_output = yes
             env[DATABASE] = {self.environment["DATABASE"]}
             env[STREAMVIEW] = {extension.name}
-            """ + ("user = root\ngroup = root\n" if os.getuid() == 0 else ""))
+            """) + ("user = root\ngroup = root\n" if os.getuid() == 0 else ""))
         program = max(pathlib.Path("/usr/sbin").glob("php-fpm[0-9]*"))
         return [program, "--nodaemonize", *(["--allow-to-run-as-root"] if os.getuid() == 0 else []),
                 "-d", f"sqlite3.extension_dir={extension.parent}", "--fpm-config", configuration]
@@ -160,7 +170,7 @@ class PhpFpm(Server):
             "QUERY_STRING": query, "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
         answer = subprocess.run(
             ["cgi-fcgi", "-bind", "-connect", self.socket], env=environment, input=body,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=REQUEST_TIMEOUT, check=False)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=self.REQUEST_TIMEOUT, check=False)
         head, separator, text = answer.stdout.decode().partition("\r\n\r\n")
         if not separator:
             raise ConnectionError(f"no answer: {answer}")
