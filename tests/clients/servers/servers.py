@@ -22,6 +22,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Server:
     """A server process and its workers. `extension` and `database` are absolute paths."""
 
@@ -32,6 +36,11 @@ class Server:
     REQUEST_TIMEOUT = 60
     EXIT_CODES = (0,)
     RELOAD_SIGNAL = None
+
+    @staticmethod
+    def why_not():
+        """Why this machine has none, or None."""
+        return None
 
     def __init__(self, extension, database, directory):
         self.extension = extension
@@ -60,6 +69,9 @@ class Server:
         if status != 200:
             raise AssertionError(f"the server answers {status} at first: {body}\n{self.log()}")
 
+    def worker_pids(self):
+        return children(self.process.pid)
+
     def reload(self):
         self.process.send_signal(self.RELOAD_SIGNAL)
 
@@ -75,9 +87,12 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.REQUEST_TIMEOUT)
+
     def request(self, method, target, body=None):
         """The status and the text of the answer. OSError where there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.REQUEST_TIMEOUT)
+        connection = self.connect()
         try:
             headers = {"Content-Type": "application/json", "Connection": "close"}
             connection.request(method, target, body, headers)
@@ -104,6 +119,48 @@ class GunicornPreload(Gunicorn):
     RELOAD_SIGNAL = None  # the workers would be those of the code that was loaded
     OPTIONS = ("--workers", "2", "--threads", "2", "--preload")
     WORKERS = 2
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Container(Gunicorn):
+    """In namespaces of its own, as in a container: it sees nothing of the others but the database's directory, which
+    is at another place there."""
+
+    OPTIONS = ("--workers", "2")
+    WORKERS = 2
+    HOLDS = False  # that is, not by a number that is known here
+    RESTARTS_WORKERS = False
+    RELOAD_SIGNAL = None
+    NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--fork", "--net", "--ipc", "--uts")
+    VOLUME = "/mnt"
+
+    @staticmethod
+    def why_not():
+        trial = subprocess.run(["unshare", *Container.NAMESPACES, "true"], capture_output=True, text=True, check=False)
+        return trial.stderr if trial.returncode != 0 else None
+
+    def command(self):
+        self.environment["DATABASE"] = f"{self.VOLUME}/app.db"
+        return ["unshare", *self.NAMESPACES, "bash", "-c",
+                'mount --bind "$1" "$2" && mount -t tmpfs hidden "$1" && mount -t proc proc /proc && exec "${@:3}"',
+                "bash", self.directory, self.VOLUME,
+                "/usr/bin/gunicorn", *self.OPTIONS, "--bind", f"unix:{self.VOLUME}/web-{self.port}", self.APPLICATION]
+
+    def connect(self):
+        return UnixConnection(self.directory / f"web-{self.port}", self.REQUEST_TIMEOUT)
+
+    def signal_stop(self):
+        os.kill(children(self.process.pid)[0], signal.SIGTERM)  # unshare does not hand it on
 
 
 class Django(Gunicorn):
@@ -200,6 +257,7 @@ class Go(Server):
 SERVERS = {
     # name: the first one, and the one that is to replace it
     "gunicorn": (Gunicorn, GunicornPreload),
+    "containers": (Container, Container),
     "django": (Django, Django),
     "node_cluster": (Node, Node),
     "php_cli": (PhpCli, PhpCli),
