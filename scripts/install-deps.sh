@@ -20,10 +20,11 @@ package=("${build[@]}" curl dpkg-dev file patch)
 demo=("${build[@]}" sqlite3)
 unit=("${package[@]}" "${demo[@]}" libgtest-dev libgmock-dev python3 locales)
 test=("${unit[@]}" clang make libdbd-sqlite3-perl ruby-sqlite3 php-cli php-sqlite3 libsqlite3-tcl
-      golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java)
+      golang-go golang-github-mattn-go-sqlite3-dev default-jdk-headless libxerial-sqlite-jdbc-java
+      python3-flask gunicorn puma ruby-rack)
 # A nodejs that is not Debian's comes with npm, and does not go together with Debian's node-sqlite3.
 command -v npm > /dev/null || test+=(nodejs node-sqlite3)
-clients=("${test[@]}" sqlitebrowser xvfb xdotool xclip imagemagick)
+clients=("${test[@]}" python3-django php-fpm libfcgi-bin sqlitebrowser xvfb xdotool xclip imagemagick)
 check=("${test[@]}" clang-format clang-tidy libclang-rt-dev cppcheck shellcheck valgrind)
 debian13=(mmdebstrap)
 bench=("${demo[@]}" libbenchmark-dev python3)
