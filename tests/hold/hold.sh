@@ -7,6 +7,7 @@ set -euo pipefail
 [[ $# -eq 3 ]] ||
   { echo "usage: tests/hold/hold.sh <streamview-hold> <streamview.so> <test>" >&2; exit 2; }
 hold=$(realpath "$1")
+sources=$(realpath "$(dirname "$0")/../..")
 extension=$(realpath "$2")
 
 directory=$(realpath "$(mktemp -d)")
@@ -30,7 +31,7 @@ wait_until() {
   local i
   for ((i = 0; i < 2000; i++)); do
     if "$@"; then return; fi
-    read -rt 0.01 <> <(:) || true
+    sleep 0.01
   done
   fail "in vain: $*"
 }
@@ -94,8 +95,23 @@ refuses() {
   local expected=$1 says=$2 status=0
   shift 2
   "$hold" "$@" > printed 2>&1 < /dev/null || status=$?
-  [[ $status -eq $expected ]] && grep -qF -- "$says" printed ||
+  if [[ $status -ne $expected ]] || ! grep -qF -- "$says" printed; then
     fail "streamview-hold $*: status $status: $(cat printed)"
+  fi
+}
+
+# What a process has used and done up to now.
+used() {
+  cat "/proc/$1/stat" "/proc/$1"/task/*/status |
+    awk 'NR == 1 { print $14 + $15 } /^voluntary_ctxt_switches/ { n += $2 } END { print n }'
+}
+
+# Whether a process does nothing at all for three seconds.
+is_quiet() {
+  local before
+  before=$(used "$1")
+  sleep 3
+  [[ $(used "$1") == "$before" ]]
 }
 
 create() {
@@ -241,19 +257,20 @@ test_while_nothing_happens_it_does_nothing() {
   start_hold app.db
   local hold_pid=$pid
   start_shell 'SELECT count(*) FROM tags;'
-  used() { cat /proc/"$hold_pid"/stat /proc/"$hold_pid"/task/*/status | awk '
-    NR == 1 { print "time", $14 + $15 } /^voluntary_ctxt_switches/ { n += $2 } END { print "wakes", n }'; }
   # The server's thread goes to sleep a second after the last request.
-  is_quiet() {
-    local before
-    before=$(used)
-    read -rt 3 <> <(:) || true
-    [[ $(used) == "$before" ]]
-  }
-  wait_until is_quiet
+  wait_until is_quiet "$hold_pid"
   # It is not dead.
   echo 'SELECT holder FROM sv_status WHERE name = "events";' >&7
   wait_until grep -qx "$hold_pid" answers
+}
+
+# 77: not tested, for want of systemd.
+test_systemd_takes_the_unit() {
+  command -v systemd-analyze > /dev/null || exit 77
+  local unit=streamview-hold@srv-app-app.db.service
+  sed "s|/usr/bin/streamview-hold|$hold|" "$sources/examples/streamview-hold@.service" > "$unit"
+  systemd-analyze verify "./$unit" > printed 2>&1 || fail "$(cat printed)"
+  [[ ! -s printed ]] || fail "$(cat printed)"
 }
 
 test_wrong_calls_are_refused() {
