@@ -1,8 +1,8 @@
 // HeldDatabase: one SQLite database, of which this process holds the logs.
 //
-// A log that another process holds is used by way of that one, as by any client, and held as soon as
-// that one lets go of it. That is noticed by the end of its open file HOLDER in the log's directory;
-// logs that are created or dropped later are noticed by writes to the database. So nothing is done
+// A log that another process holds is used by way of that one, as by any client, and held as soon
+// as that one lets go of it. That is noticed by the closing of the file HOLDER in the log's
+// directory; logs that are created or dropped later, by writes to the database. So nothing is done
 // while nothing happens.
 
 #pragma once

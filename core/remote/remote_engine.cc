@@ -88,8 +88,8 @@ Status RemoteEngine::CheckIntegrity(const WaitOptions& wait) {
   return client_->Call(wire::Op::kCheckLog, wait).status();
 }
 
-// Committed entries are mapped by the holder, and those that are not by this process: if they differ,
-// so may the rows.
+// Committed entries are mapped by the holder, and those that are not by this process: if the two
+// differ, so may the rows.
 std::string RemoteEngine::CompareHosts(int64_t holder_pid) const {
   const std::string& theirs = client_->holder().host;
   const std::string& own = client_->host();
