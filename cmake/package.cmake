@@ -1,6 +1,7 @@
 # Debian packages, by `cpack -G DEB` in the build directory (scripts/package.sh):
 #
 #   libsqlite3-mod-streamview   the extension; named as Debian names those of SQLite
+#   streamview-hold             the program of that name, which keeps logs open
 #   libstreamview-dev           the C++ core, for find_package(streamview)
 set(STREAMVIEW_MAINTAINER "streamview authors <streamview@packages.invalid>" CACHE STRING
   "Maintainer of the Debian packages")
@@ -12,7 +13,7 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
-set(CPACK_COMPONENTS_ALL extension development)
+set(CPACK_COMPONENTS_ALL extension hold development)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 
@@ -32,6 +33,15 @@ that follow the log by themselves, so that writes do not pay for them, and
 that can be added, changed and rebuilt at any time without a migration.
 .
 In the sqlite3 shell, '.load streamview' loads it.")
+
+set(CPACK_DEBIAN_HOLD_PACKAGE_NAME streamview-hold)
+set(CPACK_DEBIAN_HOLD_PACKAGE_SECTION database)
+set(CPACK_DEBIAN_HOLD_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_HOLD_PACKAGE_DEPENDS "${EXTENSION_PACKAGE} (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_HOLD_DESCRIPTION
+"A program that keeps the logs of SQLite databases open, for processes that
+come and go (cron jobs, requests, shell commands): they use the logs by way of
+it, and neither open nor close them. It is never needed for anything else.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libstreamview-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -56,7 +66,7 @@ file(WRITE ${PROJECT_BINARY_DIR}/debian/copyright "${copyright}")
 find_program(GZIP gzip REQUIRED)
 execute_process(COMMAND ${GZIP} --force --keep --best --no-name ${PROJECT_BINARY_DIR}/debian/changelog
   COMMAND_ERROR_IS_FATAL ANY)
-foreach(component extension development)
+foreach(component extension hold development)
   string(TOUPPER ${component} COMPONENT)
   set(directory ${CMAKE_INSTALL_DATAROOTDIR}/doc/${CPACK_DEBIAN_${COMPONENT}_PACKAGE_NAME})
   install(FILES ${PROJECT_BINARY_DIR}/debian/copyright ${PROJECT_BINARY_DIR}/debian/changelog.gz

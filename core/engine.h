@@ -268,6 +268,9 @@ struct LogStatus {
   // The process that has the log open, as it knows itself, and how many others use it.
   int64_t holder = 0;
   uint64_t clients = 0;
+  // What is worth knowing though nothing has failed, as the asking process sees it: that the one
+  // which holds the log, and maps for all, is of another kind. Empty: nothing.
+  std::string note;
 };
 
 struct MapError {
@@ -286,7 +289,8 @@ class View {
   // where nobody has yet. REQUIRES: at_least <= Engine::Head(), or kLatest. `first`: the range that
   // NewCursor will be called with first, where that is known: an engine that is far away gives its
   // first rows along. Errors: kFailed (with the map's message, whatever at_least is), kInterrupted,
-  // kTimedOut (with a message that says how far the view came).
+  // kTimedOut (with a message that says how far the view came); where the view is not that far, and
+  // the process that holds the log has no mapper for it, that of its MapperFactory.
   virtual Result<std::shared_ptr<const CommittedView>> Read(Seq at_least, const WaitOptions& wait,
                                                             const ViewRange* first = nullptr) = 0;
   // Processes the log up to `seq`, or finds it done; returns the checkpoint. REQUIRES:
@@ -377,9 +381,9 @@ class Engine {
 
   // --- views
   // A new view, empty, that begins to follow the log at once, with an id of its own. The mapper
-  // comes from the engine's MapperFactory. Errors: those of ViewDefinition::Validate and of the
-  // factory. Names need not be unique:
-  // a redefinition in one transaction has two for a while.
+  // comes from the engine's MapperFactory, in the process that holds the log. Errors: those of
+  // ViewDefinition::Validate and of the factory. Names need not be unique: a redefinition in one
+  // transaction has two for a while.
   // `view_id`: where the database knows the view by an id that the log has lost; empty: a new one.
   virtual Result<std::shared_ptr<View>> CreateView(const ViewDefinition& definition,
                                                    const std::string& view_id = "") = 0;

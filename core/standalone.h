@@ -31,8 +31,8 @@ struct StandaloneOptions {
 // empty (two processes must not make the same one at once). Whoever opens it again in this process
 // gets the same engine, and the other options are not looked at. Errors: kCannotOpen (the directory
 // holds other files, cannot be written, or is the log of a SQLite database that is still there:
-// only that knows which transactions and views count), kBusy (another process has it: the message
-// names its pid), kCorruption, kMisuse (forked child).
+// only that knows which transactions and views count), kBusy (another process has it, and cannot be
+// reached: the message names its pid), kCorruption, kMisuse (forked child).
 Result<std::shared_ptr<Engine>> OpenStandalone(const StandaloneOptions& options);
 
 // The view of the name definition.name, as the definition has it: the one there is, or else a new

@@ -35,6 +35,7 @@ enum Column {
   kBar,
   kHolder,
   kClients,
+  kNote,
   kColumnCount,
 };
 
@@ -82,6 +83,7 @@ void Describe(const LogStatus& status, Row& row) {
   row[kLastError] = TextOrNull(status.derived_error);
   row[kHolder] = Value::Integer(status.holder);
   row[kClients] = Count(status.clients);
+  row[kNote] = TextOrNull(status.note);
   if (!status.background_error.empty()) SetFailed(status.background_error, row);
 }
 
@@ -110,7 +112,7 @@ class StatusReport {
       "CREATE TABLE x(name TEXT, kind TEXT, state TEXT, seq INTEGER, head INTEGER, lag INTEGER, "
       "entries INTEGER, superseded INTEGER, errors INTEGER, last_error TEXT, bytes INTEGER, "
       "rate REAL, eta REAL, definition TEXT, log TEXT, schema TEXT, progress REAL, bar TEXT, "
-      "holder INTEGER, clients INTEGER)";
+      "holder INTEGER, clients INTEGER, note TEXT)";
 
   explicit StatusReport(Connection& connection) : connection_(connection) {}
 

@@ -49,7 +49,7 @@ scripts/install-deps.sh check
 
 # Those of the repository, also where it is not under git.
 sources() {
-  find core ext tests bench -name node_modules -prune -o -type f \( "$@" \) -print | sort
+  find core ext hold tests bench -name node_modules -prune -o -type f \( "$@" \) -print | sort
 }
 
 # The sources of the product, or FILES.
@@ -57,7 +57,7 @@ to_look_at() {
   if [[ -n ${FILES:-} ]]; then
     xargs -n 1 <<< "$FILES"
   else
-    find core ext -name '*.cc' | sort
+    find core ext hold -name '*.cc' | sort
   fi
 }
 
@@ -88,7 +88,7 @@ check_shellcheck() {
 }
 
 check_cppcheck() {
-  to_look_at | grep -E '^(core|ext)/' |
+  to_look_at | grep -E '^(core|ext|hold)/' |
     xargs cppcheck -j "$jobs" --quiet --error-exitcode=1 --std=c++20 --language=c++ -I . \
       --enable=warning,performance,portability --inline-suppr \
       --suppressions-list=scripts/cppcheck.supp
@@ -97,7 +97,7 @@ check_cppcheck() {
 # A source that was found clean is looked at again when it, a header or a rule has changed.
 tidy_one() {
   local source=$1 key stamp
-  key=$({ cat "$source" .clang-tidy; find core ext tests -name '*.h*' -print0 | sort -z | xargs -0 cat; } |
+  key=$({ cat "$source" .clang-tidy; find core ext hold tests -name '*.h*' -print0 | sort -z | xargs -0 cat; } |
     sha256sum | cut -c 1-32)
   stamp=build-tidy/clean/${source//\//_}.$key
   [[ -e $stamp ]] && return

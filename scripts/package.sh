@@ -13,7 +13,8 @@ machine,
 
     sudo apt install ./build-bundled/packages/libsqlite3-mod-streamview_*.deb
 
-after which `.load streamview` finds it. libstreamview-dev is for programs in C++.
+after which `.load streamview` finds it. streamview-hold keeps logs open for processes that come and go;
+libstreamview-dev is for programs in C++.
 USAGE
 }
 
@@ -27,6 +28,6 @@ cd "$(dirname "$0")/.."
 scripts/install-deps.sh package
 # A build directory that exists already is used as it is.
 [[ -f build-bundled/CMakeCache.txt ]] || cmake --preset bundled -DSTREAMVIEW_TESTS=OFF > /dev/null
-cmake --build build-bundled --target streamview streamview_core --parallel "$(nproc)"
+cmake --build build-bundled --target streamview streamview_core streamview_hold --parallel "$(nproc)"
 (cd build-bundled && cpack -G DEB -B packages > /dev/null)
 ls build-bundled/packages/*.deb

@@ -10,7 +10,7 @@ namespace streamview {
 Result<std::shared_ptr<ViewIndex>> OpenIndex(Log* log, DocIndex* docs,
                                              std::shared_ptr<ColumnFamily> family,
                                              const ViewDefinition& definition,
-                                             std::unique_ptr<Mapper> mapper) {
+                                             Result<std::unique_ptr<Mapper>> mapper) {
   std::unique_ptr<IndexKind> kind =
       definition.reduce == Reduce::kNone ? NewRowKind() : NewReduceKind();
   return ViewIndex::Open(log, docs, std::move(family), definition, std::move(mapper),

@@ -12,6 +12,6 @@ namespace streamview {
 Result<std::shared_ptr<ViewIndex>> OpenIndex(Log* log, DocIndex* docs,
                                              std::shared_ptr<ColumnFamily> family,
                                              const ViewDefinition& definition,
-                                             std::unique_ptr<Mapper> mapper);
+                                             Result<std::unique_ptr<Mapper>> mapper);
 
 }  // namespace streamview

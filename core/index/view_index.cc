@@ -71,7 +71,7 @@ struct ViewIndex::Pending {
 ViewIndex::~ViewIndex() = default;
 
 ViewIndex::ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
-                     const ViewDefinition& definition, std::unique_ptr<Mapper> mapper,
+                     const ViewDefinition& definition, Result<std::unique_ptr<Mapper>> mapper,
                      std::unique_ptr<IndexKind> kind)
     : log_(log),
       docs_(docs),
@@ -79,13 +79,14 @@ ViewIndex::ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> fam
       family_(std::move(family)),
       definition_(definition),
       fingerprint_(definition.Fingerprint()),
-      mapper_(std::move(mapper)),
+      can_advance_(mapper.status()),
+      mapper_(mapper.ok() ? *std::move(mapper) : nullptr),
       kind_(std::move(kind)) {}
 
 Result<std::shared_ptr<ViewIndex>> ViewIndex::Open(Log* log, DocIndex* docs,
                                                    std::shared_ptr<ColumnFamily> family,
                                                    const ViewDefinition& definition,
-                                                   std::unique_ptr<Mapper> mapper,
+                                                   Result<std::unique_ptr<Mapper>> mapper,
                                                    std::unique_ptr<IndexKind> kind) {
   std::shared_ptr<ViewIndex> index(
       new ViewIndex(log, docs, std::move(family), definition, std::move(mapper), std::move(kind)));
@@ -332,6 +333,7 @@ Status ViewIndex::AdvanceTo(Seq seq, const WaitOptions& wait) {
   for (bool stepped = false;; stepped = true) {
     const std::shared_ptr<const State> now = state();
     if (now->seq >= seq || !now->failure.ok() || retired()) return Status::Ok();
+    SV_RETURN_IF_ERROR(can_advance_);
     // Asking costs about as much as the step that reads a write of one's own.
     if (stepped) SV_RETURN_IF_ERROR(wait.CheckInterrupted());
     SV_RETURN_IF_ERROR(turn_.Take(wait));
@@ -354,7 +356,7 @@ Status ViewIndex::Step(Seq seq) {
 }
 
 Status ViewIndex::Apply(const EntryBatch& batch) {
-  SV_REQUIRE(turn_.IsTaken());
+  SV_REQUIRE(turn_.IsTaken() && can_advance_.ok());
   const Seq from = progress();
   if (retired() || !working_->failure.ok()) return Status::Ok();
   if (batch.empty() || batch.first() > from + 1 || batch.last() <= from) return Status::Ok();

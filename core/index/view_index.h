@@ -36,13 +36,14 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   using State = IndexState;
 
   // Opens what `family` holds, or begins an empty index in it. `kind` is the one that the
-  // definition asks for (core/index/open_index.h). `log` and `docs` must outlive the index.
+  // definition asks for (core/index/open_index.h). `log` and `docs` must outlive the index. Where
+  // `mapper` is an error the index can be read, and does not advance: can_advance() is that error.
   // REQUIRES: its coverage is not past docs->checkpoint(). Errors: kDamaged, noted as the family's;
   // kIOError.
   static Result<std::shared_ptr<ViewIndex>> Open(Log* log, DocIndex* docs,
                                                  std::shared_ptr<ColumnFamily> family,
                                                  const ViewDefinition& definition,
-                                                 std::unique_ptr<Mapper> mapper,
+                                                 Result<std::unique_ptr<Mapper>> mapper,
                                                  std::unique_ptr<IndexKind> kind);
   ~ViewIndex() override;
 
@@ -89,8 +90,11 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
     return kind_->Check(*this, state, mapper, wait);
   }
 
+  // OK, or why there is no mapper to advance it with.
+  const Status& can_advance() const { return can_advance_; }
   // Processes the log up to `seq`, or finds it done, or finds the index failed or retired: look at
-  // state(). REQUIRES: seq <= head of the log. Errors: kInterrupted, kTimedOut, kIOError...
+  // state(). REQUIRES: seq <= head of the log. Errors: can_advance(), kInterrupted, kTimedOut,
+  // kIOError...
   Status AdvanceTo(Seq seq, const WaitOptions& wait);
 
   // The right to advance, retire or use the mapper.
@@ -103,7 +107,7 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   // Takes the entries of `batch` that follow progress(), or as many as one slice of time allows.
   // Far from the head of the log they are kept in memory first (core/storage/pending_run.h). Does
   // nothing where the batch does not follow on, or the index is failed or retired.
-  // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint().
+  // REQUIRES: the caller has the turn, batch.last() <= docs->checkpoint(), can_advance() is OK.
   Status Apply(const EntryBatch& batch);
   // The index is no longer anybody's: it stops to advance. REQUIRES: the caller has the turn.
   void Retire() {
@@ -151,7 +155,7 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   struct Pending;
 
   ViewIndex(Log* log, DocIndex* docs, std::shared_ptr<ColumnFamily> family,
-            const ViewDefinition& definition, std::unique_ptr<Mapper> mapper,
+            const ViewDefinition& definition, Result<std::unique_ptr<Mapper>> mapper,
             std::unique_ptr<IndexKind> kind);
   Status Recover();
   Status RecoverErrors(State* state) const;
@@ -174,7 +178,8 @@ class ViewIndex final : public DropPolicy, public std::enable_shared_from_this<V
   DerivedStore* const store_;
   const std::shared_ptr<ColumnFamily> family_;
   const ViewDefinition definition_;
-  const std::string fingerprint_;         // of the definition
+  const std::string fingerprint_;  // of the definition
+  const Status can_advance_;
   const std::unique_ptr<Mapper> mapper_;  // used by whoever has the turn
   const std::unique_ptr<IndexKind> kind_;
 

@@ -174,6 +174,7 @@ std::vector<Indexer::Follower> Indexer::Behind(const std::vector<std::shared_ptr
       const std::shared_ptr<const ViewIndex::State> state = index->state();
       const Seq progress = index->progress();
       if (progress >= head || !state->failure.ok() || index->retired()) continue;
+      if (!index->can_advance().ok()) continue;  // whoever needs it is told
       followers.push_back({std::move(index), progress});
     }
   }

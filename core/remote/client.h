@@ -61,6 +61,8 @@ class Client {
 
   // What the holder said of itself.
   const wire::Hello& holder() const { return holder_; }
+  // ClientOptions::host
+  const std::string& host() const { return options_.host; }
   // The head of the log, as it was last heard of.
   Seq known_head() const { return known_head_.load(std::memory_order_relaxed); }
   const ProcessMark& process() const { return process_; }

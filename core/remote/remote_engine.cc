@@ -88,12 +88,26 @@ Status RemoteEngine::CheckIntegrity(const WaitOptions& wait) {
   return client_->Call(wire::Op::kCheckLog, wait).status();
 }
 
+// Committed entries are mapped by the holder, and those that are not by this process: if the two
+// differ, so may the rows.
+std::string RemoteEngine::CompareHosts(int64_t holder_pid) const {
+  const std::string& theirs = client_->holder().host;
+  const std::string& own = client_->host();
+  if (theirs == own || theirs.empty() || own.empty()) return "";
+  return "process " + std::to_string(holder_pid) +
+         ", which holds the log and maps its entries, has " + theirs + ", and this one " + own +
+         ": maps may give other rows here";
+}
+
 LogStatus RemoteEngine::GetLogStatus() const {
   const Result<Answer> answer = client_->Call(wire::Op::kLogStatus, WaitOptions());
   LogStatus status;
   Status read = answer.status();
   if (read.ok()) read = Client::Decode(*answer, &status);
-  if (read.ok()) return status;
+  if (read.ok()) {
+    status.note = CompareHosts(status.holder);
+    return status;
+  }
   LogStatus unknown;
   unknown.id = id();
   unknown.head = client_->known_head();

@@ -74,6 +74,7 @@ class RemoteEngine final : public Engine {
   // An entry that does not go with one message.
   Result<Seq> AppendLarge(const ValueView& key, const ValueView& value, SyncMode sync,
                           const WaitOptions& wait);
+  std::string CompareHosts(int64_t holder_pid) const;
   Result<std::shared_ptr<View>> ToView(const Answer& answer) EXCLUDES(mutex_);
 
   const std::shared_ptr<Client> client_;

@@ -312,7 +312,8 @@ Status RemoteView::CheckIntegrity(const WaitOptions& wait) {
 Result<std::unique_ptr<Mapper>> RemoteView::NewMapper() {
   SV_RETURN_IF_ERROR(client_->process().Check());
   if (definition_.kind == MapKind::kJsonPath) return NewJsonPathMapper(definition_);
-  if (!mapper_factory_) return Status::InvalidArgument("this process has no such mapper");
+  if (!mapper_factory_)
+    return Status::InvalidArgument("this process has no mapper for view " + definition_.name);
   return mapper_factory_(definition_);
 }
 

@@ -35,10 +35,11 @@ std::string Protocols(const wire::Hello& hello) {
 }  // namespace
 
 ServedConnection::ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions,
-                                   Decisions* decisions, Socket socket)
+                                   Decisions* decisions, std::function<void()> wake, Socket socket)
     : engine_(engine),
       options_(options),
       sessions_(sessions),
+      wake_(std::move(wake)),
       socket_(std::move(socket)),
       reader_(&socket_, wire::kMaxRequestBytes),
       service_(engine, decisions,
@@ -54,6 +55,7 @@ void ServedConnection::Run() noexcept {
   socket_.Shutdown();
   if (session_ != nullptr) WithoutFailing([this] { sessions_->Leave(session_); });
   has_ended = true;
+  wake_();
 }
 
 void ServedConnection::Serve() {
@@ -117,7 +119,7 @@ void ServedConnection::SetWorkingOn(uint32_t id) {
   working_on_ = id;
 }
 
-void ServedConnection::SendHeartbeat() {
+bool ServedConnection::SendHeartbeat() {
   MutexLock lock(mutex_);
   if (working_on_ != 0 && working_on_ == worked_on_) {
     OutgoingFrame heartbeat(static_cast<uint8_t>(Op::kHeartbeat));
@@ -127,6 +129,7 @@ void ServedConnection::SendHeartbeat() {
     }
   }
   worked_on_ = working_on_;
+  return working_on_ != 0;
 }
 
 bool ServedConnection::DoRequest(const Frame& frame) {
@@ -143,6 +146,7 @@ bool ServedConnection::DoRequest(const Frame& frame) {
   request.same_user = peer_.uid == ::geteuid();
   request.answer = &answer.bytes;
   SetWorkingOn(frame.id);
+  wake_();
   Status outcome;
   try {
     outcome = Do(request);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,17 +24,18 @@ namespace streamview {
 
 class ServedConnection {
  public:
-  // All of them outlive it.
+  // All of them outlive it. `wake` is called on its thread as it begins a request, and when it has
+  // ended.
   ServedConnection(Engine* engine, const ServerOptions& options, Sessions* sessions,
-                   Decisions* decisions, Socket socket);
+                   Decisions* decisions, std::function<void()> wake, Socket socket);
 
   // Serves it to its end, on the calling thread.
   void Run() noexcept;
   // Ends it. From any thread.
   void End() { socket_.Shutdown(); }
   // Tells the client that its request is being worked on, where it was at the last call already.
-  // From any thread; waits for nothing.
-  void SendHeartbeat() EXCLUDES(mutex_);
+  // From any thread; waits for nothing. Returns whether a request is being worked on.
+  bool SendHeartbeat() EXCLUDES(mutex_);
 
   std::thread thread;
   std::atomic<bool> has_ended{false};
@@ -55,6 +57,7 @@ class ServedConnection {
   Engine* const engine_;
   const ServerOptions& options_;
   Sessions* const sessions_;
+  const std::function<void()> wake_;
   Socket socket_;
   FrameReader reader_;
   Peer peer_;

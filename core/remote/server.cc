@@ -66,8 +66,9 @@ Status Server::Serve(Socket socket) {
     Refuse(socket, busy);
     return busy;
   }
-  auto connection = std::make_unique<ServedConnection>(engine_.get(), options_, sessions_.get(),
-                                                       decisions_.get(), std::move(socket));
+  auto connection = std::make_unique<ServedConnection>(
+      engine_.get(), options_, sessions_.get(), decisions_.get(), [this] { Wake(); },
+      std::move(socket));
   MutexLock lock(mutex_);
   if (stopping_) return Status::Busy("the log is being closed");
   try {
@@ -77,7 +78,6 @@ Status Server::Serve(Socket socket) {
     return Status(StatusCode::kNoMemory, "no thread can be started to serve a client");
   }
   connections_.push_back(std::move(connection));
-  changed_.NotifyAll();
   return Status::Ok();
 }
 
@@ -99,15 +99,26 @@ size_t Server::Reap() {
   return left;
 }
 
+void Server::Wake() {
+  // Mostly it is awake: a request costs no more than this look.
+  if (is_awake_ || is_awake_.exchange(true)) return;
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+}
+
+// Clients that ask for nothing cost nothing. A connection that says something as this falls asleep
+// either finds is_awake_ false, or has set what it says before that is looked at here.
 void Server::SendHeartbeats() {
   for (;;) {
     (void)Reap();
     MutexLock lock(mutex_);
-    if (!stopping_ && connections_.empty()) changed_.Wait(mutex_);
+    while (!stopping_ && !is_awake_) changed_.Wait(mutex_);
     if (!stopping_) changed_.WaitUntil(mutex_, WaitOptions::Clock::now() + options_.heartbeat);
     if (stopping_) return;
-    for (const std::unique_ptr<ServedConnection>& connection : connections_)
-      connection->SendHeartbeat();
+    is_awake_ = false;
+    for (const std::unique_ptr<ServedConnection>& connection : connections_) {
+      if (connection->SendHeartbeat()) is_awake_ = true;
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <list>
 #include <memory>
@@ -49,7 +50,10 @@ class Server {
 
  private:
   Server(std::shared_ptr<Engine> engine, ServerOptions options);
+  // Sends heartbeats, and joins threads, while there is something to do; else it sleeps.
   void SendHeartbeats() EXCLUDES(mutex_);
+  // There is something to do, within the time from one heartbeat to the next.
+  void Wake() EXCLUDES(mutex_);
   // Joins the threads of connections that have ended. Returns how many go on.
   size_t Reap() EXCLUDES(mutex_);
 
@@ -62,6 +66,7 @@ class Server {
   CondVar changed_;
   std::list<std::unique_ptr<ServedConnection>> connections_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
+  std::atomic<bool> is_awake_{false};
   std::thread heartbeats_;  // last: it uses the others
 };
 

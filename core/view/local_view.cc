@@ -1,5 +1,7 @@
 #include "core/view/local_view.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "core/index/open_index.h"
@@ -64,29 +66,43 @@ Result<std::shared_ptr<LocalView>> LocalView::Open(const ViewContext* context,
   return view;
 }
 
-// The index of a family; or where there is none, or it is damaged, a new one.
+// The index of a family; or where there is none, or it is damaged, a new one. One that this program
+// has no mapper for is opened to be read.
 Result<std::shared_ptr<ViewIndex>> LocalView::OpenOrBegin(
     const std::shared_ptr<ColumnFamily>& family,
     Result<std::shared_ptr<ViewIndex>> (LocalView::*begin)(), std::string* loss) {
   if (family == nullptr) return (this->*begin)();
-  Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family);
+  Result<std::unique_ptr<Mapper>> mapper = MakeMapper();
+  if (!mapper.ok() && (definition().kind != MapKind::kCustom || mapper.status().IsCutShort())) {
+    return mapper.status();
+  }
+  Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family, std::move(mapper));
   if (index.status().code() != StatusCode::kDamaged || !family->is_damaged()) return index;
   *loss = family->damage();
   SV_RETURN_IF_ERROR(context_->store->DropFamily(*family));
   return (this->*begin)();
 }
 
-Result<std::shared_ptr<ViewIndex>> LocalView::OpenIndex(std::shared_ptr<ColumnFamily> family) {
+// Whoever reads the error may be in another process.
+Result<std::unique_ptr<Mapper>> LocalView::MakeMapper() const {
   const ViewDefinition def = definition();
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
-  return streamview::OpenIndex(context_->log, context_->docs, std::move(family), def,
+  Result<std::unique_ptr<Mapper>> mapper = context_->mapper_factory(def);
+  if (mapper.ok() || mapper.status().IsCutShort() || def.kind != MapKind::kCustom) return mapper;
+  return mapper.status().WithContext("view " + def.name + " cannot be advanced by process " +
+                                     std::to_string(::getpid()) + ", which holds the log");
+}
+
+Result<std::shared_ptr<ViewIndex>> LocalView::OpenIndex(std::shared_ptr<ColumnFamily> family,
+                                                        Result<std::unique_ptr<Mapper>> mapper) {
+  return streamview::OpenIndex(context_->log, context_->docs, std::move(family), definition(),
                                std::move(mapper));
 }
 
 Result<std::shared_ptr<ViewIndex>> LocalView::NewIndex() {
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, MakeMapper());
   SV_ASSIGN_OR_RETURN(std::shared_ptr<ColumnFamily> family,
                       context_->store->CreateViewFamily(definition().name));
-  Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family);
+  Result<std::shared_ptr<ViewIndex>> index = OpenIndex(family, std::move(mapper));
   if (!index.ok()) {
     // The reason to fail goes first; a family that stays is removed at the next open.
     (void)context_->store->DropFamily(*family);
@@ -387,8 +403,7 @@ Status LocalView::RefreshAll(const WaitOptions& wait) const {
 Status LocalView::CheckIntegrity(const WaitOptions& wait) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<ViewIndex> index, Advance(context_->log->head(), wait));
   // A mapper of its own: nobody waits for the check.
-  SV_ASSIGN_OR_RETURN(const std::unique_ptr<Mapper> mapper,
-                      context_->mapper_factory(index->definition()));
+  SV_ASSIGN_OR_RETURN(const std::unique_ptr<Mapper> mapper, MakeMapper());
   const std::shared_ptr<const ViewIndex::State> state = index->state();
   const Status checked = index->Check(*state, mapper.get(), wait);
   if (checked.code() != StatusCode::kDamaged) return checked;
@@ -398,7 +413,7 @@ Status LocalView::CheckIntegrity(const WaitOptions& wait) {
 
 Result<std::unique_ptr<Mapper>> LocalView::NewMapper() {
   SV_RETURN_IF_ERROR(context_->process.Check());
-  return context_->mapper_factory(definition());
+  return MakeMapper();
 }
 
 Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {
@@ -410,7 +425,7 @@ Result<std::unique_ptr<ViewChanges>> LocalView::NewChanges() {
                                    "no changes are told: tail its log, " +
                                    def.log_name);
   }
-  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, context_->mapper_factory(def));
+  SV_ASSIGN_OR_RETURN(std::unique_ptr<Mapper> mapper, MakeMapper());
   return NewViewChanges(context_->log, context_->docs, def, std::move(mapper));
 }
 
@@ -437,7 +452,8 @@ ViewStatus LocalView::GetStatus() const {
   status.id = id_;
   status.seq = state->seq;
   status.target = context_->log->head();
-  if (!state->failure.ok()) {
+  const bool is_stuck = !index->can_advance().ok() && state->seq < status.target;
+  if (!state->failure.ok() || is_stuck) {
     status.state = ViewState::kFailed;
   } else {
     status.state = state->seq >= live_from ? ViewState::kLive : ViewState::kBuilding;
@@ -447,6 +463,7 @@ ViewStatus LocalView::GetStatus() const {
   status.entries = index->CountEntries();
   status.superseded_met = index->dead_met();
   status.errors = state->errors.size();
+  if (!index->can_advance().ok()) status.last_error = index->can_advance().message();
   for (const ViewIndex* i : {next.get(), index.get()}) {
     if (i != nullptr && status.last_error.empty()) {
       status.last_error = i->background_status().message();

@@ -83,7 +83,9 @@ class LocalView final : public View {
  private:
   LocalView(const ViewContext* context, std::string id, const ViewDefinition& definition);
 
-  Result<std::shared_ptr<ViewIndex>> OpenIndex(std::shared_ptr<ColumnFamily> family);
+  Result<std::unique_ptr<Mapper>> MakeMapper() const;
+  Result<std::shared_ptr<ViewIndex>> OpenIndex(std::shared_ptr<ColumnFamily> family,
+                                               Result<std::unique_ptr<Mapper>> mapper);
   Result<std::shared_ptr<ViewIndex>> OpenOrBegin(
       const std::shared_ptr<ColumnFamily>& family,
       Result<std::shared_ptr<ViewIndex>> (LocalView::*begin)(), std::string* loss);

@@ -16,6 +16,9 @@ using ::testing::HasSubstr;
 
 class EngineRegistryTest : public EngineTest {
  protected:
+  void SetUp() override {
+    if (IsRemote()) GTEST_SKIP() << "these are about the engines of one process";
+  }
   Status OpenStatus() { return OpenEngine(options_).status(); }
   Status CreateStatus() { return CreateEngine(options_).status(); }
 };

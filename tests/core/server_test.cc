@@ -294,6 +294,23 @@ TEST_F(ServerTest, BothSayWhatTheyAre) {
   EXPECT_EQ(remote->epoch(), engine_->epoch());
 }
 
+TEST_F(ServerTest, ANoteSaysThatTheHolderIsOfAnotherVersion) {
+  ServerOptions options;
+  options.host = "SQLite 3.46.0";
+  Begin(std::move(options));
+  RemoteOptions remote = holder_->options();
+  for (const char* same : {"SQLite 3.46.0", ""}) {
+    remote.host = same;
+    EXPECT_EQ(Must(RemoteEngine::Open(remote, WaitOptions()))->GetLogStatus().note, "");
+  }
+  remote.host = "SQLite 3.40.1";
+  EXPECT_EQ(Must(RemoteEngine::Open(remote, WaitOptions()))->GetLogStatus().note,
+            "process " + std::to_string(getpid()) +
+                ", which holds the log and maps its entries, has SQLite 3.46.0, and this one "
+                "SQLite 3.40.1: maps may give other rows here");
+  EXPECT_EQ(engine_->GetLogStatus().note, "");
+}
+
 TEST_F(ServerTest, WithoutACommonProtocolBothVersionsAreNamed) {
   Begin();
   RawClient client = NewRaw();

@@ -1,10 +1,15 @@
 #include "core/standalone.h"
 
+#include <unistd.h>
+
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "core/storage/log_directory.h"
 #include "tests/core/engine_test_util.h"
+#include "tests/core/remote_test_util.h"
 
 namespace streamview {
 namespace {
@@ -39,6 +44,24 @@ class StandaloneTest : public EngineTest {
     engine_ = Must(OpenStandalone(standalone_));
   }
 
+  // A view at entry 1, made by a process with the mapper. This one has none, and opens the log.
+  std::string DefineElsewhere() {
+    OpenAgain();
+    const auto view = Must(DefineView(engine_.get(), ByValue()));
+    Put("a", "x");
+    EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
+    EXPECT_OK(view->Flush());
+    standalone_.mapper_factory = nullptr;
+    const std::string id = view->id();
+    OpenAgain();
+    return id;
+  }
+
+  static std::string CannotAdvance() {
+    return "view by_value cannot be advanced by process " + std::to_string(getpid()) +
+           ", which holds the log: ";
+  }
+
   static ViewDefinition ByValue() {
     ViewDefinition definition;
     definition.name = "by_value";
@@ -48,6 +71,7 @@ class StandaloneTest : public EngineTest {
     return definition;
   }
 
+  const std::string kNoMapper = CannotAdvance() + "this program has no mapper for view by_value";
   StandaloneOptions standalone_;
 };
 
@@ -186,24 +210,91 @@ TEST_F(StandaloneTest, AViewThatCannotBeMadeLeavesTheOldOne) {
   const std::string id = Must(DefineView(engine_.get(), ByValue()))->id();
   ViewDefinition unknown = ByValue();
   unknown.map = "unknown";
-  EXPECT_EQ(DefineView(engine_.get(), unknown).status().message(), "no mapper is called unknown");
+  EXPECT_EQ(DefineView(engine_.get(), unknown).status().message(),
+            CannotAdvance() + "no mapper is called unknown");
   EXPECT_EQ(Must(engine_->FindView(id))->id(), id);
 }
 
-TEST_F(StandaloneTest, AViewWithoutItsMapperIsAnErrorAndIsNotLost) {
-  OpenAgain();
-  const std::string id = Must(DefineView(engine_.get(), ByValue()))->id();
-  Put("a", "x");
-  standalone_.mapper_factory = nullptr;
-  OpenAgain();
-  EXPECT_EQ(engine_->FindView(id).status().message(),
-            "view by_value: this program has no mapper for view by_value");
-  EXPECT_THAT(Must(engine_->ListViews()), ElementsAre(::testing::Key(id)));
+// It is read as far as it is, and says why it goes no further.
+TEST_F(StandaloneTest, AViewWithoutItsMapperIsReadAsItWasLeft) {
+  const std::string id = DefineElsewhere();
+  const auto view = Must(engine_->FindView(id));
+  EXPECT_EQ(view->GetStatus().state, ViewState::kLive);
+  EXPECT_EQ(view->GetStatus().last_error, kNoMapper);
+  EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
+  EXPECT_EQ(Must(DefineView(engine_.get(), ByValue()))->id(), id);
+
   EXPECT_EQ(Put("b", "y"), 2u);
+  EXPECT_EQ(view->Read(kLatest, WaitOptions()).status().message(), kNoMapper);
+  EXPECT_EQ(view->AdvanceTo(2, WaitOptions()).status().message(), kNoMapper);
+  EXPECT_EQ(view->Rebuild(WaitOptions()).message(), kNoMapper);
+  EXPECT_EQ(view->CheckIntegrity(WaitOptions()).message(), kNoMapper);
+  EXPECT_EQ(view->NewChanges().status().message(), kNoMapper);
+  EXPECT_THAT(RowsOf(*Must(view->Read(1, WaitOptions()))), ElementsAre("x/by C++/a"));
+  EXPECT_EQ(view->GetStatus().state, ViewState::kFailed);
+  EXPECT_EQ(view->GetStatus().seq, 1u);
+  EXPECT_EQ(view->GetStatus().last_error, kNoMapper);
+  ASSERT_OK(view->Flush());
 
   standalone_.mapper_factory = NewMapper;
   OpenAgain();
   EXPECT_THAT(Rows(*Must(engine_->FindView(id))), ElementsAre("x/by C++/a", "y/by C++/b"));
+}
+
+// The indexer leaves it alone, and others go on.
+TEST_F(StandaloneTest, AViewWithoutItsMapperDoesNotHoldUpOthers) {
+  const std::string id = DefineElsewhere();
+  const auto tags = Must(DefineView(engine_.get(), TagsDefinition()));
+  Put("b", R"({"tags":["cat"],"at":"oahu"})");
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (tags->checkpoint() < 2) {
+    ASSERT_LT(std::chrono::steady_clock::now(), limit);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(Must(engine_->FindView(id))->checkpoint(), 1u);
+}
+
+// --- the program and the holder of the log are two processes
+
+TEST_F(StandaloneTest, AHolderWithoutTheMapperLetsOthersReadOnly) {
+  const std::string id = DefineElsewhere();
+  Holder holder(engine_);
+  const auto remote = holder.Connect(NewMapper);
+  const auto view = Must(remote->FindView(id));
+  EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
+  EXPECT_EQ(Must(DefineView(remote.get(), ByValue()))->id(), id);
+  ViewDefinition changed = ByValue();
+  changed.version = 2;
+  EXPECT_EQ(DefineView(remote.get(), changed).status().message(), kNoMapper);
+  EXPECT_THAT(Must(remote->ListViews()), ElementsAre(::testing::Key(id)));
+
+  Put("b", "y");
+  EXPECT_EQ(view->Read(kLatest, WaitOptions()).status().message(), kNoMapper);
+  EXPECT_EQ(view->GetStatus().last_error, kNoMapper);
+  EXPECT_OK(view->NewMapper().status());
+}
+
+TEST_F(StandaloneTest, AHolderWithTheMapperAdvancesTheViewForOthers) {
+  OpenAgain();
+  const std::string id = Must(DefineView(engine_.get(), ByValue()))->id();
+  Holder holder(engine_);
+  const auto remote = holder.Connect();
+  const auto view = Must(remote->FindView(id));
+  Put("a", "x");
+  EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
+  EXPECT_EQ(Must(DefineView(remote.get(), ByValue()))->id(), id);
+  ASSERT_OK(view->Rebuild(WaitOptions()));
+  EXPECT_EQ(view->GetStatus().last_error, "");
+
+  // Its own entries it would have to map by itself.
+  Session session(remote);
+  ASSERT_OK(session.TakeTurn(WaitOptions()));
+  ASSERT_OK(session.Append(Value::Text("b"), Value::Text("y"), WaitOptions()).status());
+  EXPECT_EQ(session.ReadView(view, 0, WaitOptions()).status().message(),
+            "this process has no mapper for view by_value");
+  ASSERT_OK(session.Prepare(SyncMode::kNormal));
+  session.Commit();
+  EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a", "y/by C++/b"));
 }
 
 TEST_F(StandaloneTest, ViewsByJsonPathNeedNoMapperOfTheProgram) {

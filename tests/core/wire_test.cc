@@ -103,7 +103,7 @@ TEST(WireTest, WhatIsReadOfALogIsReadAsItWasWritten) {
   RoundTrip(DocVersion{7, true, false});
   RoundTrip(LogEnd{7, 1'700'000'000'000});
   RoundTrip(SomeViewStatus());
-  RoundTrip(LogStatus{"id", "/log", 7, 8, "", "lost"});
+  RoundTrip(LogStatus{"id", "/log", 7, 8, "", "lost", 9, 10, ""});
   RoundTrip(MapError{7, Value::Text("doc"), "no JSON"});
   RoundTrip(ViewChange{true, Value::Integer(7), {Value::Text("a"), Value()}});
   RoundTrip(wire::Row{{ValueView::Text("a"), ValueView::Real(1.5)}, ValueView::Text("d"), 7, -9});

@@ -151,6 +151,8 @@ TEST_F(SharingTest, StatusNamesTheHolderAndCountsTheOthers) {
   EXPECT_THAT(third.Query(status), ElementsAre(std::to_string(getpid()) + "|2"));
   third.Close();
   EXPECT_TRUE(db_->Eventually(status, {std::to_string(getpid()) + "|1"}));
+  // Both have the same SQLite (tests/sqlite/run.sh has two).
+  EXPECT_THAT(other_.Query("SELECT note FROM sv_status"), ElementsAre("NULL", "NULL", "NULL"));
 }
 
 TEST_F(SharingTest, WhenTheHolderClosesAnotherTakesOver) {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes the Debian packages of a build directory, unpacks that of the extension into a directory, and
-# loads it by its bare name. The dynamic linker is told by LD_LIBRARY_PATH to look into the libdir of
+# Makes the Debian packages of a build directory, unpacks those of the extension and of streamview-hold into
+# a directory, loads the extension by its bare name, and lets the other hold the log. The dynamic linker is told by LD_LIBRARY_PATH to look into the libdir of
 # the unpacked package; into that of an installed one it looks by itself.
 set -euo pipefail
 
@@ -28,6 +28,7 @@ field() {
 
 (cd "$build" && cpack -G DEB -B "$directory/packages") > cpack.log 2>&1 || { cat cpack.log >&2; exit 1; }
 extension=$(ls packages/libsqlite3-mod-streamview_"$version"_*.deb)
+holding=$(ls packages/streamview-hold_"$version"_*.deb)
 development=$(ls packages/libstreamview-dev_"$version"_*.deb)
 
 if [[ $rocksdb == bundled ]]; then
@@ -37,11 +38,14 @@ else
   field "$extension" Depends 'librocksdb.*libsimdjson|libsimdjson.*librocksdb'
   field "$development" Depends 'librocksdb-dev'
 fi
+field "$holding" Depends 'libsqlite3-mod-streamview \(= [0-9.]+\)'
+field "$holding" Depends 'libsqlite3-0'
 field "$extension" Section '^libs$'
 field "$extension" Maintainer '^[^<]+ <[^@>]+@[^>]+>$'
 field "$extension" Description '^append-only logs'
 
 dpkg-deb -x "$extension" root
+dpkg-deb -x "$holding" root
 copyright=root/usr/share/doc/libsqlite3-mod-streamview/copyright
 [[ $(grep -c '^Files: RocksDB$' $copyright) -eq $([[ $rocksdb == bundled ]] && echo 1 || echo 0) ]] ||
   fail "the copyright must name RocksDB if it is in the package"
@@ -63,3 +67,17 @@ diff --unified - answer <<EXPECTED
 $version
 7|a
 EXPECTED
+
+# It finds the extension where the other package has it.
+root/usr/bin/streamview-hold test.db 2> messages &
+hold=$!
+for ((i = 0; i < 1000; i++)); do
+  grep -q 'log events: held' messages && break
+  sleep 0.01
+done
+holder=$(LD_LIBRARY_PATH=$libdir sqlite3 -batch -cmd '.load streamview' test.db \
+  "SELECT holder FROM sv_status WHERE kind = 'log'")
+kill "$hold"
+wait "$hold" || fail "streamview-hold ended with status $?"
+[[ $holder == "$hold" ]] || fail "process $hold should hold the log, not $holder: $(cat messages)"
+[[ -e root/usr/share/doc/streamview-hold/examples/streamview-hold@.service ]] || fail "there is no unit"

@@ -5,7 +5,7 @@
 #   ext -> core/engine_registry.h -> local_engine -> indexer -> view -> index
 #     -> map, docs, log -> codec, storage -> base
 #
-# and core/ knows nothing of SQLite, ext/ nothing of RocksDB. core/engine.h is an interface: the parts
+# and core/ knows nothing of SQLite, ext/ nothing of RocksDB, hold/ only SQLite. core/engine.h is an interface: the parts
 # that implement a piece of it include it too.
 set -euo pipefail
 
@@ -50,6 +50,8 @@ refuse 'the embedded engine does not know that it is served' 'core/remote/' \
   core/base core/codec core/storage core/log core/docs core/map core/index core/view core/indexer core/local_engine.*
 refuse 'ext/ knows the engine by its interface only' \
   'core/(codec|storage|log|docs|index|view|indexer)/|core/local_engine' ext
+refuse 'hold/ is a client of SQLite and the extension, and takes from core/ nothing but base/' \
+  'rocksdb/|ext/|core/([^b]|b[^a])' hold
 refuse 'ext/sqlite_vtab/ is a library of its own' 'core/|ext/[^/]*[.]' ext/sqlite_vtab
 
 [[ -z $failed ]]

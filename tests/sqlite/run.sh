@@ -33,6 +33,27 @@ run_tests() {
     --parallel "$(nproc)" < /dev/null
 }
 
+# A process in SQLite <version> is told that the holder of the log has another one.
+expect_note() {
+  local version=$1 directory hold said
+  directory=$(mktemp -d)
+  shell() {
+    LD_LIBRARY_PATH=$build/sqlite/$version "$build/tests/small_shell" "$directory/app.db" <<< ".load $build/streamview
+$1"
+  }
+  shell 'CREATE VIRTUAL TABLE events USING sv_log;'
+  "$build/streamview-hold" "$directory/app.db" 2> "$directory/messages" &
+  hold=$!
+  until grep -q ': held' "$directory/messages"; do kill -0 "$hold"; sleep 0.01; done
+  said=$(shell 'SELECT note FROM sv_status;')
+  kill "$hold"
+  wait "$hold"
+  rm -rf "$directory"
+  [[ $said == "process $hold, which holds the log "*", and this one SQLite $version: "* ]] && return
+  echo "a client in SQLite $version is told: $said" >&2
+  exit 1
+}
+
 # What uses the API of SQLite in ways of its own.
 choice='^(Load|SqliteVersion|Log|Docs|View|ViewPlans|Tail|History|SchemaChanges|Transaction|Savepoints)Test\.'
 choice+='|^(AtomicCommit|WorkloadTest|sql)'
@@ -41,7 +62,10 @@ while read -r version _ use _; do
   [[ $version == \#* || -z $version ]] && continue
   echo "== in SQLite $version, the $use"
   case $use in
-    newest) run_tests "$version" . ;;
+    newest)
+      expect_note "$version"
+      run_tests "$version" .
+      ;;
     oldest) run_tests "$version" "$choice" ;;
     refused) expect_refusal "$version" ;;
   esac
