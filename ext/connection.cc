@@ -95,6 +95,7 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
     return found->second->CommittedToken(*seen);
   };
   options.was_committed = WasCommittedIn(db_, log, identity);
+  options.was_dropped = WasDroppedFrom(db_, log, identity);
   options.host = std::string("SQLite ") + sqlite3_libversion();
   options.background = HasMutexes();
   return options;
@@ -276,6 +277,7 @@ void Connection::ReleaseUnusedLogs() {
     session.Close();
     return true;
   });
+  ReleaseDroppedLogs();
   RemovedLogs& removed = RemovedLogs::Instance();
   if (removed.empty()) return;
   std::erase_if(sessions_, [&](const auto& entry) {
@@ -285,6 +287,20 @@ void Connection::ReleaseUnusedLogs() {
     return true;
   });
   removed.DeleteUnused();
+}
+
+// By other processes, which cannot delete a directory that this one holds.
+void Connection::ReleaseDroppedLogs() {
+  if (!schema_changes_.empty()) return;  // a log that is being made is not claimed either
+  std::erase_if(sessions_, [&](const auto& entry) {
+    const auto& [identity, session] = entry;
+    if (session->has_turn() || session->closed() || !IsUnclaimed(identity.directory)) return false;
+    const auto was_dropped = WasDroppedFrom(db_, session->name(), identity);
+    const Result<bool> dropped = was_dropped ? was_dropped() : Result<bool>(false);
+    if (!dropped.ok() || !*dropped) return false;
+    session->Close();
+    return true;
+  });
 }
 
 bool Connection::HasLostLog() const {

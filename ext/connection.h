@@ -153,6 +153,7 @@ class Connection final : public SessionHost {
   // so the busy handler is asked, for which there is no other way. Whoever writes to a log has that
   // lock, too. OK also where it is no use to ask.
   Status AskBusyHandler(const TableName& log);
+  void ReleaseDroppedLogs();
   // True where the log that had the directory is dropped, but still open or not committed.
   bool IsBeingRemoved(const std::string& directory) const;
   // Whether sqlite3_interrupt() or a progress handler asks the running statement to end. Throws

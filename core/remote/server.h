@@ -50,6 +50,8 @@ class Server {
  private:
   Server(std::shared_ptr<Engine> engine, ServerOptions options);
   void SendHeartbeats() EXCLUDES(mutex_);
+  // Whether a further client, at the other end of `socket`, can be served. Errors: kBusy.
+  Status CheckRoom(const Socket& socket) EXCLUDES(mutex_);
   // Joins the threads of connections that have ended. Returns how many go on.
   size_t Reap() EXCLUDES(mutex_);
 
