@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <chrono>
+#include <filesystem>
 
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/other_process.h"
@@ -13,6 +13,8 @@ namespace {
 using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+namespace fs = std::filesystem;
 
 const std::string kAppendCat =
     R"(INSERT INTO events(key, value) VALUES ('cat', '{"tags":["pet","cat"],"location":"x"}'))";
@@ -175,6 +177,47 @@ TEST_F(SharingTest, ATransactionSurvivesTheHoldersEnd) {
   db_ = Connect();
   EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'", "2|'dog'"));
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 1);
+}
+
+// --- DROP
+
+TEST_F(SharingTest, ALogThatAnotherProcessHoldsIsDeletedOnceThatHasNoticed) {
+  db_->Run(kAppendCat);
+  other_.Run("BEGIN; DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  EXPECT_TRUE(fs::exists(log_dir_ + "/STREAMVIEW"));
+  other_.Run("COMMIT");
+  EXPECT_THAT(db_->Try("SELECT * FROM events"), Fails(SQLITE_ERROR, HasSubstr("no such table")));
+  EXPECT_FALSE(fs::exists(log_dir_));
+  db_->Run("CREATE VIRTUAL TABLE events USING sv_log");
+  EXPECT_EQ(other_.Integer("SELECT count(*) FROM events"), 0);
+}
+
+TEST_F(SharingTest, ADroppedLogIsDeletedAsItsHolderClosesThoughTheOtherHasEnded) {
+  other_.Run("DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  other_.Kill();
+  EXPECT_TRUE(fs::exists(log_dir_));
+  db_->Close();
+  EXPECT_FALSE(fs::exists(log_dir_));
+}
+
+TEST_F(SharingTest, ADropThatIsTakenBackDeletesNothing) {
+  db_->Run(kAppendCat);
+  other_.Run("BEGIN; DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  db_->Close();
+  EXPECT_TRUE(fs::exists(log_dir_ + "/UNCLAIMED"));
+  other_.Run("ROLLBACK");
+  EXPECT_EQ(other_.Integer("SELECT count(*) FROM events"), 1);
+  db_ = Connect();
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags"), 2);
+}
+
+TEST_F(SharingTest, ADropOfAProcessThatDiesBeforeItsCommitDeletesNothing) {
+  db_->Run(kAppendCat);
+  other_.Run("BEGIN; DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  other_.Kill();
+  Reopen();
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags"), 2);
+  EXPECT_FALSE(fs::exists(log_dir_ + "/UNCLAIMED"));
 }
 
 // The other process holds the log.
