@@ -142,6 +142,15 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
   return AddSession(log, *settings, std::move(engine));
 }
 
+std::shared_ptr<LogSession> Connection::KnownSession(const TableName& log) const {
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+    const LogSession& session = *entry.second;
+    return !session.closed() && session.IsAttached() && SameName(session.name().table, log.table) &&
+           SameName(session.name().schema, log.schema);
+  });
+  return found == sessions_.end() ? nullptr : found->second;
+}
+
 // One that another process is about to hold, or to let go of, is waited for in any case. The busy
 // handler cannot be asked about this: it is no lock of SQLite's that is busy.
 Result<std::shared_ptr<Engine>> Connection::OpenPatiently(const EngineOptions& options,

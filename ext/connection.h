@@ -53,6 +53,8 @@ class Connection final : public SessionHost {
   enum class Patience { kNone, kBusyTimeout };
   Result<std::shared_ptr<LogSession>> OpenLog(const TableName& log,
                                               Patience patience = Patience::kBusyTimeout);
+  // The session of the log, if the connection has one, be its engine lost; else null.
+  std::shared_ptr<LogSession> KnownSession(const TableName& log) const;
   // For CREATE: makes the shadow table and the log. Both go where the statement fails or is rolled
   // back.
   Result<std::shared_ptr<LogSession>> CreateLog(const TableName& log, const LogOptions& options);

@@ -173,8 +173,8 @@ class RunningMember {
   }
 
   pid_t pid() const { return process_.pid(); }
-  void Stop() { kill(pid(), SIGSTOP); }
-  void Continue() { kill(pid(), SIGCONT); }
+  void Stop() { process_.Stop(); }
+  void Continue() { process_.Continue(); }
   // How large it may make files.
   void LimitFiles(rlim_t bytes) {
     const rlimit limit = {bytes, RLIM_INFINITY};

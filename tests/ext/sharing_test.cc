@@ -1,5 +1,6 @@
 // Several processes that use one log: the one that opened it first holds it, and serves the others.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -286,6 +287,55 @@ TEST_F(TakeoverTest, ATransactionWhoseCommitWasBusyGoesOnWhenTheHolderIsKilled) 
   Reopen();
   EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'", "2|'dog'"));
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 1);
+}
+
+// Where the log cannot be opened at once as the savepoint begins.
+class HeldDirectory {
+ public:
+  explicit HeldDirectory(const std::string& directory)
+      : fd_(::open((directory + "/HOLDER").c_str(), O_RDWR | O_CLOEXEC)) {
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    if (::fcntl(fd_, F_OFD_SETLK, &whole) != 0) throw std::runtime_error("HOLDER");
+  }
+  ~HeldDirectory() { ::close(fd_); }
+
+ private:
+  const int fd_;
+};
+
+TEST_F(TakeoverTest, ASavepointThatBeganWhileNobodyHeldTheLogIsRolledBackTo) {
+  db_->Run("BEGIN");
+  db_->Run(kAppendDog);
+  other_.Kill();
+  {
+    const HeldDirectory held(log_dir_);
+    db_->Run("SAVEPOINT s");
+  }
+  db_->Run(kAppendCat);
+  db_->Run("INSERT OR REPLACE INTO docs(key, value) VALUES ('bird', '{}')");
+  db_->Run("ROLLBACK TO s");
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 2);
+  db_->Run("COMMIT");
+  EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'", "2|'dog'"));
+}
+
+TEST_F(TakeoverTest, ASavepointBeforeTheFirstUseOfALogThatNobodyHoldsIsRolledBackTo) {
+  Reopen();  // this connection has not used it
+  db_->Run("PRAGMA busy_timeout = 5000");
+  db_->Run("BEGIN");
+  other_.Kill();
+  {
+    const HeldDirectory held(log_dir_);
+    db_->Run("PRAGMA busy_timeout = 0");
+    EXPECT_EQ(db_->Try(kAppendDog).code, SQLITE_BUSY);  // the table has joined the transaction
+    db_->Run("SAVEPOINT s");
+  }
+  db_->Run(kAppendDog);
+  db_->Run("INSERT OR REPLACE INTO docs(key, value) VALUES ('bird', '{}')");
+  db_->Run("ROLLBACK TO s");
+  db_->Run("COMMIT");
+  EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'"));
 }
 
 TEST_F(TakeoverTest, AKilledClientLeavesNoTurn) {

@@ -1,7 +1,5 @@
 #include "tests/ext/testing/other_process.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <iostream>
 #include <stdexcept>
@@ -87,8 +85,8 @@ void OtherProcess::Kill() {
   process_.Wait();
 }
 
-void OtherProcess::Stop() { kill(process_.pid(), SIGSTOP); }
+void OtherProcess::Stop() { process_.Stop(); }
 
-void OtherProcess::Continue() { kill(process_.pid(), SIGCONT); }
+void OtherProcess::Continue() { process_.Continue(); }
 
 }  // namespace streamview::testing
