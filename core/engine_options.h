@@ -43,8 +43,8 @@ struct EngineOptions {
   // As ServerOptions has it.
   WasCommitted was_committed;
   // Whether the database has committed that it has no such log any more. Asked as the log is
-  // closed, from any thread, where somebody has begun to drop it: its directory goes then. An error:
-  // it cannot tell. Null: the directory stays.
+  // closed, by any thread, where somebody has begun to drop it: its directory goes then. An
+  // error: it cannot tell. Null: the directory stays.
   std::function<Result<bool>()> was_dropped;
   // Of what this process is, for messages: its SQLite.
   std::string host;

@@ -5,12 +5,12 @@
 // milliseconds a statement may take, and a Disturbance. It says, a line each:
 //
 //   committed <transaction> <entries> <marks> <events>   SQLite has acknowledged the transaction
-//   refused <transaction>                                 it was rolled back, or refused
-//   busy <message>, failed <message>                      why a statement was refused
-//   longest <milliseconds> <sql>                          no statement before has taken as long
-//   ask                                                   for what a sibling has committed, which is
-//                                                         answered: <transaction> <marks> <events>
-//   error <message>                                       something is wrong, and it ends
+//   refused <transaction>                                it was rolled back, or refused
+//   busy <message>, failed <message>                     why a statement was refused
+//   longest <milliseconds> <sql>                         no statement before has taken as long
+//   ask                                                  for what a sibling has committed; the
+//                                                        answer: <transaction> <marks> <events>
+//   error <message>                                      something is wrong, and it ends
 
 #pragma once
 
