@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,10 @@ struct EngineOptions {
   bool serves = true;
   // As ServerOptions has it.
   WasCommitted was_committed;
+  // Whether the database has committed that it has no such log any more. Asked as the log is
+  // closed, by any thread, where somebody has begun to drop it: its directory goes then. An
+  // error: it cannot tell. Null: the directory stays.
+  std::function<Result<bool>()> was_dropped;
   // Of what this process is, for messages: its SQLite.
   std::string host;
 };

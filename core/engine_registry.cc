@@ -2,12 +2,15 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <utility>
 
 #include "core/base/file_id.h"
 #include "core/base/mutex.h"
 #include "core/base/process.h"
 #include "core/base/random_id.h"
+#include "core/base/without_failing.h"
 #include "core/local_engine.h"
 #include "core/map/json_path_mapper.h"
 #include "core/remote/listener.h"
@@ -80,12 +83,24 @@ class Registry {
 struct HeldLog {
   // A forked child leaves what serves others alone: the threads are the parent's.
   ~HeldLog() {
-    if (!process.InForkedChild()) return;
-    (void)listener.release();
-    (void)server.release();
+    if (process.InForkedChild()) {
+      (void)listener.release();
+      (void)server.release();
+      return;
+    }
+    listener.reset();
+    server.reset();
+    if (std::exchange(engine, nullptr) != nullptr) WithoutFailing([this] { RemoveIfDropped(); });
+  }
+  // Another process may have dropped the log, which could not delete what this one held.
+  void RemoveIfDropped() const {
+    if (lock == nullptr || !was_dropped || !IsUnclaimed(lock->directory())) return;
+    const Result<bool> dropped = was_dropped();
+    if (dropped.ok() && *dropped) (void)RemoveLogDirectory(*lock);
   }
 
   const ProcessMark process;
+  std::function<Result<bool>()> was_dropped;
   std::shared_ptr<std::atomic<int>> alive;
   std::shared_ptr<DirectoryLock> lock;
   std::unique_ptr<LocalEngine> engine;
@@ -225,6 +240,7 @@ Result<std::shared_ptr<Engine>> Registry::Start(const EngineOptions& options, bo
   ++engines_alive_;
   held->alive = std::shared_ptr<std::atomic<int>>(&engines_alive_, [](auto* n) { --*n; });
   held->lock = std::move(lock);
+  if (writable.ok()) held->was_dropped = options.was_dropped;
   EngineOptions adapted = options;
   adapted.mapper_factory = WithJsonPaths(options.mapper_factory);
   SV_ASSIGN_OR_RETURN(held->engine, LocalEngine::Open(adapted, create, writable));
@@ -371,9 +387,15 @@ Result<std::shared_ptr<Engine>> Registry::Connect(const EngineOptions& options, 
   switch (opened.status().code()) {
     case StatusCode::kOk:
       break;
+    case StatusCode::kReadOnly:
+      // Whoever is served can hold up those who write, and make the holder work.
+      return Status::Busy(
+          held.message() +
+          ", which serves those who may write to the directory, and this user may not (" +
+          opened.status().message() +
+          "): permit it, or read the log when nobody has it open for writing");
     case StatusCode::kBusy:
     case StatusCode::kLost:
-    case StatusCode::kReadOnly:
     case StatusCode::kTimedOut:
       return Status::Busy(held.message() + ": " + opened.status().message());
     default:
@@ -439,6 +461,11 @@ Result<std::string> ReadLogId(const std::string& directory) {
 
 Status ClaimLog(const std::string& directory, const std::string& log_id, bool claimed) {
   return Registry::Get().Claim(directory, log_id, claimed);
+}
+
+bool IsUnclaimed(const std::string& directory) {
+  const Result<DirectoryInfo> info = InspectDirectory(directory);
+  return info.ok() && info->kind == DirectoryKind::kLog && !info->claimed;
 }
 
 Status DestroyLog(const std::string& directory, const std::string& log_id) {

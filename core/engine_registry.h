@@ -41,6 +41,9 @@ Result<std::string> ReadLogId(const std::string& directory);
 // kMisuse (forked child).
 Status ClaimLog(const std::string& directory, const std::string& log_id, bool claimed);
 
+// Whether the log in a directory is one that is not claimed.
+bool IsUnclaimed(const std::string& directory);
+
 // Deletes a log directory. Nothing is deleted unless it holds the log `log_id` and nobody has it
 // open (kBusy). Other errors: kCannotOpen, kMisuse (forked child), kIOError: what is left is a log
 // that nobody claims.

@@ -38,6 +38,13 @@ Result<OwnConnection> Connect(const DatabaseId& database, int flags) {
   return connection;
 }
 
+// That reads all as of one time.
+Result<OwnConnection> ConnectToRead(const DatabaseId& database) {
+  SV_ASSIGN_OR_RETURN(OwnConnection connection, Connect(database, SQLITE_OPEN_READONLY));
+  SV_RETURN_IF_ERROR(ExecuteSql(connection.get(), "BEGIN"));
+  return connection;
+}
+
 // With the write lock, which goes with the connection.
 Result<OwnConnection> ConnectWithLock(const DatabaseId& database) {
   Result<OwnConnection> connection = Connect(database, SQLITE_OPEN_READWRITE);
@@ -46,7 +53,7 @@ Result<OwnConnection> ConnectWithLock(const DatabaseId& database) {
   if (status.ok()) return connection;
   const bool not_allowed =
       status.code() == StatusCode::kReadOnly || status.code() == StatusCode::kCannotOpen;
-  return not_allowed ? Connect(database, SQLITE_OPEN_READONLY) : status;
+  return not_allowed ? ConnectToRead(database) : status;
 }
 
 Result<std::string> ReadToken(sqlite3* db, const std::string& schema, const std::string& log) {
@@ -59,16 +66,22 @@ Status CannotTell(const std::string& log, const Status& why) {
                       " was committed, and it cannot be asked: " + why.message());
 }
 
-// The log may have been renamed. Errors: kNotFound.
+// The log may have been renamed. REQUIRES: the connection is in a transaction, so that all is read
+// as of one time. Errors: kNotFound: there is no such log; any other: it cannot be told.
 Result<std::string> NameOf(sqlite3* db, const std::string& last_known, const std::string& log_id) {
-  const auto is_it = [&](const std::string& name) {
+  const auto is_it = [&](const std::string& name) -> Result<bool> {
     const Result<LogSettings> settings = LogConfig(db, {"main", name}).Load();
-    return settings.ok() && settings->identity.log_id == log_id;
+    if (settings.status().code() == StatusCode::kNotFound) return false;
+    SV_RETURN_IF_ERROR(settings.status());
+    return settings->identity.log_id == log_id;
   };
-  if (is_it(last_known)) return last_known;
+  SV_ASSIGN_OR_RETURN(const bool same_name, is_it(last_known));
+  if (same_name) return last_known;
   SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, LogFinder(db).ListLogs());
   for (const TableName& log : logs) {
-    if (log.schema == "main" && is_it(log.table)) return log.table;
+    if (log.schema != "main") continue;
+    SV_ASSIGN_OR_RETURN(const bool found, is_it(log.table));
+    if (found) return log.table;
   }
   return Status::NotFound("no log " + log_id);
 }
@@ -106,11 +119,25 @@ WasCommitted WasCommittedIn(sqlite3* db, const TableName& log, const LogIdentity
   if (database.file.empty()) return nullptr;
   return [database = std::move(database), log = log.table, log_id = identity.log_id](
              const std::string& token, bool is_over) -> Result<bool> {
-    SV_ASSIGN_OR_RETURN(const OwnConnection reader, Connect(database, SQLITE_OPEN_READONLY));
+    SV_ASSIGN_OR_RETURN(const OwnConnection reader, ConnectToRead(database));
     SV_ASSIGN_OR_RETURN(const bool shown, ShowsToken(reader.get(), log, log_id, token));
     if (shown || is_over) return shown;
     SV_ASSIGN_OR_RETURN(const OwnConnection locked, ConnectWithLock(database));
     return ShowsToken(locked.get(), log, log_id, token);
+  };
+}
+
+std::function<Result<bool>()> WasDroppedFrom(sqlite3* db, const TableName& log,
+                                             const LogIdentity& identity) {
+  DatabaseId database = IdOf(db, log.schema);
+  if (database.file.empty()) return nullptr;
+  return [database = std::move(database), log = log.table,
+          log_id = identity.log_id]() -> Result<bool> {
+    SV_ASSIGN_OR_RETURN(const OwnConnection reader, ConnectToRead(database));
+    const Result<std::string> name = NameOf(reader.get(), log, log_id);
+    if (name.status().code() == StatusCode::kNotFound) return true;
+    SV_RETURN_IF_ERROR(name.status());
+    return false;
   };
 }
 

@@ -8,6 +8,8 @@
 
 #pragma once
 
+#include <functional>
+
 #include "core/engine.h"
 #include "core/remote/decisions.h"
 #include "ext/host_sql.h"
@@ -23,5 +25,9 @@ CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log);
 // The same for transactions of other processes, on a connection of its own: for any thread, at any
 // time. Null where the database of `log` has no file.
 WasCommitted WasCommittedIn(sqlite3* db, const TableName& log, const LogIdentity& identity);
+
+// Whether the database has committed that it has no such log any more. Likewise.
+std::function<Result<bool>()> WasDroppedFrom(sqlite3* db, const TableName& log,
+                                             const LogIdentity& identity);
 
 }  // namespace streamview

@@ -95,6 +95,7 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
     return found->second->CommittedToken(*seen);
   };
   options.was_committed = WasCommittedIn(db_, log, identity);
+  options.was_dropped = WasDroppedFrom(db_, log, identity);
   options.host = std::string("SQLite ") + sqlite3_libversion();
   options.background = HasMutexes();
   return options;
@@ -139,6 +140,15 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
   const auto same = sessions_.find(settings->identity);
   if (same != sessions_.end() && same->second->engine() == engine) return same->second;
   return AddSession(log, *settings, std::move(engine));
+}
+
+std::shared_ptr<LogSession> Connection::KnownSession(const TableName& log) const {
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+    const LogSession& session = *entry.second;
+    return !session.closed() && session.IsAttached() && SameName(session.name().table, log.table) &&
+           SameName(session.name().schema, log.schema);
+  });
+  return found == sessions_.end() ? nullptr : found->second;
 }
 
 // One that another process is about to hold, or to let go of, is waited for in any case. The busy
@@ -276,6 +286,7 @@ void Connection::ReleaseUnusedLogs() {
     session.Close();
     return true;
   });
+  ReleaseDroppedLogs();
   RemovedLogs& removed = RemovedLogs::Instance();
   if (removed.empty()) return;
   std::erase_if(sessions_, [&](const auto& entry) {
@@ -285,6 +296,20 @@ void Connection::ReleaseUnusedLogs() {
     return true;
   });
   removed.DeleteUnused();
+}
+
+// By other processes, which cannot delete a directory that this one holds.
+void Connection::ReleaseDroppedLogs() {
+  if (!schema_changes_.empty()) return;  // a log that is being made is not claimed either
+  std::erase_if(sessions_, [&](const auto& entry) {
+    const auto& [identity, session] = entry;
+    if (session->has_turn() || session->closed() || !IsUnclaimed(identity.directory)) return false;
+    const auto was_dropped = WasDroppedFrom(db_, session->name(), identity);
+    const Result<bool> dropped = was_dropped ? was_dropped() : Result<bool>(false);
+    if (!dropped.ok() || !*dropped) return false;
+    session->Close();
+    return true;
+  });
 }
 
 bool Connection::HasLostLog() const {

@@ -53,6 +53,8 @@ class Connection final : public SessionHost {
   enum class Patience { kNone, kBusyTimeout };
   Result<std::shared_ptr<LogSession>> OpenLog(const TableName& log,
                                               Patience patience = Patience::kBusyTimeout);
+  // The session of the log, if the connection has one, be its engine lost; else null.
+  std::shared_ptr<LogSession> KnownSession(const TableName& log) const;
   // For CREATE: makes the shadow table and the log. Both go where the statement fails or is rolled
   // back.
   Result<std::shared_ptr<LogSession>> CreateLog(const TableName& log, const LogOptions& options);
@@ -153,6 +155,7 @@ class Connection final : public SessionHost {
   // so the busy handler is asked, for which there is no other way. Whoever writes to a log has that
   // lock, too. OK also where it is no use to ask.
   Status AskBusyHandler(const TableName& log);
+  void ReleaseDroppedLogs();
   // True where the log that had the directory is dropped, but still open or not committed.
   bool IsBeingRemoved(const std::string& directory) const;
   // Whether sqlite3_interrupt() or a progress handler asks the running statement to end. Throws

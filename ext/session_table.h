@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,28 +27,40 @@ class SessionTable : public sqlite_vtab::Table {
   }
   Status Sync() { return session_ ? session_->Sync() : Status(); }
   void Commit() {
+    unannounced_ = kNone;
     if (session_) session_->Commit();
     connection_.write_watch().End(/*committed=*/true);
   }
   Status Rollback() {
+    unannounced_ = kNone;
     connection_.write_watch().End(/*committed=*/false);
     return session_ ? session_->Rollback() : Status();
   }
   // Also before the table's first use of the log: another table may have used it, and would tell
   // of this savepoint only once there are entries. Where the log cannot be opened, its use says so,
-  // and waits for it.
+  // and waits for it; the session is told of the savepoint then, before it has entries. One that
+  // has lost its log keeps its entries, and must be told now.
   Status Savepoint(int n) {
-    const auto session = Session(Connection::Patience::kNone);
-    // SQLite may have rolled back all that the statement has done.
-    if (session.status().IsCutShort()) return session.status();
-    if (session.ok()) (*session)->Savepoint(n);
+    if (session_ == nullptr || session_->closed()) session_ = connection_.KnownSession(log_);
+    if (session_ == nullptr) {
+      const auto opened = Session(Connection::Patience::kNone);
+      // SQLite may have rolled back all that the statement has done.
+      if (opened.status().IsCutShort()) return opened.status();
+    }
+    if (session_ != nullptr) {
+      session_->Savepoint(n);
+    } else {
+      unannounced_ = n;
+    }
     return {};
   }
   Status Release(int n) {
+    unannounced_ = std::min(unannounced_, n - 1);
     if (session_) session_->Release(n);
     return {};
   }
   Status RollbackTo(int n) {
+    unannounced_ = std::min(unannounced_, n);
     connection_.write_watch().NoteUndone();
     if (session_) session_->RollbackTo(n);
     return {};
@@ -119,6 +132,7 @@ class SessionTable : public sqlite_vtab::Table {
     if (session_ == nullptr || session_->closed() || session_->engine()->IsLost()) {
       SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_, patience));
     }
+    if (unannounced_ != kNone) session_->Savepoint(std::exchange(unannounced_, kNone));
     return session_;
   }
   void set_session(std::shared_ptr<LogSession> session) { session_ = std::move(session); }
@@ -128,6 +142,9 @@ class SessionTable : public sqlite_vtab::Table {
   const TableName name_;
   const TableName log_;
   std::shared_ptr<LogSession> session_;
+  // The innermost savepoint that there was no session to be told of.
+  static constexpr int kNone = -1;
+  int unannounced_ = kNone;
 };
 
 }  // namespace streamview

@@ -7,7 +7,8 @@ usage() {
 usage: scripts/soak.sh [kills]
 
 Builds streamview, optimised, into build/, and runs the tests KillSoakTest (one process) and
-SharingSoakTest (four at a time; kills and stops, in two journal modes) with that many kills (500) each.
+SharingSoakTest (four at a time; kills, stops and a full disk, in two journal modes) with that many kills (500)
+each; then TakeoverTimeTest with a million documents.
 STREAMVIEW_SEED, a number that each run prints, repeats a run.
 USAGE
 }
@@ -23,4 +24,5 @@ scripts/install-deps.sh test
 cmake --preset release -DSTREAMVIEW_TESTS=ON > /dev/null
 cmake --build --preset release --parallel "$(nproc)" --target streamview ext_tests
 
-STREAMVIEW_KILLS=$kills exec build/tests/ext_tests --gtest_filter='KillSoakTest.*:*SharingSoakTest.*'
+STREAMVIEW_KILLS=$kills STREAMVIEW_TAKEOVER_DOCUMENTS=1000000 exec build/tests/ext_tests \
+  --gtest_filter='KillSoakTest.*:*SharingSoakTest.*:TakeoverTimeTest.*'

@@ -49,4 +49,15 @@ int OpenDescriptor(const std::string& path, int flags, mode_t mode) {
   return above;
 }
 
+void ShareWithWriters(const std::string& path) {
+  struct stat own, parent;
+  if (::lstat(path.c_str(), &own) != 0 || S_ISLNK(own.st_mode)) return;
+  if (::stat(path.substr(0, path.rfind('/')).c_str(), &parent) != 0) return;
+  const mode_t mode = own.st_mode & 07777;
+  const mode_t shared = mode | (parent.st_mode & (S_IWGRP | S_IWOTH));
+  if (shared == mode) return;
+  // An error: it is not ours.
+  (void)!::chmod(path.c_str(), shared);
+}
+
 }  // namespace streamview

@@ -22,4 +22,8 @@ bool IsOnStandardDescriptor(const std::string& path);
 // open(2) with O_CLOEXEC, and a descriptor above 2. Less than 0 where that fails; errno says why.
 int OpenDescriptor(const std::string& path, int flags, mode_t mode = 0);
 
+// Lets those write to a file or directory of ours who may write to the directory that it is in.
+// Where it belongs to somebody else, it stays as it is.
+void ShareWithWriters(const std::string& path);
+
 }  // namespace streamview

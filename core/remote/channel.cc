@@ -100,8 +100,10 @@ Result<Answer> Channel::Await(uint32_t id, bool is_final, const WaitOptions& wai
       if (!*received || frame.id != id) return Broken();
       if (frame.type == static_cast<uint8_t>(wire::Op::kAnswer)) {
         Result<Answer> answer = Decode(frame);
-        // The holder has given up what it held for a request that was cancelled.
-        if (!given_up.ok() && answer.ok() && answer->lease != 0) return given_up;
+        // The holder has given up a request that was cancelled, or what it held for it.
+        const bool is_given_up =
+            answer.ok() ? answer->lease != 0 : answer.status().code() == StatusCode::kInterrupted;
+        if (!given_up.ok() && is_given_up) return given_up;
         return answer;
       }
       if (frame.type != static_cast<uint8_t>(wire::Op::kHeartbeat)) return Broken();

@@ -33,6 +33,11 @@ Result<uint64_t> Leases::Add(std::shared_ptr<Lease> lease) {
     return Status::Busy("this process has " + std::to_string(most_) +
                         " snapshots, cursors and transactions of the log open: close some first");
   }
+  if (all_ != nullptr && ++all_->present > all_->most) {
+    NoteReleased(1);
+    return Status::Busy("the processes that use the log have " + std::to_string(all_->most) +
+                        " snapshots, cursors and transactions of it open");
+  }
   leases_.emplace(++last_, std::move(lease));
   return last_;
 }
@@ -65,6 +70,7 @@ void Leases::Release(uint64_t number) {
       ++it;
     }
   }
+  NoteReleased(released.size());
 }
 
 std::vector<std::shared_ptr<TransactionLease>> Leases::Clear() {
@@ -72,6 +78,7 @@ std::vector<std::shared_ptr<TransactionLease>> Leases::Clear() {
   {
     MutexLock lock(mutex_);
     leases.swap(leases_);
+    NoteReleased(leases.size());
   }
   std::vector<std::shared_ptr<TransactionLease>> transactions;
   for (const auto& [number, lease] : leases) {

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -85,12 +86,21 @@ struct TransactionLease : Lease {
   std::string token GUARDED_BY(own_mutex);
 };
 
+// How many leases all clients may have together, and have.
+struct LeaseCount {
+  explicit LeaseCount(size_t may) : most(may) {}
+  const size_t most;
+  std::atomic<size_t> present{0};
+};
+
 // Thread-safe.
 class Leases {
  public:
-  explicit Leases(size_t most) : most_(most) {}
+  // `all`: null: there is no limit for all together. Outlives this.
+  explicit Leases(size_t most, LeaseCount* all = nullptr) : most_(most), all_(all) {}
+  ~Leases() { (void)Clear(); }
 
-  // Returns its number. Errors: kBusy (the client has too many).
+  // Returns its number. Errors: kBusy (the client has too many, or all together have).
   Result<uint64_t> Add(std::shared_ptr<Lease> lease) EXCLUDES(mutex_);
   // Errors: kNotFound, also of a number that stands for something else than a T.
   template <typename T>
@@ -108,7 +118,12 @@ class Leases {
   std::shared_ptr<Lease> Get(uint64_t number) EXCLUDES(mutex_);
   static Status NoSuchLease(uint64_t number);
 
+  void NoteReleased(size_t count) {
+    if (all_ != nullptr) all_->present -= count;
+  }
+
   const size_t most_;
+  LeaseCount* const all_;
   Mutex mutex_;
   std::map<uint64_t, std::shared_ptr<Lease>> leases_ GUARDED_BY(mutex_);
   uint64_t last_ GUARDED_BY(mutex_) = 0;

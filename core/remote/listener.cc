@@ -47,6 +47,13 @@ class Address {
 
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
   static constexpr socklen_t size() { return sizeof(sockaddr_un); }
+  // Why a call with it failed: the reason that errno has, unless it is that there is no such way.
+  std::string WhyNot() const {
+    const std::string why = ErrnoText();
+    if (directory_ < 0 || ::access("/proc/self/fd", F_OK) == 0) return why;
+    return "the path is longer than the address of a socket, and /proc is not mounted: mount it, "
+           "or choose a shorter path";
+  }
 
  private:
   int directory_ = -1;
@@ -65,8 +72,8 @@ Socket NewSocket() {
   return Socket(fd);
 }
 
-Status CannotListen(const std::string& path) {
-  return Status::CannotOpen("other processes cannot use the log: " + path + ": " + ErrnoText());
+Status CannotListen(const std::string& path, const std::string& why) {
+  return Status::CannotOpen("other processes cannot use the log: " + path + ": " + why);
 }
 
 // Whoever may write to the directory may connect, which is to write to the socket.
@@ -87,16 +94,16 @@ Result<std::unique_ptr<Listener>> Listener::New(const std::string& path,
                                                 std::function<void(Socket)> serve) {
   const Address address(path);
   Socket socket = NewSocket();
-  if (!socket) return CannotListen(path);
+  if (!socket) return CannotListen(path, ErrnoText());
   socket.SetPollIntervals(std::chrono::milliseconds(0), std::chrono::milliseconds(0));
   ::unlink(path.c_str());
   // Nobody may connect before it is said who may: on Linux the descriptor's mode is the file's.
   if (::fchmod(socket.fd(), 0) != 0 || ::bind(socket.fd(), address.get(), Address::size()) != 0) {
-    return CannotListen(path);
+    return CannotListen(path, address.WhyNot());
   }
   std::unique_ptr<Listener> listener(new Listener(path, std::move(socket), std::move(serve)));
   if (::listen(listener->socket_.fd(), kBacklog) != 0 || !GiveAccess(path)) {
-    return CannotListen(path);
+    return CannotListen(path, ErrnoText());
   }
   try {
     const BlockSignals block;
@@ -139,7 +146,7 @@ Result<Socket> ConnectToHolder(const std::string& path, const WaitOptions& wait)
     } else if (errno == EACCES || errno == EPERM) {
       return Status(StatusCode::kReadOnly, what + ErrnoText());
     } else {
-      return Status::Busy(what + ErrnoText());
+      return Status::Busy(what + address.WhyNot());
     }
   }
   return socket;

@@ -31,6 +31,8 @@ class ServedConnection {
 
   // Serves it to its end, on the calling thread.
   void Run() noexcept;
+  // The client's process; 0: it is not known.
+  pid_t pid() const { return peer_.pid; }
   // Ends it. From any thread.
   void End() { socket_.Shutdown(); }
   // Tells the client that its request is being worked on, where it was at the last call already.

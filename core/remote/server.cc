@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <iterator>
 #include <new>
 #include <system_error>
@@ -33,8 +34,7 @@ Result<std::unique_ptr<Server>> Server::New(std::shared_ptr<Engine> engine, Serv
   try {
     const BlockSignals block;
     server->decisions_ = std::make_unique<Decisions>(server->options_.was_committed);
-    server->sessions_ =
-        std::make_unique<Sessions>(server->decisions_.get(), server->options_.max_leases);
+    server->sessions_ = std::make_unique<Sessions>(server->decisions_.get(), server->options_);
     server->heartbeats_ = std::thread([server = server.get()] { server->SendHeartbeats(); });
   } catch (const std::system_error&) {
     return Status(StatusCode::kNoMemory, "no thread can be started to serve the log");
@@ -60,11 +60,10 @@ Server::~Server() {
 
 Status Server::Serve(Socket socket) {
   SV_RETURN_IF_ERROR(process_.Check());
-  if (Reap() >= options_.max_connections) {
-    const Status busy = Status::Busy("process " + std::to_string(::getpid()) +
-                                     ", which holds the log, has too many clients");
-    Refuse(socket, busy);
-    return busy;
+  const Status room = CheckRoom(socket);
+  if (!room.ok()) {
+    Refuse(socket, room);
+    return room;
   }
   auto connection = std::make_unique<ServedConnection>(
       engine_.get(), options_, sessions_.get(), decisions_.get(), [this] { Wake(); },
@@ -79,6 +78,20 @@ Status Server::Serve(Socket socket) {
   }
   connections_.push_back(std::move(connection));
   return Status::Ok();
+}
+
+Status Server::CheckRoom(const Socket& socket) {
+  const std::string holder = "process " + std::to_string(::getpid()) + ", which holds the log, ";
+  if (Reap() >= options_.max_connections) return Status::Busy(holder + "has too many clients");
+  const Result<Peer> peer = socket.GetPeer();
+  if (!peer.ok() || peer->pid == 0) return Status::Ok();
+  MutexLock lock(mutex_);
+  const auto of_process =
+      std::count_if(connections_.begin(), connections_.end(),
+                    [&](const auto& connection) { return connection->pid() == peer->pid; });
+  if (static_cast<size_t>(of_process) < options_.max_connections_of_process) return Status::Ok();
+  return Status::Busy(holder + "has " + std::to_string(of_process) + " connections of process " +
+                      std::to_string(peer->pid) + " already");
 }
 
 size_t Server::connections() { return Reap(); }

@@ -54,6 +54,8 @@ class Server {
   void SendHeartbeats() EXCLUDES(mutex_);
   // There is something to do, within the time from one heartbeat to the next.
   void Wake() EXCLUDES(mutex_);
+  // Whether a further client, at the other end of `socket`, can be served. Errors: kBusy.
+  Status CheckRoom(const Socket& socket) EXCLUDES(mutex_);
   // Joins the threads of connections that have ended. Returns how many go on.
   size_t Reap() EXCLUDES(mutex_);
 

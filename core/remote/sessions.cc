@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "core/base/random_id.h"
 
 namespace streamview {
@@ -10,7 +12,16 @@ Result<std::shared_ptr<ClientSession>> Sessions::Join(const std::string& id, pid
   constexpr size_t kIdBytes = 16;
   MutexLock lock(mutex_);
   if (id.empty()) {
-    auto session = std::make_shared<ClientSession>(RandomId(kIdBytes), pid, max_leases_);
+    const auto of_process =
+        std::count_if(present_.begin(), present_.end(),
+                      [pid](const auto& entry) { return entry.second.session->pid == pid; });
+    if (pid != 0 && static_cast<size_t>(of_process) >= max_of_process_) {
+      return Status::Busy("process " + std::to_string(::getpid()) +
+                          ", which holds the log, serves process " + std::to_string(pid) + " as " +
+                          std::to_string(of_process) + " clients already");
+    }
+    auto session =
+        std::make_shared<ClientSession>(RandomId(kIdBytes), pid, max_leases_, &all_leases_);
     present_.emplace(session->id, Present{session, 1});
     return session;
   }

@@ -13,15 +13,18 @@
 #include "core/base/status.h"
 #include "core/remote/decisions.h"
 #include "core/remote/leases.h"
+#include "core/remote/server_options.h"
 
 namespace streamview {
 
 struct ClientSession {
-  ClientSession(std::string session_id, pid_t pid, size_t max_leases)
+  ClientSession(std::string session_id, pid_t client, size_t max_leases, LeaseCount* all_leases)
       : id(std::move(session_id)),
-        process(std::make_shared<const OtherProcess>(pid)),
-        leases(max_leases) {}
+        pid(client),
+        process(std::make_shared<const OtherProcess>(client)),
+        leases(max_leases, all_leases) {}
   const std::string id;
+  const pid_t pid;  // 0: it is not known
   const std::shared_ptr<const OtherProcess> process;
   Leases leases;
 };
@@ -30,11 +33,14 @@ struct ClientSession {
 class Sessions {
  public:
   // `decisions` gets the transactions that a client leaves behind.
-  Sessions(Decisions* decisions, size_t max_leases)
-      : decisions_(decisions), max_leases_(max_leases) {}
+  Sessions(Decisions* decisions, const ServerOptions& options)
+      : decisions_(decisions),
+        max_leases_(options.max_leases),
+        max_of_process_(options.max_clients_of_process),
+        all_leases_(options.max_all_leases) {}
 
   // For a connection: a new session, of the process `pid`, where `id` is empty; else the one it
-  // belongs to. Errors: kLost (that has ended).
+  // belongs to. Errors: kLost (that has ended), kBusy (the process has too many).
   Result<std::shared_ptr<ClientSession>> Join(const std::string& id, pid_t pid) EXCLUDES(mutex_);
   // How many there are.
   size_t Count() EXCLUDES(mutex_);
@@ -49,6 +55,8 @@ class Sessions {
 
   Decisions* const decisions_;
   const size_t max_leases_;
+  const size_t max_of_process_;
+  LeaseCount all_leases_;
   Mutex mutex_;
   std::map<std::string, Present> present_ GUARDED_BY(mutex_);  // by id
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/descriptor.h"
 #include "core/storage/family_names.h"
 #include "core/storage/rocks.h"
 
@@ -109,6 +110,7 @@ Result<std::unique_ptr<DerivedStore>> DerivedStore::Open(const StoreOptions& opt
   if (!directory.empty()) {
     directory = DerivedDirectory(options.directory);
     SV_RETURN_IF_ERROR(FromRocks(env->CreateDirIfMissing(directory), "making " + directory));
+    ShareWithWriters(directory);
     if (LacksCurrent(env, directory)) {
       loss = directory + "/CURRENT is missing";
       SV_RETURN_IF_ERROR(Clear(env, directory));

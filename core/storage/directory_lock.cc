@@ -77,9 +77,12 @@ Status Held(const std::string& directory, int fd) {
     return Status::Busy("log directory " + directory +
                         " is already open in this process, by another copy of the library");
   }
-  return Status::Busy(
-      "log directory " + directory + " is held by " +
-      (holder.pid > 0 ? "process " + std::to_string(holder.pid) : std::string("another process")));
+  std::string who = "another process";
+  if (holder.pid > 0) {
+    who = "process " + std::to_string(holder.pid);
+    if (holder.pid_namespace != PidNamespace()) who += " of another pid namespace";
+  }
+  return Status::Busy("log directory " + directory + " is held by " + who);
 }
 
 Status CannotLock(const std::string& directory) {
@@ -111,6 +114,7 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& di
     const Place place = PlaceOf(fd, path);
     if (place == Place::kRight) {
       lock->is_holder_ = true;
+      ShareWithWriters(path);
       WriteHolder(fd);
       return lock;
     }

@@ -111,6 +111,7 @@ IOStatus Locks::Lock(const std::string& path, rocksdb::FileLock** lock) {
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   if (::fcntl(fd, F_SETLK, &whole) == 0) {
+    ShareWithWriters(path);
     *lock = (held_[path] = std::move(held)).get();
     return IOStatus::OK();
   }

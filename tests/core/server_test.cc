@@ -129,7 +129,9 @@ WaitOptions Within(std::chrono::milliseconds time) {
 // --- hostile clients
 
 TEST_F(ServerTest, GarbageEndsItsConnectionAndNoOther) {
-  Begin();
+  ServerOptions options;
+  options.max_clients_of_process = 100;  // one may end after the next has begun
+  Begin(std::move(options));
   std::mt19937_64 random(testing::TestSeed());
   for (int round = 0; round < 200; round++) {
     RawClient client = round % 2 == 0 ? NewRaw() : Greeted();
@@ -170,7 +172,9 @@ TEST_F(ServerTest, AMessageThatIsTooLargeEndsItsConnection) {
 }
 
 TEST_F(ServerTest, HalfAMessageHoldsNothingButItsConnection) {
-  Begin();
+  ServerOptions options;
+  options.max_clients_of_process = 21;
+  Begin(std::move(options));
   std::vector<RawClient> clients;
   for (int i = 0; i < 20; i++) {
     clients.push_back(Greeted());
@@ -217,6 +221,58 @@ TEST_F(ServerTest, TooManyClientsAreTold) {
       RemoteEngine::Open(holder_->options(), WaitOptions());
   EXPECT_EQ(third.status().code(), StatusCode::kBusy);
   EXPECT_THAT(third.status().message(), HasSubstr("too many clients"));
+}
+
+TEST_F(ServerTest, AProcessHasALimitedNumberOfConnectionsAndIsALimitedNumberOfClients) {
+  ServerOptions options;
+  options.max_clients_of_process = 2;
+  options.max_connections_of_process = 3;
+  Begin(std::move(options));
+  std::vector<RawClient> clients;
+  clients.push_back(Greeted());
+  clients.push_back(Greeted());
+  const std::string own = "process " + std::to_string(getpid());
+  RawClient further = NewRaw();
+  const Status refused = further.Hello();
+  EXPECT_EQ(refused.code(), StatusCode::kBusy);
+  EXPECT_THAT(refused.message(), HasSubstr("serves " + own + " as 2 clients already"));
+  AwaitConnections(2);
+  clients.push_back(NewRaw());
+  RawClient fourth = NewRaw();
+  const Status too_many = fourth.Answer();
+  EXPECT_EQ(too_many.code(), StatusCode::kBusy);
+  EXPECT_THAT(too_many.message(), HasSubstr("has 3 connections of " + own + " already"));
+  // It may go on with fewer.
+  clients.erase(clients.begin());
+  AwaitConnections(2);
+  EXPECT_OK(NewRaw().Hello());
+}
+
+TEST_F(ServerTest, AllClientsTogetherHaveALimitedNumberOfLeases) {
+  ServerOptions options;
+  options.max_leases = 50;
+  options.max_all_leases = 70;
+  Begin(std::move(options));
+  const auto view = CreateTags();
+  const std::optional<ViewRange> none;
+  const auto take = [&](RawClient& client) {
+    int leases = 0;
+    while (client.Ask(Op::kReadView, view->id(), Seq{0}, none, wire::PageLimits{1, 1}).ok()) {
+      leases++;
+    }
+    return leases;
+  };
+  RawClient second = Greeted();
+  {
+    RawClient first = Greeted();
+    EXPECT_EQ(take(first), 50);
+    EXPECT_EQ(take(second), 20);
+    EXPECT_OK(first.Send(Op::kRelease, std::vector<uint64_t>{1, 2, 3}));
+    EXPECT_OK(first.Ask(Op::kHead));
+    EXPECT_EQ(take(second), 3);
+  }
+  AwaitConnections(1);
+  EXPECT_EQ(take(second), 27);
 }
 
 TEST_F(ServerTest, AClientThatNeverReadsIsCutOff) {
@@ -676,6 +732,40 @@ TEST_F(WaitTest, ADeadlineEndsARequestWithTheHoldersWords) {
   const Status busy = remote->Begin()->TakeTurn(Within(std::chrono::milliseconds(0))).status();
   EXPECT_EQ(busy.code(), StatusCode::kBusy);
   EXPECT_THAT(busy.message(), HasSubstr("another transaction is writing"));
+}
+
+// Nobody has interrupted it: what the holder says of the request is the echo of its cancellation.
+TEST_F(WaitTest, ARequestThatIsGivenUpAfterItsDeadlineWasNotInterrupted) {
+  auto [client_end, holder_end] = Must(Socket::NewPair());
+  // Goes on with a request until it is cancelled.
+  std::thread holder([socket = std::move(holder_end)]() mutable {
+    FrameReader reader(&socket, wire::kMaxRequestBytes);
+    Frame frame;
+    for (uint32_t id = 0; *reader.Next(&frame, WaitOptions());) {
+      const bool is_hello = frame.type == static_cast<uint8_t>(Op::kHello);
+      const bool is_cancel = frame.type == static_cast<uint8_t>(Op::kCancel);
+      if (!is_cancel) id = frame.id;
+      if (!is_hello && !is_cancel) continue;
+      OutgoingFrame answer(static_cast<uint8_t>(Op::kAnswer));
+      wire::PutAnswer(&answer.bytes, is_hello ? Status::Ok() : Status::Interrupted());
+      if (is_hello) wire::Put(&answer.bytes, wire::Hello());
+      EXPECT_OK(answer.Finish(id, wire::kMaxAnswerBytes));
+      EXPECT_OK(socket.Send(answer.bytes, WaitOptions()));
+    }
+  });
+  RemoteOptions options;
+  options.patience.grace = std::chrono::milliseconds(50);
+  options.connect = [&](const WaitOptions&) -> Result<Socket> { return std::move(client_end); };
+  {
+    const auto remote = Must(RemoteEngine::Open(options, WaitOptions()));
+    const Status status = remote
+                              ->AppendNow(Value::Text("k"), Value::Text("v"), SyncMode::kOff,
+                                          Within(std::chrono::milliseconds(0)))
+                              .status();
+    EXPECT_EQ(status.code(), StatusCode::kBusy);
+    EXPECT_THAT(status.message(), HasSubstr("does not answer"));
+  }
+  holder.join();
 }
 
 // What was granted to a request that had been given up is not kept.

@@ -1,8 +1,9 @@
 // Several processes that use one log: the one that opened it first holds it, and serves the others.
 
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <filesystem>
 
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/other_process.h"
@@ -13,6 +14,8 @@ namespace {
 using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+namespace fs = std::filesystem;
 
 const std::string kAppendCat =
     R"(INSERT INTO events(key, value) VALUES ('cat', '{"tags":["pet","cat"],"location":"x"}'))";
@@ -179,6 +182,47 @@ TEST_F(SharingTest, ATransactionSurvivesTheHoldersEnd) {
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 1);
 }
 
+// --- DROP
+
+TEST_F(SharingTest, ALogThatAnotherProcessHoldsIsDeletedOnceThatHasNoticed) {
+  db_->Run(kAppendCat);
+  other_.Run("BEGIN; DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  EXPECT_TRUE(fs::exists(log_dir_ + "/STREAMVIEW"));
+  other_.Run("COMMIT");
+  EXPECT_THAT(db_->Try("SELECT * FROM events"), Fails(SQLITE_ERROR, HasSubstr("no such table")));
+  EXPECT_FALSE(fs::exists(log_dir_));
+  db_->Run("CREATE VIRTUAL TABLE events USING sv_log");
+  EXPECT_EQ(other_.Integer("SELECT count(*) FROM events"), 0);
+}
+
+TEST_F(SharingTest, ADroppedLogIsDeletedAsItsHolderClosesThoughTheOtherHasEnded) {
+  other_.Run("DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  other_.Kill();
+  EXPECT_TRUE(fs::exists(log_dir_));
+  db_->Close();
+  EXPECT_FALSE(fs::exists(log_dir_));
+}
+
+TEST_F(SharingTest, ADropThatIsTakenBackDeletesNothing) {
+  db_->Run(kAppendCat);
+  other_.Run("BEGIN; DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  db_->Close();
+  EXPECT_TRUE(fs::exists(log_dir_ + "/UNCLAIMED"));
+  other_.Run("ROLLBACK");
+  EXPECT_EQ(other_.Integer("SELECT count(*) FROM events"), 1);
+  db_ = Connect();
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags"), 2);
+}
+
+TEST_F(SharingTest, ADropOfAProcessThatDiesBeforeItsCommitDeletesNothing) {
+  db_->Run(kAppendCat);
+  other_.Run("BEGIN; DROP TABLE view_tags; DROP TABLE counts; DROP TABLE docs; DROP TABLE events");
+  other_.Kill();
+  Reopen();
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags"), 2);
+  EXPECT_FALSE(fs::exists(log_dir_ + "/UNCLAIMED"));
+}
+
 // The other process holds the log.
 class TakeoverTest : public SharingTest {
  protected:
@@ -245,6 +289,55 @@ TEST_F(TakeoverTest, ATransactionWhoseCommitWasBusyGoesOnWhenTheHolderIsKilled) 
   Reopen();
   EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'", "2|'dog'"));
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 1);
+}
+
+// Where the log cannot be opened at once as the savepoint begins.
+class HeldDirectory {
+ public:
+  explicit HeldDirectory(const std::string& directory)
+      : fd_(::open((directory + "/HOLDER").c_str(), O_RDWR | O_CLOEXEC)) {
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    if (::fcntl(fd_, F_OFD_SETLK, &whole) != 0) throw std::runtime_error("HOLDER");
+  }
+  ~HeldDirectory() { ::close(fd_); }
+
+ private:
+  const int fd_;
+};
+
+TEST_F(TakeoverTest, ASavepointThatBeganWhileNobodyHeldTheLogIsRolledBackTo) {
+  db_->Run("BEGIN");
+  db_->Run(kAppendDog);
+  other_.Kill();
+  {
+    const HeldDirectory held(log_dir_);
+    db_->Run("SAVEPOINT s");
+  }
+  db_->Run(kAppendCat);
+  db_->Run("INSERT OR REPLACE INTO docs(key, value) VALUES ('bird', '{}')");
+  db_->Run("ROLLBACK TO s");
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 2);
+  db_->Run("COMMIT");
+  EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'", "2|'dog'"));
+}
+
+TEST_F(TakeoverTest, ASavepointBeforeTheFirstUseOfALogThatNobodyHoldsIsRolledBackTo) {
+  Reopen();  // this connection has not used it
+  db_->Run("PRAGMA busy_timeout = 5000");
+  db_->Run("BEGIN");
+  other_.Kill();
+  {
+    const HeldDirectory held(log_dir_);
+    db_->Run("PRAGMA busy_timeout = 0");
+    EXPECT_EQ(db_->Try(kAppendDog).code, SQLITE_BUSY);  // the table has joined the transaction
+    db_->Run("SAVEPOINT s");
+  }
+  db_->Run(kAppendDog);
+  db_->Run("INSERT OR REPLACE INTO docs(key, value) VALUES ('bird', '{}')");
+  db_->Run("ROLLBACK TO s");
+  db_->Run("COMMIT");
+  EXPECT_THAT(db_->Query("SELECT seq, key FROM events"), ElementsAre("1|'cat'"));
 }
 
 TEST_F(TakeoverTest, AKilledClientLeavesNoTurn) {

@@ -118,6 +118,14 @@ void ChildProcess::CloseInput() {
 
 void ChildProcess::Kill() { kill(pid_, SIGKILL); }
 
+void ChildProcess::Stop() {
+  kill(pid_, SIGSTOP);
+  while (waitpid(pid_, nullptr, WUNTRACED) < 0 && errno == EINTR) {
+  }
+}
+
+void ChildProcess::Continue() { kill(pid_, SIGCONT); }
+
 int ChildProcess::Wait() {
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0) {

@@ -46,6 +46,9 @@ class ChildProcess {
   void CloseInput();
   // kill -9.
   void Kill();
+  // SIGSTOP; returns once all its threads have stopped. And SIGCONT.
+  void Stop();
+  void Continue();
   // The exit code, or minus the signal that ended the process.
   int Wait();
 

@@ -1,7 +1,5 @@
 #include "tests/ext/testing/other_process.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <iostream>
 #include <stdexcept>
@@ -15,10 +13,14 @@ std::string InOneLine(std::string text) {
   return text;
 }
 
-// Runs each line of the input as SQL, on a connection to the database `args[0]`. Answers with the
-// code, the number of rows, and the message; then the rows.
-int RunLines(const std::vector<std::string>& args) {
-  Database db(args[0]);
+int RunLines(const std::vector<std::string>& args) { return RunSqlLines(args[0]); }
+const ChildProgram kRunLines("run_lines", RunLines);
+
+}  // namespace
+
+// The answer is the code, the number of rows, and the message; then the rows.
+int RunSqlLines(const std::string& database) {
+  Database db(database);
   std::cout << "ready" << std::endl;
   for (std::string sql; std::getline(std::cin, sql);) {
     const Outcome outcome = db.Try(sql);
@@ -30,11 +32,11 @@ int RunLines(const std::vector<std::string>& args) {
   db.Close();
   return 0;
 }
-const ChildProgram kRunLines("run_lines", RunLines);
 
-}  // namespace
+OtherProcess::OtherProcess(const std::string& database) : OtherProcess("run_lines", {database}) {}
 
-OtherProcess::OtherProcess(const std::string& database) : process_("run_lines", {database}) {
+OtherProcess::OtherProcess(const std::string& program, const std::vector<std::string>& args)
+    : process_(program, args) {
   if (process_.ReadLine() != "ready") throw std::runtime_error("the other process did not start");
 }
 
@@ -83,8 +85,8 @@ void OtherProcess::Kill() {
   process_.Wait();
 }
 
-void OtherProcess::Stop() { kill(process_.pid(), SIGSTOP); }
+void OtherProcess::Stop() { process_.Stop(); }
 
-void OtherProcess::Continue() { kill(process_.pid(), SIGCONT); }
+void OtherProcess::Continue() { process_.Continue(); }
 
 }  // namespace streamview::testing

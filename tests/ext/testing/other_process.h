@@ -4,15 +4,21 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/ext/testing/child_process.h"
 #include "tests/ext/testing/database.h"
 
 namespace streamview::testing {
 
+// What such a process does: runs each line of its input as SQL on the database, and answers.
+int RunSqlLines(const std::string& database);
+
 class OtherProcess {
  public:
   explicit OtherProcess(const std::string& database);
+  // By another child program, which calls RunSqlLines in the end.
+  OtherProcess(const std::string& program, const std::vector<std::string>& args);
 
   // As those of Database, but that rows come as lines. Each sends and receives.
   struct Answer {
