@@ -28,32 +28,57 @@ DatabaseId IdOf(sqlite3* db, const std::string& schema) {
 
 using OwnConnection = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
 
-Result<OwnConnection> Connect(const DatabaseId& database, int flags) {
+Result<OwnConnection> Connect(const DatabaseId& database, int flags,
+                              int patience_ms = kPatienceMs) {
   sqlite3* opened = nullptr;
   const char* const vfs = database.vfs.empty() ? nullptr : database.vfs.c_str();
   const int code = sqlite3_open_v2(database.file.c_str(), &opened, flags, vfs);
   OwnConnection connection(opened, [](sqlite3* db) { return sqlite3_close(db); });
   if (code != SQLITE_OK) return StatusFromSqlite(opened, code);
-  sqlite3_busy_timeout(opened, kPatienceMs);
+  sqlite3_busy_timeout(opened, patience_ms);
   return connection;
 }
 
-// That reads all as of one time.
+// That reads all as of one time. A process that died may have left a journal, which only who may
+// write can roll back.
 Result<OwnConnection> ConnectToRead(const DatabaseId& database) {
-  SV_ASSIGN_OR_RETURN(OwnConnection connection, Connect(database, SQLITE_OPEN_READONLY));
-  SV_RETURN_IF_ERROR(ExecuteSql(connection.get(), "BEGIN"));
+  Result<OwnConnection> connection = Connect(database, SQLITE_OPEN_READWRITE);
+  if (connection.status().code() == StatusCode::kCannotOpen) {
+    connection = Connect(database, SQLITE_OPEN_READONLY);
+  }
+  if (connection.ok()) SV_RETURN_IF_ERROR(ExecuteSql(connection->get(), "BEGIN"));
   return connection;
 }
 
 // With the write lock, which goes with the connection.
-Result<OwnConnection> ConnectWithLock(const DatabaseId& database) {
-  Result<OwnConnection> connection = Connect(database, SQLITE_OPEN_READWRITE);
+Result<OwnConnection> ConnectWithLock(const DatabaseId& database, int patience_ms = kPatienceMs) {
+  Result<OwnConnection> connection = Connect(database, SQLITE_OPEN_READWRITE, patience_ms);
   Status status = connection.status();
   if (status.ok()) status = ExecuteSql(connection->get(), "BEGIN IMMEDIATE");
   if (status.ok()) return connection;
   const bool not_allowed =
       status.code() == StatusCode::kReadOnly || status.code() == StatusCode::kCannotOpen;
   return not_allowed ? ConnectToRead(database) : status;
+}
+
+Result<bool> IsInWalMode(sqlite3* db) {
+  SV_ASSIGN_OR_RETURN(HostStatement mode, HostStatement::Prepare(db, "PRAGMA journal_mode"));
+  SV_ASSIGN_OR_RETURN(const bool row, mode.Step());
+  return row && mode.Text(0) == "wal";
+}
+
+// Sees to it that what the database does not show now, it will not show later. A process that died
+// in a COMMIT, in WAL mode, may have written the transaction's last frame, and not the WAL's index:
+// then nobody sees it, until all processes have ended and the next one reads the whole WAL. The
+// next transaction overwrites it; so this makes one, which writes what is there already. REQUIRES:
+// `db` has the write lock, if it may write; it has not afterwards.
+Status OverwriteUnseen(sqlite3* db) {
+  if (sqlite3_txn_state(db, "main") != SQLITE_TXN_WRITE) return Status::Ok();
+  SV_ASSIGN_OR_RETURN(const bool is_wal, IsInWalMode(db));
+  if (!is_wal) return Status::Ok();
+  SV_ASSIGN_OR_RETURN(const int64_t version, QueryInteger(db, "PRAGMA user_version", 0));
+  SV_RETURN_IF_ERROR(ExecuteSql(db, "PRAGMA user_version = " + std::to_string(version)));
+  return ExecuteSql(db, "COMMIT");
 }
 
 Result<std::string> ReadToken(sqlite3* db, const std::string& schema, const std::string& log) {
@@ -109,7 +134,9 @@ CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
     const Result<OwnConnection> own = ConnectWithLock(database);
     SV_RETURN_IF_ERROR(CannotTell(log.table, own.status()));
     Result<std::string> token = ReadToken(own->get(), "main", log.table);
-    if (!token.ok()) return CannotTell(log.table, token.status());
+    Status status = token.status();
+    if (status.ok() && *token != expected) status = OverwriteUnseen(own->get());
+    if (!status.ok()) return CannotTell(log.table, status);
     return token;
   };
 }
@@ -119,11 +146,18 @@ WasCommitted WasCommittedIn(sqlite3* db, const TableName& log, const LogIdentity
   if (database.file.empty()) return nullptr;
   return [database = std::move(database), log = log.table, log_id = identity.log_id](
              const std::string& token, bool is_over) -> Result<bool> {
-    SV_ASSIGN_OR_RETURN(const OwnConnection reader, ConnectToRead(database));
-    SV_ASSIGN_OR_RETURN(const bool shown, ShowsToken(reader.get(), log, log_id, token));
-    if (shown || is_over) return shown;
-    SV_ASSIGN_OR_RETURN(const OwnConnection locked, ConnectWithLock(database));
-    return ShowsToken(locked.get(), log, log_id, token);
+    {
+      SV_ASSIGN_OR_RETURN(const OwnConnection reader, ConnectToRead(database));
+      SV_ASSIGN_OR_RETURN(const bool seen, ShowsToken(reader.get(), log, log_id, token));
+      if (seen) return true;
+    }
+    const Result<OwnConnection> locked = ConnectWithLock(database, is_over ? 0 : kPatienceMs);
+    // Who has the lock may be waiting for this.
+    if (is_over && locked.status().code() == StatusCode::kBusy) return false;
+    SV_RETURN_IF_ERROR(locked.status());
+    SV_ASSIGN_OR_RETURN(const bool shown, ShowsToken(locked->get(), log, log_id, token));
+    if (!shown) SV_RETURN_IF_ERROR(OverwriteUnseen(locked->get()));
+    return shown;
   };
 }
 

@@ -3,8 +3,9 @@
 //
 // What the database shows is the truth only while nobody else can commit. So where it does not show
 // the token that is looked for, its write lock is taken for the moment of reading: then whoever
-// wrote the token has either committed, or never will. Where the database cannot be written, it is
-// read as it is.
+// wrote the token has either committed, or never will; and in WAL mode a transaction is written, so
+// that it never will either once all processes have ended. Where the database cannot be written, it
+// is read as it is.
 
 #pragma once
 

@@ -35,7 +35,7 @@ Decisions::~Decisions() {
   }
   for (const Orphan& orphan : undecided) {
     MutexLock use(orphan.lease->own_mutex);
-    orphan.lease->transaction->Abandon();
+    if (orphan.lease->transaction != nullptr) orphan.lease->transaction->Abandon();
   }
 }
 
@@ -75,13 +75,16 @@ void Decisions::Decide(const std::shared_ptr<TransactionLease>& orphan,
 bool Decisions::TryDecide(const Orphan& orphan) {
   TransactionLease& lease = *orphan.lease;
   std::string token;
+  bool is_decided;  // and it is to be seen to that it stays so
   {
     MutexLock use(lease.own_mutex);
     token = lease.token;
+    is_decided = lease.transaction == nullptr;
   }
-  const bool is_over = orphan.client != nullptr && orphan.client->HasEnded();
+  const bool is_over = !is_decided && orphan.client != nullptr && orphan.client->HasEnded();
   const Result<bool> committed = was_committed_(token, is_over);
   if (!committed.ok()) return false;
+  if (is_decided) return true;
   MutexLock use(lease.own_mutex);
   // Before others can append: whoever finds it decided finds out how.
   Note(token,
@@ -89,7 +92,7 @@ bool Decisions::TryDecide(const Orphan& orphan) {
   // A rollback's error is the engine's background error; a commit has none.
   (void)(*committed ? lease.transaction->Commit() : lease.transaction->Rollback());
   lease.transaction.reset();
-  return true;
+  return *committed || !is_over;
 }
 
 std::optional<Decisions::Orphan> Decisions::AwaitOrphan() {
@@ -99,23 +102,24 @@ std::optional<Decisions::Orphan> Decisions::AwaitOrphan() {
   return orphans_.front();
 }
 
-void Decisions::EndAttempt(bool decided) {
+void Decisions::EndAttempt(bool done) {
   MutexLock lock(mutex_);
-  if (decided) {
+  if (done) {
     orphans_.pop_front();
     retry_ = kFirstRetry;
   } else if (!stopping_) {
+    std::rotate(orphans_.begin(), orphans_.begin() + 1, orphans_.end());
     changed_.WaitUntil(mutex_, WaitOptions::Clock::now() + retry_);
     retry_ = std::min(2 * retry_, kLongestRetry);
   }
 }
 
-// One after the other: only one can have the writer's turn.
+// One after the other: only one can have the writer's turn; the others are decided already.
 void Decisions::Run() {
   while (const std::optional<Orphan> orphan = AwaitOrphan()) {
-    bool decided = false;
-    WithoutFailing([&] { decided = TryDecide(*orphan); });
-    EndAttempt(decided);
+    bool done = false;
+    WithoutFailing([&] { done = TryDecide(*orphan); });
+    EndAttempt(done);
   }
 }
 

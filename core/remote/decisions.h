@@ -20,8 +20,10 @@
 namespace streamview {
 
 // Whether the database has committed the transaction with this token. It must be sure: whoever
-// wrote the token may be about to commit it still, unless `is_over`: that process has ended. An
-// error: it cannot tell now, and is asked again.
+// wrote the token may be about to commit it still, unless `is_over`: that process has ended. Then a
+// no may be given where it has not been seen to that it stays so, whatever process may end yet; so
+// it is asked again, without `is_over`, until that is done. An error: it cannot tell now, and is
+// asked again.
 using WasCommitted = std::function<Result<bool>(const std::string& token, bool is_over)>;
 
 // Thread-safe.
@@ -51,9 +53,9 @@ class Decisions {
   void Run() EXCLUDES(mutex_);
   // None: they are to be left alone.
   std::optional<Orphan> AwaitOrphan() EXCLUDES(mutex_);
-  // Waits before the next attempt, where this one has not decided.
-  void EndAttempt(bool decided) EXCLUDES(mutex_);
-  // Whether it is decided.
+  // Waits before the next attempt, with the next orphan, where there is more to do about this one.
+  void EndAttempt(bool done) EXCLUDES(mutex_);
+  // Whether nothing is left to do.
   bool TryDecide(const Orphan& orphan) EXCLUDES(mutex_);
 
   const WasCommitted was_committed_;

@@ -1,6 +1,7 @@
 #include "tests/ext/testing/child_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -98,6 +99,11 @@ std::optional<std::string> ChildProcess::ReadLine() {
     if (size <= 0) return std::nullopt;
     unread_.append(buffer, size);
   }
+}
+
+bool ChildProcess::AwaitOutput(std::chrono::milliseconds time) {
+  pollfd output = {output_, POLLIN, 0};
+  return !unread_.empty() || poll(&output, 1, static_cast<int>(time.count())) > 0;
 }
 
 void ChildProcess::WriteLine(const std::string& line) {

@@ -1,8 +1,12 @@
 #include "tests/ext/testing/other_process.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
 #include <iostream>
 #include <stdexcept>
+
+#include "tests/ext/testing/crash_point.h"
 
 namespace streamview::testing {
 
@@ -13,7 +17,26 @@ std::string InOneLine(std::string text) {
   return text;
 }
 
-int RunLines(const std::vector<std::string>& args) { return RunSqlLines(args[0]); }
+// What the test asks for that is no SQL. It is answered with the same line.
+constexpr char kCrashAt[] = ".crash ";
+constexpr char kRefuseCommits[] = ".refuse";
+
+bool RunCommand(Database& db, const std::string& line) {
+  if (line.starts_with(kCrashAt)) {
+    ArmCrash(line.substr(std::strlen(kCrashAt)));
+  } else if (line == kRefuseCommits) {
+    sqlite3_commit_hook(
+        db.handle(), [](void*) { return 1; }, nullptr);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+int RunLines(const std::vector<std::string>& args) {
+  InstallCrashPoints();
+  return RunSqlLines(args[0]);
+}
 const ChildProgram kRunLines("run_lines", RunLines);
 
 }  // namespace
@@ -23,6 +46,10 @@ int RunSqlLines(const std::string& database) {
   Database db(database);
   std::cout << "ready" << std::endl;
   for (std::string sql; std::getline(std::cin, sql);) {
+    if (RunCommand(db, sql)) {
+      std::cout << sql << std::endl;
+      continue;
+    }
     const Outcome outcome = db.Try(sql);
     std::cout << outcome.code << ' ' << outcome.rows.size() << ' ' << InOneLine(outcome.message)
               << '\n';
@@ -72,6 +99,21 @@ Lines OtherProcess::Query(const std::string& sql) {
 void OtherProcess::Run(const std::string& sql) { (void)Query(sql); }
 
 int64_t OtherProcess::Integer(const std::string& sql) { return std::stoll(Query(sql).at(0)); }
+
+void OtherProcess::Command(const std::string& line) {
+  process_.WriteLine(line);
+  if (process_.ReadLine() != line) throw std::runtime_error("the other process has ended");
+}
+
+void OtherProcess::CrashAt(const std::string& step) { Command(kCrashAt + step); }
+
+bool OtherProcess::Dies() {
+  constexpr std::chrono::seconds kLongestWait{20};
+  if (!process_.AwaitOutput(kLongestWait) || process_.ReadLine()) return false;
+  return process_.Wait() == -SIGKILL;
+}
+
+void OtherProcess::RefuseCommits() { Command(kRefuseCommits); }
 
 void OtherProcess::Close() {
   process_.CloseInput();

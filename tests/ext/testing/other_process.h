@@ -35,6 +35,13 @@ class OtherProcess {
   void Send(const std::string& sql);
   Answer Receive();
 
+  // From now on it dies at this step (tests/ext/testing/crash_point.h).
+  void CrashAt(const std::string& step);
+  // Whether it dies of SIGKILL by itself. Waits for its end, an answer, or 20 seconds.
+  bool Dies();
+  // Has COMMIT refused from now on, by a commit hook.
+  void RefuseCommits();
+
   // Closes its connection, and ends.
   void Close();
   void Kill();      // -9
@@ -43,6 +50,8 @@ class OtherProcess {
   pid_t pid() const { return process_.pid(); }
 
  private:
+  void Command(const std::string& line);
+
   ChildProcess process_;
 };
 
