@@ -411,7 +411,7 @@ def main():
         finally:
             for server in (first, second):
                 if hasattr(server, "process") and server.process.poll() is None:
-                    server.process.kill()
+                    os.killpg(server.process.pid, signal.SIGKILL)  # its workers, too
 
 
 main()
