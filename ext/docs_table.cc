@@ -236,7 +236,7 @@ VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
   for (int reading = 1;; reading++) {
     const bool is_first = plan.as_of || now_ == nullptr;
     const Status read = Read(plan, arguments);
-    const bool again = IsWorthReadingAnew(read) && is_first && reading < kMaxReadings;
+    const bool again = is_first && IsWorthReadingAnew(read, reading);
     if (!again || (!plan.as_of && !Readings::Leave(&group_))) return read;
     scan_ = {};
     now_ = nullptr;

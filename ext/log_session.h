@@ -23,7 +23,9 @@
 namespace streamview {
 
 // How many processes in a row may end, as they hold the log, before a call that needs it fails.
-inline constexpr int kMaxTakeovers = 8;
+// Many do, where each request to a web server opens the database and closes it again. There is a
+// limit, for it may be the call that ends them.
+inline constexpr int kMaxTakeovers = 20;
 
 // What a session needs of its connection.
 class SessionHost {

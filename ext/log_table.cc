@@ -199,7 +199,7 @@ VtabStatus LogTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argume
   for (int reading = 1;; reading++) {
     const bool is_first = reading_ == nullptr;
     const Status read = Read(plan, arguments);
-    const bool again = IsWorthReadingAnew(read) && is_first && reading < kMaxReadings;
+    const bool again = is_first && IsWorthReadingAnew(read, reading);
     if (!again || !Readings::Leave(&group_)) return read;
     reading_ = nullptr;
   }

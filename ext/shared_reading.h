@@ -19,12 +19,14 @@
 
 namespace streamview {
 
-// How often a cursor reads anew where what it read was damaged: more than one part of it may be.
+// How often a cursor reads where what it read was damaged: more than one part of it may be.
 inline constexpr int kMaxReadings = 4;
 
-// Whether a cursor that has returned no row yet may find it otherwise if it reads anew.
-inline bool IsWorthReadingAnew(const Status& read) {
-  return read.code() == StatusCode::kDamaged || read.code() == StatusCode::kLost;
+// Whether a cursor that has returned no row yet, and has read so many times, may find it otherwise
+// if it reads anew.
+inline bool IsWorthReadingAnew(const Status& read, int readings) {
+  return (read.code() == StatusCode::kDamaged && readings < kMaxReadings) ||
+         (read.code() == StatusCode::kLost && readings <= kMaxTakeovers);
 }
 
 template <typename Snapshot>

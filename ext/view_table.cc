@@ -291,7 +291,7 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   for (int reading = 1;; reading++) {
     const bool is_first = snapshot_ == nullptr;
     const Status read = Begin(plan, arguments);
-    const bool again = IsWorthReadingAnew(read) && is_first && reading < kMaxReadings;
+    const bool again = is_first && IsWorthReadingAnew(read, reading);
     if (!again || !Readings::Leave(&group_)) return read;
     snapshot_ = nullptr;
   }

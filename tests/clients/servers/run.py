@@ -252,15 +252,35 @@ def holder(extension, database):
     return int(pid)
 
 
-def kill_a_worker(traffic, server, pid):
-    workers = server.worker_pids()
-    traffic.kill(pid, server.KILL_GRACE)
+def start(server):
+    server.start()
+    wait_until(lambda: len(server.worker_pids()) == server.WORKERS, "all workers")
+    server.workers = set(server.worker_pids())
 
-    def replaced():
+
+def await_replaced(traffic, server, pids):
+    """Those workers and no others are replaced."""
+    def are_replaced():
         traffic.check()
-        return len(server.worker_pids()) == len(workers) and pid not in server.worker_pids()
+        now = set(server.worker_pids())
+        return len(now) == server.WORKERS and not pids & now
 
-    wait_until(replaced, "a worker in the place of the one that was killed")
+    wait_until(are_replaced, "other workers in the place of those that were ended")
+    kept = server.workers - pids
+    server.workers = set(server.worker_pids())
+    if kept - server.workers:
+        raise AssertionError(f"a worker has died: {server.log()}")
+
+
+def stop(server):
+    if set(server.worker_pids()) != server.workers:
+        raise AssertionError(f"a worker has died: {server.log()}")
+    server.stop()
+
+
+def kill_a_worker(traffic, server, pid):
+    traffic.kill(pid, server.KILL_GRACE)
+    await_replaced(traffic, server, {pid})
 
 
 def kill_the_holder(traffic, server, extension, database):
@@ -328,7 +348,7 @@ def run(first, second, extension, database, seed):
     if holder(extension, database) != idle.process.pid:
         raise AssertionError("the first shell does not hold the log")
 
-    first.start()
+    start(first)
     say(f"the shell, {idle.process.pid}, holds the log; the server has started")
     traffic = Traffic(first, seed)
     writer = Writer(extension, database)
@@ -338,16 +358,17 @@ def run(first, second, extension, database, seed):
         if first.RELOAD_SIGNAL is not None:
             say("reload")
             first.reload()
+            await_replaced(traffic, first, first.workers)
         traffic.go_on(part)
         if first.RESTARTS_WORKERS:
             say("kill a worker")
-            kill_a_worker(traffic, first, first.worker_pids()[0])
-        second.start()
+            kill_a_worker(traffic, first, min(first.workers))
+        start(second)
         say("the second server has started")
         traffic.add(second)
         traffic.go_on(part)
         traffic.remove(first)
-        first.stop()
+        stop(first)
         say("the first server has ended")
         traffic.go_on(part)
         idle.close()
@@ -363,7 +384,7 @@ def run(first, second, extension, database, seed):
     finally:
         writer.stop()
         traffic.stop()
-    second.stop()
+    stop(second)
 
     if traffic.requests < REQUESTS or not traffic.reads_elsewhere or not writer.written:
         raise AssertionError("the test has not tested")
@@ -390,7 +411,7 @@ def main():
         finally:
             for server in (first, second):
                 if hasattr(server, "process") and server.process.poll() is None:
-                    server.process.kill()
+                    os.killpg(server.process.pid, signal.SIGKILL)  # its workers, too
 
 
 main()

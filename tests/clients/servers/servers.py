@@ -29,7 +29,7 @@ def children(pid):
 class Server:
     """A server process and its workers. `extension` and `database` are absolute paths."""
 
-    WORKERS = 2
+    WORKERS = 2  # its children
     RESTARTS_WORKERS = True  # what becomes of a worker that was killed
     HOLDS = True  # its workers have the log open between requests
     KILL_GRACE = 0.0  # seconds for which a dead worker may still be handed requests
@@ -137,7 +137,7 @@ class Container(Gunicorn):
     is at another place there."""
 
     OPTIONS = ("--workers", "2")
-    WORKERS = 2
+    WORKERS = 1  # that can be seen from here: it starts the others
     HOLDS = False  # that is, not by a number that is known here
     RESTARTS_WORKERS = False
     RELOAD_SIGNAL = None
@@ -246,7 +246,7 @@ class Puma(Server):
 class Go(Server):
     """One process with a pool of connections; there are two of them only while one is replaced."""
 
-    WORKERS = 1
+    WORKERS = 0
     RESTARTS_WORKERS = False
 
     def command(self):
