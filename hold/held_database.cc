@@ -26,8 +26,7 @@ constexpr std::chrono::milliseconds kAfterClose{1000};
 
 constexpr char kKeepsWritersOut[] =
     " cannot be written by this process, and nobody could write to the log while it is held so: "
-    "run "
-    "this as a user who may";
+    "run this as a user who may";
 
 constexpr char kListLogs[] =
     "SELECT name, definition, holder, last_error FROM sv_status "

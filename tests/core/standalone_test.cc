@@ -47,12 +47,13 @@ class StandaloneTest : public EngineTest {
   // A view at entry 1, made by a process with the mapper. This one has none, and opens the log.
   std::string DefineElsewhere() {
     OpenAgain();
-    const auto view = Must(DefineView(engine_.get(), ByValue()));
+    auto view = Must(DefineView(engine_.get(), ByValue()));
     Put("a", "x");
     EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
     EXPECT_OK(view->Flush());
-    standalone_.mapper_factory = nullptr;
     const std::string id = view->id();
+    view.reset();
+    standalone_.mapper_factory = nullptr;
     OpenAgain();
     return id;
   }
@@ -218,7 +219,7 @@ TEST_F(StandaloneTest, AViewThatCannotBeMadeLeavesTheOldOne) {
 // It is read as far as it is, and says why it goes no further.
 TEST_F(StandaloneTest, AViewWithoutItsMapperIsReadAsItWasLeft) {
   const std::string id = DefineElsewhere();
-  const auto view = Must(engine_->FindView(id));
+  auto view = Must(engine_->FindView(id));
   EXPECT_EQ(view->GetStatus().state, ViewState::kLive);
   EXPECT_EQ(view->GetStatus().last_error, kNoMapper);
   EXPECT_THAT(Rows(*view), ElementsAre("x/by C++/a"));
@@ -235,6 +236,7 @@ TEST_F(StandaloneTest, AViewWithoutItsMapperIsReadAsItWasLeft) {
   EXPECT_EQ(view->GetStatus().seq, 1u);
   EXPECT_EQ(view->GetStatus().last_error, kNoMapper);
   ASSERT_OK(view->Flush());
+  view.reset();
 
   standalone_.mapper_factory = NewMapper;
   OpenAgain();
