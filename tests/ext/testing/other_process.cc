@@ -8,11 +8,6 @@ namespace streamview::testing {
 
 namespace {
 
-std::string InOneLine(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
 int RunLines(const std::vector<std::string>& args) { return RunSqlLines(args[0]); }
 const ChildProgram kRunLines("run_lines", RunLines);
 
