@@ -139,8 +139,9 @@ class Journal {
   std::string Summary() {
     std::lock_guard lock(mutex_);
     return std::to_string(acknowledged_) + " transactions acknowledged, " +
-           std::to_string(refused_.size()) + " refused, " + std::to_string(busy_) + " busy, " +
-           std::to_string(failed_) + " failed, longest: " +
+           std::to_string(refused_.size()) + " refused, " + std::to_string(busy_) + " busy (" +
+           std::to_string(silent_.size()) + " without an answer), " + std::to_string(failed_) +
+           " failed, longest: " +
            (slowest_.empty() ? "below 100 ms" : slowest_.substr(slowest_.find(' ') + 1));
   }
 

@@ -127,7 +127,7 @@ class Member {
         disk_may_fail_(disk_may_fail) {}
 
   void Configure(const std::string& synchronous) {
-    Run("PRAGMA busy_timeout = 3000");
+    Run("PRAGMA busy_timeout = 1000");
     Run("PRAGMA synchronous = " + synchronous);
   }
 
