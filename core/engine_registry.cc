@@ -464,6 +464,7 @@ Status ClaimLog(const std::string& directory, const std::string& log_id, bool cl
 }
 
 bool IsUnclaimed(const std::string& directory) {
+  if (directory.empty() || !IsMarkedUnclaimed(directory)) return false;
   const Result<DirectoryInfo> info = InspectDirectory(directory);
   return info.ok() && info->kind == DirectoryKind::kLog && !info->claimed;
 }

@@ -13,8 +13,11 @@ namespace streamview {
 namespace {
 
 // The database may be locked for a moment by who commits to other tables. Who waits longer begins
-// anew, so that the log is not held meanwhile: it may be whoever has the lock that wants it.
+// anew.
 constexpr int kPatienceMs = 200;
+// The same of who is opening the log: it is held meanwhile, and it may be whoever has the lock that
+// wants it. Several processes may try in turn.
+constexpr int kPatienceOfOpeningMs = 20;
 
 struct DatabaseId {
   std::string file;
@@ -51,7 +54,7 @@ Result<OwnConnection> ConnectToRead(const DatabaseId& database) {
 }
 
 // With the write lock, which goes with the connection.
-Result<OwnConnection> ConnectWithLock(const DatabaseId& database, int patience_ms = kPatienceMs) {
+Result<OwnConnection> ConnectWithLock(const DatabaseId& database, int patience_ms) {
   Result<OwnConnection> connection = Connect(database, SQLITE_OPEN_READWRITE, patience_ms);
   Status status = connection.status();
   if (status.ok()) status = ExecuteSql(connection->get(), "BEGIN IMMEDIATE");
@@ -131,7 +134,7 @@ CommittedToken CommittedTokenOf(sqlite3* db, const TableName& log) {
     const bool is_latest =
         database.file.empty() || sqlite3_txn_state(db, log.schema.c_str()) == SQLITE_TXN_WRITE;
     if (is_latest || seen == expected) return seen;
-    const Result<OwnConnection> own = ConnectWithLock(database);
+    const Result<OwnConnection> own = ConnectWithLock(database, kPatienceOfOpeningMs);
     SV_RETURN_IF_ERROR(CannotTell(log.table, own.status()));
     Result<std::string> token = ReadToken(own->get(), "main", log.table);
     Status status = token.status();

@@ -365,6 +365,10 @@ Status SetClaimed(const std::string& directory, bool claimed) {
   return written.ok() ? written : CannotWrite(directory, written);
 }
 
+bool IsMarkedUnclaimed(const std::string& directory) {
+  return ::access((fs::path(directory) / kUnclaimedName).c_str(), F_OK) == 0;
+}
+
 Status EmptyLogDirectory(const DirectoryLock& lock) {
   SV_RETURN_IF_ERROR(ClearLogDirectory(lock.directory()));
   lock.RemoveFile();

@@ -83,6 +83,8 @@ Status NoteFormat(const std::string& directory, const std::string& log_id);
 
 // Makes or removes the file UNCLAIMED, durably.
 Status SetClaimed(const std::string& directory, bool claimed);
+// Whether the file is there. Costs next to nothing.
+bool IsMarkedUnclaimed(const std::string& directory);
 
 // Deletes the log in a directory, which stays. kBusy: another program has it open that knows
 // RocksDB only.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <list>
 #include <memory>
 #include <optional>
 #include <random>
@@ -228,7 +229,7 @@ TEST_F(ServerTest, AProcessHasALimitedNumberOfConnectionsAndIsALimitedNumberOfCl
   options.max_clients_of_process = 2;
   options.max_connections_of_process = 3;
   Begin(std::move(options));
-  std::vector<RawClient> clients;
+  std::list<RawClient> clients;
   clients.push_back(Greeted());
   clients.push_back(Greeted());
   const std::string own = "process " + std::to_string(getpid());
@@ -243,7 +244,7 @@ TEST_F(ServerTest, AProcessHasALimitedNumberOfConnectionsAndIsALimitedNumberOfCl
   EXPECT_EQ(too_many.code(), StatusCode::kBusy);
   EXPECT_THAT(too_many.message(), HasSubstr("has 3 connections of " + own + " already"));
   // It may go on with fewer.
-  clients.erase(clients.begin());
+  clients.pop_front();
   AwaitConnections(2);
   EXPECT_OK(NewRaw().Hello());
 }

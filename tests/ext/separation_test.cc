@@ -30,7 +30,7 @@ using ::testing::Not;
 
 namespace fs = std::filesystem;
 
-const std::string kAppendDog =
+const std::string kAppendAnother =
     R"(INSERT INTO events(key, value) VALUES ('dog', '{"tags":["pet","dog"],"location":"y"}'))";
 const std::string kTags = "SELECT key, doc_id FROM view_tags";
 
@@ -42,22 +42,22 @@ bool MayMount() {
   return ::waitpid(child, &status, 0) == child && status == 0;
 }
 
-void Check(int result, const char* what) {
+void MustSucceed(int result, const char* what) {
   if (result != 0) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
 }
 
 // As in a container that has the directory `args[0]` as `args[1]`, and not under its own name; runs
 // on the database `args[2]` in it. `args[3]`: "proc", or "no-proc" where there is no /proc.
 int RunApart(const std::vector<std::string>& args) {
-  Check(::unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET), "unshare");
-  Check(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "mount /");
-  Check(::mount(args[0].c_str(), args[1].c_str(), nullptr, MS_BIND, nullptr), "mount --bind");
-  Check(::mount("none", args[0].c_str(), "tmpfs", 0, nullptr), "mount tmpfs");
+  MustSucceed(::unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET), "unshare");
+  MustSucceed(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "mount /");
+  MustSucceed(::mount(args[0].c_str(), args[1].c_str(), nullptr, MS_BIND, nullptr), "mount --bind");
+  MustSucceed(::mount("none", args[0].c_str(), "tmpfs", 0, nullptr), "mount tmpfs");
   const pid_t child = ::fork();
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const char* const type = args[3] == "proc" ? "proc" : "tmpfs";
-    Check(::mount("none", "/proc", type, 0, nullptr), "mount /proc");
+    MustSucceed(::mount("none", "/proc", type, 0, nullptr), "mount /proc");
     return RunSqlLines(args[2]);
   }
   int status = 0;
@@ -126,7 +126,7 @@ TEST_F(ContainerTest, AProcessWithThePathOfItsOwnUsesTheLog) {
   const auto other = InContainer(dir_ / "volume", "app.db");
   EXPECT_THAT(other->Query(kTags), ElementsAre("'cat'|'cat'"));
   other->Run("BEGIN");
-  other->Run(kAppendDog);
+  other->Run(kAppendAnother);
   other->Run("INSERT INTO plain VALUES (1)");
   other->Run("COMMIT");
   db_->Run("SELECT sv_consistency('latest')");
@@ -139,12 +139,12 @@ TEST_F(ContainerTest, EachTakesOverFromTheOther) {
   const auto other = InContainer(dir_ / "volume", "app.db");
   EXPECT_EQ(other->Integer("SELECT count(*) FROM events"), 1);
   db_->Close();
-  other->Run(kAppendDog);
+  other->Run(kAppendAnother);
   db_ = Connect();
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags"), 3);
   EXPECT_EQ(db_->Integer("SELECT clients FROM sv_status WHERE kind = 'log'"), 1);
   db_->Run("BEGIN");
-  db_->Run(kAppendDog);
+  db_->Run(kAppendAnother);
   db_->Run("INSERT INTO plain VALUES (1)");
   other->Kill();
   db_->Run("COMMIT");
@@ -155,10 +155,10 @@ TEST_F(ContainerTest, EachTakesOverFromTheOther) {
 TEST_F(ContainerTest, AClientThatDiesInTheMiddleLeavesNothing) {
   const auto other = InContainer(dir_ / "volume", "app.db");
   other->Run("BEGIN");
-  other->Run(kAppendDog);
+  other->Run(kAppendAnother);
   other->Run("INSERT INTO plain VALUES (1)");
   other->Kill();
-  db_->Run(kAppendDog);
+  db_->Run(kAppendAnother);
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 2);
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM plain"), 0);
 }
@@ -226,10 +226,10 @@ TEST_F(UsersTest, WhoMayWriteToTheDirectoryUsesTheLogThatAnotherUserHolds) {
   db_->Close();
   PermitLog(0777, 0644);
   db_ = Connect();
-  db_->Run(kAppendDog);  // this process holds it
+  db_->Run(kAppendAnother);  // this process holds it
   const auto other = AsOrdinary();
   other->Run("BEGIN");
-  other->Run(kAppendDog);
+  other->Run(kAppendAnother);
   other->Run("INSERT INTO plain VALUES (1)");
   other->Run("COMMIT");
   EXPECT_EQ(other->Integer("SELECT count(*) FROM view_tags"), 3);
@@ -238,7 +238,7 @@ TEST_F(UsersTest, WhoMayWriteToTheDirectoryUsesTheLogThatAnotherUserHolds) {
   EXPECT_THAT(other->Try("SELECT sv_backup('events', '/var/streamview-backup')").message,
               HasSubstr("is of another user"));
   db_->Close();
-  other->Run(kAppendDog);
+  other->Run(kAppendAnother);
   EXPECT_EQ(other->Integer("SELECT count(*) FROM events"), 4);
   EXPECT_EQ(other->Query("SELECT last_error FROM sv_status WHERE kind = 'log'").at(0), "NULL");
 }
@@ -249,21 +249,21 @@ TEST_F(UsersTest, RootUsesTheLogThatAnOrdinaryUserHolds) {
     ASSERT_EQ(::lchown(entry.path().c_str(), 65534, 65534), 0);
   }
   const auto other = AsOrdinary();
-  other->Run(kAppendDog);
+  other->Run(kAppendAnother);
   db_ = Connect();
-  db_->Run(kAppendDog);
+  db_->Run(kAppendAnother);
   EXPECT_EQ(db_->Integer("SELECT clients FROM sv_status WHERE kind = 'log'"), 1);
   other->Kill();
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 3);
-  db_->Run(kAppendDog);
+  db_->Run(kAppendAnother);
 }
 
 TEST_F(UsersTest, WhoMayOnlyReadIsToldToWaitOrToBePermitted) {
-  db_->Run(kAppendDog);
+  db_->Run(kAppendAnother);
   PermitLog(0755, 0644);
   db_->Close();
   db_ = Connect();
-  db_->Run(kAppendDog);  // it makes the socket anew
+  db_->Run(kAppendAnother);  // it makes the socket anew
   const auto other = AsOrdinary();
   other->Run("PRAGMA busy_timeout = 0");
   const auto refused = other->Try("SELECT count(*) FROM events");
@@ -286,13 +286,13 @@ TEST_F(SeparationTest, AHolderWhoseDirectoryWasMovedSaysSoUntilItIsBack) {
   OtherProcess late(path_);
   EXPECT_THAT(late.Try(kTags).message, HasSubstr("directory is missing: " + log_dir_));
   // What needs no file made goes on.
-  client.Run(kAppendDog);
+  client.Run(kAppendAnother);
   EXPECT_THAT(db_->Try("INSERT INTO events(events) VALUES ('flush')"),
               Fails(AnyOf(SQLITE_IOERR, SQLITE_CANTOPEN), HasSubstr("deleted or moved")));
   EXPECT_THAT(client.Try("INSERT INTO view_tags(view_tags) VALUES ('flush')").message,
               HasSubstr("deleted or moved"));
   fs::rename(moved, log_dir_);
-  client.Run(kAppendDog);
+  client.Run(kAppendAnother);
   db_->Run("INSERT INTO events(events) VALUES ('flush')");
   EXPECT_EQ(late.Integer("SELECT count(*) FROM events"), 3);
   db_->Run("INSERT INTO events(events) VALUES ('integrity-check')");
@@ -329,7 +329,7 @@ TEST_F(SeparationTest, ASocketThatADeadProcessHasLeftIsReplaced) {
   db_ = Connect();
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM events"), 1);
   OtherProcess client(path_);
-  client.Run(kAppendDog);
+  client.Run(kAppendAnother);
   EXPECT_EQ(db_->Integer("SELECT clients FROM sv_status WHERE kind = 'log'"), 1);
 }
 

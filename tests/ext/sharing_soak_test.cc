@@ -32,15 +32,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr int kDefaultKills = 20;
+constexpr int kDefaultTimes = 20;
 constexpr int kMembers = 4;
-constexpr int kMostTransactions = 30;    // of all, from one kill to the next
-constexpr int kLongestSpin = 40'000;     // microseconds, from there to the kill
-constexpr int kShortStop = 300;          // milliseconds, at most
-constexpr milliseconds kLongStop{9000};  // at most: more than a statement waits
-constexpr int kKillsPerLongStop = 10;    // a long one takes as long as so many
-constexpr int kKillsPerCheck = 10;       // about
-constexpr milliseconds kHangs{5000};     // a statement that takes longer, without being stopped
+constexpr int kTransactionsBetween = 30;  // of all, from one kill to the next
+constexpr int kLongestPause = 40'000;     // microseconds, from there to the kill
+constexpr int kShortStop = 300;           // milliseconds, at most
+constexpr milliseconds kLongStop{9000};   // at most: more than a statement waits
+constexpr int kKillsPerLongStop = 10;     // a long one takes as long as so many
+constexpr int kKillsPerCheck = 10;        // about
+constexpr milliseconds kHangs{5000};      // a statement that takes longer, without being stopped
 constexpr milliseconds kNoProgress{30000};
 constexpr int kLongestFull = 300;   // milliseconds
 constexpr int kMostRoom = 300'000;  // bytes of a file, on a disk that is full
@@ -50,7 +50,7 @@ milliseconds Since(Clock::time_point start) {
 }
 
 // What the processes have said.
-class Record {
+class Journal {
  public:
   // How long a statement may take. Before any process runs.
   void set_limit(milliseconds limit) { limit_ = limit; }
@@ -139,8 +139,9 @@ class Record {
   std::string Summary() {
     std::lock_guard lock(mutex_);
     return std::to_string(acknowledged_) + " transactions acknowledged, " +
-           std::to_string(refused_.size()) + " refused, " + std::to_string(busy_) + " busy, " +
-           std::to_string(failed_) + " failed, longest: " +
+           std::to_string(refused_.size()) + " refused, " + std::to_string(busy_) + " busy (" +
+           std::to_string(silent_.size()) + " without an answer), " + std::to_string(failed_) +
+           " failed, longest: " +
            (slowest_.empty() ? "below 100 ms" : slowest_.substr(slowest_.find(' ') + 1));
   }
 
@@ -162,10 +163,10 @@ class Record {
 class RunningMember {
  public:
   // `args`: those of the program, of which the second is its name.
-  RunningMember(const std::vector<std::string>& args, Record* record)
+  RunningMember(const std::vector<std::string>& args, Journal* journal)
       : name_(args[1]),
         process_(kSharingMember, args),
-        listener_([this, record] { Listen(record); }) {}
+        listener_([this, journal] { Listen(journal); }) {}
   ~RunningMember() {
     if (!listener_.joinable()) return;
     process_.Kill();
@@ -196,18 +197,18 @@ class RunningMember {
   }
 
  private:
-  void Listen(Record* record) {
+  void Listen(Journal* journal) {
     while (const auto line = process_.ReadLine()) {
       if (*line == "ask") {
         std::lock_guard lock(answering_);
         if (closed_) continue;
         try {
-          process_.WriteLine(record->OfSibling(name_));
+          process_.WriteLine(journal->OfSibling(name_));
         } catch (const std::exception&) {
           // It was killed.
         }
       } else {
-        record->Take(name_, *line);
+        journal->Take(name_, *line);
       }
     }
   }
@@ -246,7 +247,7 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
                                              random_.OneIn(2) ? "FULL" : "NORMAL",
                                              std::to_string(limit_.count()),
                                              disturbance_};
-      member = std::make_unique<RunningMember>(args, &record_);
+      member = std::make_unique<RunningMember>(args, &journal_);
     }
   }
 
@@ -270,8 +271,8 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
 
   // The processes are somewhere else, then.
   bool Continue() {
-    const bool goes_on = record_.AwaitCommitted(random_.Below(kMostTransactions));
-    std::this_thread::sleep_for(std::chrono::microseconds(random_.Below(kLongestSpin)));
+    const bool goes_on = journal_.AwaitCommitted(random_.Below(kTransactionsBetween));
+    std::this_thread::sleep_for(std::chrono::microseconds(random_.Below(kLongestPause)));
     return goes_on;
   }
 
@@ -298,7 +299,7 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
     auto& member = PickMember();
     const bool holds = member->pid() == ReadHolder();
     member->Stop();
-    if (record_.AwaitNamed(member->pid(), kLongStop)) ++named_;
+    if (journal_.AwaitNamed(member->pid(), kLongStop)) ++named_;
     holders_stopped_ += holds;
     member->Continue();
   }
@@ -342,7 +343,7 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
     Counts log = CountBy(
         "SELECT value ->> '$.txn', count(*) FROM events WHERE value IS NOT NULL GROUP BY 1");
     Counts marks = CountBy("SELECT txn, count(*) FROM marks GROUP BY 1");
-    auto& committed = record_.committed();
+    auto& committed = journal_.committed();
     const auto describe = [&](const std::string& id) {
       return id + ": " + std::to_string(log[id]) + " entries and " + std::to_string(marks[id]) +
              " marks";
@@ -351,7 +352,7 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
       EXPECT_TRUE(log[id] == t.log && marks[id] == t.marks)
           << describe(id) << " instead of " << t.log << " and " << t.marks;
     }
-    for (const std::string& id : record_.refused()) {
+    for (const std::string& id : journal_.refused()) {
       EXPECT_TRUE(log[id] == 0 && marks[id] == 0) << describe(id) << ", and was refused";
     }
     std::set<std::string> all;
@@ -366,7 +367,7 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
 
   void Check() {
     EndAll();
-    EXPECT_EQ(record_.Errors(), "");
+    EXPECT_EQ(journal_.Errors(), "");
     if (HasFailure()) return;
     db_ = Connect();
     CheckTransactions();
@@ -386,26 +387,26 @@ class SharingSoakTest : public DatabaseTest, public ::testing::WithParamInterfac
   void Soak(const std::string& what, int times, milliseconds longest,
             const std::function<void()>& disturb) {
     limit_ = kHangs + longest;
-    record_.set_limit(limit_);
+    journal_.set_limit(limit_);
     for (int i = 1; i <= times; ++i) {
       StartMissing();
       const bool goes_on = Continue();
-      ASSERT_TRUE(goes_on) << "after " << i - 1 << " " << what << ", " << record_.Summary() << "\n"
-                           << record_.Errors();
+      ASSERT_TRUE(goes_on) << "after " << i - 1 << " " << what << ", " << journal_.Summary() << "\n"
+                           << journal_.Errors();
       disturb();
       if (i == times || random_.OneIn(kKillsPerCheck)) Check();
-      ASSERT_FALSE(HasFailure()) << "after " << i << " " << what << ", " << record_.Summary();
+      ASSERT_FALSE(HasFailure()) << "after " << i << " " << what << ", " << journal_.Summary();
     }
-    std::cout << times << " " << what << ", " << record_.Summary() << ", "
+    std::cout << times << " " << what << ", " << journal_.Summary() << ", "
               << Since(start_).count() / 1000 << " s" << std::endl;
   }
 
   Random random_;
-  int kills_ = kDefaultKills;
+  int kills_ = kDefaultTimes;
   const Clock::time_point start_ = Clock::now();
   milliseconds limit_{0};
   std::string disturbance_ = kDisturbedByOthers;
-  Record record_;
+  Journal journal_;
   std::vector<std::unique_ptr<RunningMember>> members_;
   int started_ = 0;
   int holders_stopped_ = 0, named_ = 0;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <stdexcept>
@@ -50,6 +51,11 @@ std::optional<int> RunChildProgram(int argc, char** argv) {
     std::fprintf(stderr, "child: %s\n", e.what());
     return 1;
   }
+}
+
+std::string InOneLine(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 ChildProcess::ChildProcess(const std::string& program, const std::vector<std::string>& args) {

@@ -29,6 +29,9 @@ class ChildProgram {
 // main() calls it first.
 std::optional<int> RunChildProgram(int argc, char** argv);
 
+// What a child says is taken apart by lines: other white space instead of their ends.
+std::string InOneLine(std::string text);
+
 class ChildProcess {
  public:
   ChildProcess(const std::string& program, const std::vector<std::string>& args);

@@ -12,11 +12,6 @@ namespace streamview::testing {
 
 namespace {
 
-std::string InOneLine(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
 // What the test asks for that is no SQL. It is answered with the same line.
 constexpr char kCrashAt[] = ".crash ";
 constexpr char kRefuseCommits[] = ".refuse";

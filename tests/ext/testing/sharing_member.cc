@@ -52,7 +52,7 @@ constexpr int kOwnDocuments = 5;
 constexpr int kMaxReadings = 100;  // of what is disturbed by kills
 constexpr int kWorkOfChores = 5;   // they go through all entries
 
-milliseconds Since(Clock::time_point start) {
+milliseconds TimeSince(Clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
 
@@ -60,11 +60,6 @@ milliseconds Since(Clock::time_point start) {
 void Say(const std::string& line) {
   const std::string bytes = line + "\n";
   if (write(STDOUT_FILENO, bytes.data(), bytes.size()) < 0) _exit(3);
-}
-
-std::string InOneLine(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
 }
 
 // Tells of statements that take too long, also of those that never end.
@@ -90,7 +85,7 @@ class Watch {
     }
     Outcome outcome = run();
     std::lock_guard lock(mutex_);
-    const milliseconds taken = Since(*start_) / work_;
+    const milliseconds taken = TimeSince(*start_) / work_;
     start_.reset();
     if (taken > longest_) {
       longest_ = taken;
@@ -104,8 +99,9 @@ class Watch {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       changed_.wait_for(lock, milliseconds(100));
-      if (!start_ || Since(*start_) / work_ < limit_) continue;
-      Say("longest " + std::to_string(Since(*start_).count() / work_) + " still running: " + sql_);
+      if (!start_ || TimeSince(*start_) / work_ < limit_) continue;
+      Say("longest " + std::to_string(TimeSince(*start_).count() / work_) +
+          " still running: " + sql_);
     }
   }
 
@@ -131,7 +127,7 @@ class Member {
         disk_may_fail_(disk_may_fail) {}
 
   void Configure(const std::string& synchronous) {
-    Run("PRAGMA busy_timeout = 3000");
+    Run("PRAGMA busy_timeout = 1000");
     Run("PRAGMA synchronous = " + synchronous);
   }
 
