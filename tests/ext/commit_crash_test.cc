@@ -7,6 +7,8 @@
 
 #include <cctype>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/model.h"
@@ -258,19 +260,25 @@ TEST_P(ClientCrashTest, LeavesTheTransactionWholeOrNothingOfIt) {
 
   if (next == "Locked") {
     // Somebody got SQLite's lock at that moment, waits for the log's turn, and writes nothing to the
-    // database: that must be done about by the holder, later.
+    // database: so the holder decides first, and writes to it later.
     EXPECT_EQ(other->Receive().code, SQLITE_OK);
     Run(*other, "INSERT INTO events(value) VALUES (0)");
     Run(*other, "COMMIT");
     while (other->Integer("PRAGMA data_version") == version) {
     }
   }
+  if (next == "Read" && found == Found::kAll) {
+    // Who only reads may come before the decision.
+    const std::string entries = "SELECT count(*) FROM events WHERE value ->> '$.txn' = 1";
+    const auto deadline = Clock::now() + kLongestStatement;
+    while (holder_->Integer(entries) == 0 && Clock::now() < deadline) {
+    }
+  }
   if (next == "Append") AppendMore(*holder_);
   if (next == "Write") WriteMore(*holder_);
   if (next == "Client") WriteMore(*other);
   if (next == "None") {
-    // The database is not opened by anybody until all have ended: what has been decided meanwhile
-    // must hold then, too.
+    // Nobody reads until all have ended: what has been decided meanwhile must hold then, too.
     AppendMore(*other);
   } else {
     ExpectFound(*holder_, found, writes);
@@ -381,6 +389,18 @@ TEST_P(HolderCrashTest, LeavesItsClientWithTheTruth) {
 INSTANTIATE_TEST_SUITE_P(EachStep, HolderCrashTest, ::testing::ValuesIn(HolderCases()),
                          [](const auto& info) { return info.param.Name(); });
 
+// Nobody has decided that it is not committed, so SQLite may recover it.
+TEST_F(CommitCrashTest, WhatSqliteRecoversOnceAllHaveDiedIsKeptInTheLog) {
+  SetUpDatabase("WAL");
+  BeginTransaction(Writes::kBoth, kCommit);
+  holder_->CrashAt("after answer prepare");
+  client_->CrashAt("after write commit frame");
+  client_->Send(kCommit);
+  EXPECT_TRUE(holder_->Dies());
+  EXPECT_TRUE(client_->Dies());
+  ExpectAllInOrder(Found::kAll, Writes::kBoth);
+}
+
 // --- whoever decides about the transaction of a client that has died
 
 struct DecisionPoint {
@@ -429,39 +449,43 @@ TEST_P(DecisionCrashTest, LeavesTheNextWithTheSameDecision) {
   const auto& [point, opens, journal] = GetParam();
   SetUpDatabase(journal);
   const auto other = Start();
-  auto third = Start();
+  const auto third = Start();
   BeginTransaction(Writes::kBoth, kCommit);
-  client_->CrashAt(point->committed ? "before send commit" : "after get answer prepare");
-  // What it does for the client itself comes first.
-  const bool is_write = std::string(point->step).ends_with("log");
-  if (opens) {
-    holder_->CrashAt("after answer prepare");
-  } else {
-    holder_->CrashAt(point->step + std::string(is_write ? " 2" : ""));
-  }
+  const std::string last = journal == "WAL" ? "after write commit frame" : "before remove journal";
+  client_->CrashAt(point->committed ? "before send commit" : last);
+  // It writes the client's entries first.
+  const std::string step = point->step;
+  holder_->CrashAt(opens ? "after answer prepare" : step.ends_with("log") ? step + " 2" : step);
   client_->Send(kCommit);
-  const bool holder_first = opens;
-  if (holder_first) {
-    // The answer was sent, and is taken.
-    EXPECT_TRUE(holder_->Dies());
-    EXPECT_TRUE(client_->Dies());
-    third->CrashAt(point->step);
+  EXPECT_TRUE(client_->Dies());
+  ASSERT_TRUE(holder_->Dies()) << "it does not come to " << step;
+  if (opens) {
+    third->CrashAt(step);
     third->Send("SELECT count(*) FROM events");
-    ASSERT_TRUE(third->Dies()) << "it does not come to " << point->step;
-  } else {
-    ASSERT_TRUE(client_->Dies());
-    ASSERT_TRUE(holder_->Dies()) << "it does not come to " << point->step;
+    ASSERT_TRUE(third->Dies()) << "it does not come to " << step;
   }
   const Found found = point->committed ? Found::kAll : Found::kNothing;
   ExpectFound(*other, found, Writes::kBoth);
   AppendMore(*other);
-  WriteMore(*other);
+  if (!opens) third->Kill();
   other->Kill();
   ExpectAllInOrder(found, Writes::kBoth);
 }
 
 INSTANTIATE_TEST_SUITE_P(EachStep, DecisionCrashTest, ::testing::ValuesIn(DecisionCases()),
                          [](const auto& info) { return info.param.Name(); });
+
+TEST(CommitCrashStepsTest, AreAllInTheDocumentation) {
+  std::ifstream file(std::string(STREAMVIEW_SOURCE_DIR) + "/docs/transactions.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const Point& point : kClientPoints) EXPECT_THAT(text, ::testing::HasSubstr(point.name));
+  for (const HolderPoint& point : kHolderPoints) {
+    EXPECT_THAT(text, ::testing::HasSubstr(point.name));
+  }
+  for (const DecisionPoint& point : kDecisionPoints) {
+    EXPECT_THAT(text, ::testing::HasSubstr(point.name));
+  }
+}
 
 }  // namespace
 }  // namespace streamview::testing
