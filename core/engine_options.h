@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "core/engine.h"
-#include "core/remote/decisions.h"
 
 namespace streamview {
 
@@ -39,7 +38,7 @@ struct EngineOptions {
 
   // False: they are not served.
   bool serves = true;
-  // As ServerOptions has it.
+  // Null: others cannot prepare conditional transactions.
   WasCommitted was_committed;
   // Of what this process is, for messages: its SQLite.
   std::string host;

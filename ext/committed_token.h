@@ -9,7 +9,6 @@
 #pragma once
 
 #include "core/engine.h"
-#include "core/remote/decisions.h"
 #include "ext/host_sql.h"
 #include "ext/log_config.h"
 

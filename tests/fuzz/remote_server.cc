@@ -75,7 +75,7 @@ FUZZ_TARGET(remote_server) {
   using namespace streamview;
   const std::unique_ptr<LocalEngine> engine = fuzz::NewEngine();
   Decisions decisions([](const std::string&, bool) { return Result<bool>(true); });
-  const Service service(engine.get(), &decisions, {100, 10'000, 100'000, true});
+  const Service service({engine.get(), &decisions, 100, 10'000, 100'000, true});
   Result<std::pair<Socket, Socket>> pair = Socket::NewPair();
   FUZZ_CHECK(pair.ok());
   FUZZ_CHECK(pair->first.TrySend(input.TakeBytes(fuzz::kMaxInput)).ok());
