@@ -3,7 +3,7 @@
 
 usage: bench/report.py <results> <docs>
 
-<results> holds what bench/run.sh has kept: versus.txt, reads.txt, scaling.txt, group_commit.txt,
+<results> holds what bench/run.sh has kept: versus.txt, reads.txt, scaling.txt, group_commit.txt, sharing.txt,
 parts.txt and, where PouchDB and flumedb were measured, peers.txt.
 Between its two marks docs/performance.md is replaced; the plots are docs/performance-*.svg.
 """
@@ -30,6 +30,20 @@ FIGURES = [
 ]
 CONTESTANTS = ["streamview", "streamview_sql", "sqlite", "rocksdb"]
 PEERS = ["pouchdb", "flumedb"]
+# What is measured of a client and of the holder (bench/sharing.cc), and the ratio that is aimed at.
+AT_MOST, AT_LEAST_HALF = "at most 2x", "at least 0.5x"
+SHARING = [
+    ("view_lookup", "look-up of 10 rows", AT_MOST),
+    ("view_lookup_latest", "the same, `latest`", AT_MOST),
+    ("view_lookup_documents", "the same, with documents", AT_MOST),
+    ("document_lookup", "document by key", AT_MOST),
+    ("entry_lookup", "entry by seq", AT_MOST),
+    ("view_page", "1,000 rows of a view", AT_LEAST_HALF),
+    ("view_page_documents", "the same, with documents", AT_LEAST_HALF),
+    ("documents_page", "1,000 documents", AT_LEAST_HALF),
+    ("log_page", "1,000 entries of the log", AT_LEAST_HALF),
+    ("append", "INSERT, transactions of 1,000", "at least 0.6x"),
+]
 COLOURS = {"streamview": "#2a6fbb", "streamview_sql": "#7fb0e0", "sqlite": "#999999",
            "insert": "#7fb0e0", "sv_append": "#2a6fbb"}
 
@@ -168,6 +182,24 @@ def group_commit(results, docs):
     return f"### Durable commits, a row each\n\n{table(rows)}\n\n![](performance-group-commit.svg)\n"
 
 
+def sharing(results, _):
+    values = read_medians(results / "sharing.txt")
+    rows = [["", "holder", "client", "200 bytes there and back", "ratio", "goal"]]
+    for figure, name, goal in SHARING:
+        found = {what: values[(figure, what)] for of, what in values if of == figure}
+        trip = f"{found['round_trip_us']:.1f} us" if "round_trip_us" in found else ""
+        rows.append([name, f"{number(found['holder_us'])} us", f"{number(found['client_us'])} us",
+                     trip, f"{found['ratio']:.2f}x", goal])
+    durable = {what: values[("durable", what)] for of, what in values if of == "durable"}
+    return (
+        f"### Several processes\n\n{table(rows)}\n\n"
+        f"Durable commits of one row by 16 processes, on a disk whose fsync takes "
+        f"{values[('fsync_ms',)]:.2f} ms, and here took "
+        f"{values[('fsync_as_measured_with_ms',)]:.2f} ms: {number(durable['sqlite_per_second'])} a "
+        f"second in SQLite, {number(durable['sv_append_per_second'])} by `sv_append`, "
+        f"{durable['ratio']:.1f}x (goal: at least 3x).\n")
+
+
 def parts(results, _):
     text = (results / "parts.txt").read_text()
     return f"### Parts\n\n```\n{text.rstrip()}\n```\n"
@@ -180,7 +212,8 @@ def main():
     page = docs / "performance.md"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    written = [part(results, docs) for part in (versus, reads, peers, scaling, group_commit, parts)]
+    written = [part(results, docs) for part in (versus, reads, peers, scaling, group_commit, sharing,
+                                                parts)]
     measured = "\n".join(filter(None, written))
     page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}")
 

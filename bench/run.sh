@@ -8,8 +8,9 @@ usage: bench/run.sh [<documents.jsonl> [<count> [<rounds>]]]
 
 Builds release with benchmarks into build/, compares streamview with plain SQLite and RocksDB on the
 documents of the file (default: sql/data/debian-packages.jsonl), repeated up to count (default:
-300,000), in so many rounds (default: 3), writes and each kind of read; appends three times as many to one log; commits durably by 1
-to 32 threads; times the parts; where npm can install them (into build/peers/), compares with PouchDB
+300,000), in so many rounds (default: 3), writes and each kind of read; appends three times as many to
+one log; commits durably by 1 to 32 threads; compares a process that uses a log with the one that holds
+it; times the parts; where npm can install them (into build/peers/), compares with PouchDB
 and flumedb on 10,000 documents. Prints what it measures, keeps it in build/bench-results/, and writes
 it into docs/performance.md with plots. The databases are made under $TMPDIR (default: /tmp), which
 should be on a real disk.
@@ -42,6 +43,7 @@ for ((i = 0; i < rounds; i++)); do
   "$bench/scaling" "$extension" "$documents" $((count * 10 / 3))
 done | tee "$results/scaling.txt"
 "$bench/group_commit" "$extension" | tee "$results/group_commit.txt"
+"$bench/sharing" "$extension" "$rounds" | tee "$results/sharing.txt"
 "$bench/parts" 2> /dev/null | tee "$results/parts.txt"
 
 # PouchDB is slow: fewer documents, with streamview and SQLite on as many beside it and flumedb.

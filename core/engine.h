@@ -49,6 +49,13 @@ namespace streamview {
 // Where `expected` was that at some time, it may answer without making sure that it still is.
 using CommittedToken = std::function<Result<std::string>(const std::string& expected)>;
 
+// Whether the database has committed the transaction with this token. It must be sure: whoever
+// wrote the token may be about to commit it still, unless `is_over`: that process has ended. Then a
+// no may be given where it has not been seen to that it stays so, whatever process may end yet; so
+// it is asked again, without `is_over`, until that is done. An error: it cannot tell now, and is
+// asked again.
+using WasCommitted = std::function<Result<bool>(const std::string& token, bool is_over)>;
+
 enum class SyncMode { kOff, kNormal, kFull };  // docs: design "What is promised of data"
 
 // Instead of a number of an entry that is read up to: the head, as of the call.

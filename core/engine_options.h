@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/engine.h"
-#include "core/remote/decisions.h"
 
 namespace streamview {
 
@@ -40,7 +39,7 @@ struct EngineOptions {
 
   // False: they are not served.
   bool serves = true;
-  // As ServerOptions has it.
+  // Null: others cannot prepare conditional transactions.
   WasCommitted was_committed;
   // Whether the database has committed that it has no such log any more. Asked as the log is
   // closed, by any thread, where somebody has begun to drop it: its directory goes then. An

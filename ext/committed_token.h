@@ -12,7 +12,6 @@
 #include <functional>
 
 #include "core/engine.h"
-#include "core/remote/decisions.h"
 #include "ext/host_sql.h"
 #include "ext/log_config.h"
 

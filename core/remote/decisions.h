@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,17 +13,11 @@
 
 #include "core/base/mutex.h"
 #include "core/base/other_process.h"
+#include "core/engine.h"
 #include "core/remote/leases.h"
 #include "core/remote/wire.h"
 
 namespace streamview {
-
-// Whether the database has committed the transaction with this token. It must be sure: whoever
-// wrote the token may be about to commit it still, unless `is_over`: that process has ended. Then a
-// no may be given where it has not been seen to that it stays so, whatever process may end yet; so
-// it is asked again, without `is_over`, until that is done. An error: it cannot tell now, and is
-// asked again.
-using WasCommitted = std::function<Result<bool>(const std::string& token, bool is_over)>;
 
 // Thread-safe.
 class Decisions {

@@ -42,9 +42,8 @@ ServedConnection::ServedConnection(Engine* engine, const ServerOptions& options,
       wake_(std::move(wake)),
       socket_(std::move(socket)),
       reader_(&socket_, wire::kMaxRequestBytes),
-      service_(engine, decisions,
-               {options.max_page_rows, options.max_page_bytes, options.max_transaction_bytes,
-                static_cast<bool>(options.was_committed)}) {
+      service_({engine, decisions, options.max_page_rows, options.max_page_bytes,
+                options.max_transaction_bytes, static_cast<bool>(options.was_committed)}) {
   // It waits for requests without end; for a client that does not read, not.
   socket_.SetPollIntervals(std::chrono::milliseconds(0), WaitOptions::kPollInterval);
   if (const Result<Peer> peer = socket_.GetPeer(); peer.ok()) peer_ = *peer;

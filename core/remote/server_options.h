@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-#include "core/remote/decisions.h"
+#include "core/engine.h"
 
 namespace streamview {
 

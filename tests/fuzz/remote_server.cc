@@ -234,7 +234,7 @@ FUZZ_TARGET(remote_server) {
   // Never destroyed: it closes after static destructors.
   static auto* const engine = new fuzz::FrozenEngine;
   Decisions decisions([](const std::string&, bool) { return Result<bool>(true); });
-  const Service service(engine, &decisions, {100, 10'000, 100'000, true});
+  const Service service({engine, &decisions, 100, 10'000, 100'000, true});
   Result<std::pair<Socket, Socket>> pair = Socket::NewPair();
   FUZZ_CHECK(pair.ok());
   FUZZ_CHECK(pair->first.TrySend(input.TakeBytes(fuzz::kMaxInput)).ok());
