@@ -26,6 +26,7 @@ namespace {
 class CheckTest : public EngineTest {
  protected:
   void SetUp() override {
+    if (IsRemote()) GTEST_SKIP() << "these are the conditions of the embedded engine";
     if (SV_CHECKED == 0) GTEST_SKIP() << "checks are off in this build";
     GTEST_FLAG_SET(death_test_style, "threadsafe");  // the stores have threads
   }
@@ -193,7 +194,10 @@ TEST_F(CheckTest, ViewAndDocumentCursorsAreReadWhereTheyAreValid) {
 
 class MisuseTest : public EngineTest {
  protected:
-  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  void SetUp() override {
+    if (IsRemote()) GTEST_SKIP() << "these are the conditions of the embedded engine";
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+  }
 };
 
 TEST_F(MisuseTest, OnlyWhoHasTheTurnPreparesEntries) {
