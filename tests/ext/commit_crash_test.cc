@@ -259,12 +259,13 @@ TEST_P(ClientCrashTest, LeavesTheTransactionWholeOrNothingOfIt) {
   ASSERT_TRUE(client_->Dies()) << "it does not come to " << point->step;
 
   if (next == "Locked") {
-    // Somebody got SQLite's lock at that moment, waits for the log's turn, and writes nothing to the
-    // database: so the holder decides first, and writes to it later.
+    // Somebody got SQLite's lock at that moment, waits for the log's turn, and writes nothing to
+    // the database: so the holder decides first, and writes to it later.
     EXPECT_EQ(other->Receive().code, SQLITE_OK);
     Run(*other, "INSERT INTO events(value) VALUES (0)");
     Run(*other, "COMMIT");
-    while (other->Integer("PRAGMA data_version") == version) {
+    const auto deadline = Clock::now() + kLongestStatement;
+    while (other->Integer("PRAGMA data_version") == version && Clock::now() < deadline) {
     }
   }
   if (next == "Read" && found == Found::kAll) {

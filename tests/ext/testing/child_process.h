@@ -44,7 +44,8 @@ class ChildProcess {
   // The next line that the child has printed, without its newline. No value at the end of its
   // output; a last line that has no newline is not given.
   std::optional<std::string> ReadLine();
-  // Waits until ReadLine has something to read, or the child's output ends. False: `time` has passed.
+  // Waits until ReadLine has something to read, or the child's output ends. False: `time` has
+  // passed.
   bool AwaitOutput(std::chrono::milliseconds time);
   // To the child's standard input. Errors are thrown.
   void WriteLine(const std::string& line);
