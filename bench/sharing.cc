@@ -46,8 +46,10 @@ int Fsync(long call, int fd) {
 }  // namespace
 
 // SQLite and RocksDB call these in place of the C library's: a program's come first.
-extern "C" int fsync(int fd) { return Fsync(SYS_fsync, fd); }
-extern "C" int fdatasync(int fd) { return Fsync(SYS_fdatasync, fd); }
+extern "C" __attribute__((visibility("default"))) int fsync(int fd) { return Fsync(SYS_fsync, fd); }
+extern "C" __attribute__((visibility("default"))) int fdatasync(int fd) {
+  return Fsync(SYS_fdatasync, fd);
+}
 
 namespace streamview::bench {
 namespace {
