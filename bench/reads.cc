@@ -8,14 +8,15 @@
 //
 //   rested   all shapes, after three seconds of rest
 //   client   the same but for UPDATE, while another process holds the log (streamview only)
-//   cold     the short shapes, just opened, each value for the first time; the page cache is dropped
-//            before, if this is root
+//   cold     the short shapes, just opened, each value for the first time; the page cache is
+//            dropped before, if this is root
 //   threads  some shapes, by 1, 2 and 4 threads with a connection each
 //   updated  all shapes, after 30 % of the documents were updated, without rest
 //
-// SQLite has all that makes it faster: WAL, 64 MB cache, 1 GB mmap, and ANALYZE. Each round makes new
-// databases under $TMPDIR; rounds alternate who goes first. Prints a line for each part and shape,
-// fields parted by tabs, of the medians; nothing is asserted, but that both give as many rows.
+// SQLite has all that makes it faster: WAL, 64 MB cache, 1 GB mmap, and ANALYZE. Each round makes
+// new databases under $TMPDIR; rounds alternate who goes first. Prints a line for each part and
+// shape, fields parted by tabs, of the medians; nothing is asserted, but that both give as many
+// rows.
 
 #include <sys/wait.h>
 #include <unistd.h>

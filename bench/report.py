@@ -186,11 +186,11 @@ def sharing(results, _):
     values = read_medians(results / "sharing.txt")
     rows = [["", "holder", "client", "200 bytes there and back", "ratio", "goal"]]
     for figure, name, goal in SHARING:
-        found = {what: values[(figure, what)] for of, what in values if of == figure}
+        found = {of[-1]: value for of, value in values.items() if of[0] == figure}
         trip = f"{found['round_trip_us']:.1f} us" if "round_trip_us" in found else ""
         rows.append([name, f"{number(found['holder_us'])} us", f"{number(found['client_us'])} us",
                      trip, f"{found['ratio']:.2f}x", goal])
-    durable = {what: values[("durable", what)] for of, what in values if of == "durable"}
+    durable = {of[-1]: value for of, value in values.items() if of[0] == "durable"}
     return (
         f"### Several processes\n\n{table(rows)}\n\n"
         f"Durable commits of one row by 16 processes, on a disk whose fsync takes "

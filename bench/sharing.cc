@@ -1,17 +1,18 @@
-// What it costs to use a log that another process holds, through SQL: each figure is measured in the
-// holder, then in a client, then again, and what counts is the median of the ratios of such pairs.
+// What it costs to use a log that another process holds, through SQL: each figure is measured in
+// the holder, then in a client, then again. What counts is the median of the ratios of such pairs.
 //
 //   sharing <streamview.so> [rounds]
 //
-//   look-ups   of ten rows of a view by their key, of a document by its key, of an entry by its seq:
-//              the client's time as to what the holder needs and 200 bytes need to another process
-//              and back over a Unix socket, together
-//   pages      1,000 rows in order, of a view, with and without the documents, and of the log: the
-//              client's rows a second as to the holder's
+//   look-ups   of ten rows of a view by their key, of a document by its key, of an entry by its
+//              seq: the client's time as to what the holder needs and 200 bytes need to another
+//              process and back over a Unix socket, together
+//   pages      1,000 rows in order, of a view, with and without the documents, of the documents and
+//              of the log: the client's rows a second as to the holder's
 //   appends    transactions of 1,000 entries: the same
-//   durable    sv_append() by 16 processes, as to INSERTs into an ordinary table by 16 processes, in
-//              WAL mode with synchronous=FULL. Where the disk's fsync takes less than a millisecond,
-//              each fsync of this program's processes sleeps for one before it, for both
+//   durable    sv_append() by 16 processes, as to INSERTs into an ordinary table by 16 processes,
+//              in WAL mode with synchronous=FULL. Where the disk's fsync takes less than a
+//              millisecond, each fsync of this program's processes sleeps for one before it, for
+//              both
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -46,8 +47,10 @@ int Fsync(long call, int fd) {
 }  // namespace
 
 // SQLite and RocksDB call these in place of the C library's: a program's come first.
-extern "C" int fsync(int fd) { return Fsync(SYS_fsync, fd); }
-extern "C" int fdatasync(int fd) { return Fsync(SYS_fdatasync, fd); }
+extern "C" __attribute__((visibility("default"))) int fsync(int fd) { return Fsync(SYS_fsync, fd); }
+extern "C" __attribute__((visibility("default"))) int fdatasync(int fd) {
+  return Fsync(SYS_fdatasync, fd);
+}
 
 namespace streamview::bench {
 namespace {

@@ -350,7 +350,9 @@ class Engine {
   virtual Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                                 const WaitOptions& wait) = 0;
   // The entries of `range` as of now: the cursor sees no entry that is appended later. Never null.
-  virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range) = 0;
+  // *head, if it is asked for, becomes the head of the log as the cursor sees it: later cursors
+  // that go no further show the same log.
+  virtual std::unique_ptr<LogCursor> ScanLog(const LogRange& range, Seq* head = nullptr) = 0;
   // Returns once Head() >= seq. Errors: kInterrupted, kTimedOut.
   virtual Status WaitForHead(Seq seq, const WaitOptions& wait) = 0;
   // Writes the log and its document index to disk.

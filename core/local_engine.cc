@@ -275,11 +275,15 @@ Result<Seq> LocalEngine::AppendNow(const ValueView& key, const ValueView& value,
   return log_->AppendNow(key, value, sync, wait);
 }
 
-std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range) {
+std::unique_ptr<LogCursor> LocalEngine::ScanLog(const LogRange& range, Seq* head) {
   if (const Status status = process_.Check(); !status.ok()) {
     return std::make_unique<FailedLogCursor>(status);
   }
-  return NewLogCursor(*log_, range);
+  if (head == nullptr) return NewLogCursor(*log_, range);
+  LogRange committed = range;
+  *head = log_->head();
+  committed.last = std::min(range.last, *head);
+  return NewLogCursor(*log_, committed);
 }
 
 Status LocalEngine::WaitForHead(Seq seq, const WaitOptions& wait) {

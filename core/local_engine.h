@@ -40,7 +40,7 @@ class LocalEngine final : public Engine {
   std::unique_ptr<Transaction> Begin() override;
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
                         const WaitOptions& wait) override;
-  std::unique_ptr<LogCursor> ScanLog(const LogRange& range) override;
+  std::unique_ptr<LogCursor> ScanLog(const LogRange& range, Seq* head) override;
   Status WaitForHead(Seq seq, const WaitOptions& wait) override;
   Status FlushLog() override;
   Status OptimizeLog() override;

@@ -13,14 +13,13 @@ constexpr Seq kViewStep = 1000;
 }  // namespace
 
 Status LogTail::Begin(Seq view_at_least, const WaitOptions& wait) {
-  SV_REQUIRE_OR_RETURN(view_at_least <= engine_->Head());
   last_ = engine_->Head();
   if (next_ > last_ + 1) {
     return Status::InvalidArgument("there is no entry " + std::to_string(next_ - 1) +
                                    " to go on from: the head of the log is " +
                                    std::to_string(last_));
   }
-  return view_ == nullptr ? Status::Ok() : AdvanceView(view_at_least, wait);
+  return view_ == nullptr ? Status::Ok() : AdvanceView(std::min(view_at_least, last_), wait);
 }
 
 Status LogTail::AdvanceView(Seq seq, const WaitOptions& wait) {

@@ -23,7 +23,7 @@ class LogTail {
 
   // Takes stock of what is there now; of a view, at least up to `view_at_least`. Errors:
   // kInvalidArgument (the log is not that long), and those of View::AdvanceTo but kFailed.
-  // REQUIRES: view_at_least <= Engine::Head()
+  // REQUIRES: view_at_least <= Engine::Head(), or kLatest
   Status Begin(Seq view_at_least, const WaitOptions& wait);
   // Goes to the next entry of those that Begin or Await has found. False: there is none. Errors:
   // kFailed after the last entry that the view has processed before it stopped; kCorruption,

@@ -34,6 +34,7 @@ VtabStatus Declare(sqlite3* db) {
 DocRange ToDocRange(const ViewRange& range) {
   DocRange docs;
   docs.reverse = range.reverse;
+  docs.with_entries = range.with_documents;
   docs.lower = range.lower;
   docs.upper = range.upper;
   if (!range.equal.empty()) {
@@ -181,6 +182,7 @@ VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
     info.SetEstimates(/*cost=*/8, /*rows=*/1);
     return {};
   }
+  plan.keys.with_documents = info.MayRead(kValue) || info.MayRead(kTime);
   const IndexColumns index = {{kKey, kColumnNames[kKey]}};
   if (Status status = PlanView(index, connection().db(), utf8_, info, plan.keys); !status.ok()) {
     return status;
@@ -197,15 +199,15 @@ VtabStatus DocsTable::Open(std::unique_ptr<Cursor>& cursor) {
   return {};
 }
 
-Status DocsTable::Read(std::shared_ptr<Readings::Group>* group) {
+Status DocsTable::Read(const DocRange* first, std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session,
                       writing_ ? WritingSession() : Session());
   const std::shared_ptr<Engine>& engine = session->engine();
-  const Seq at_least = writing_ ? engine->Head() : session->RequiredSeq();
+  const Seq at_least = writing_ ? kLatest : session->RequiredSeq();
   if (Readings::FindReading(*session, at_least, group)) return Status::Ok();
   const uint64_t own_version = session->own_version();
   SV_ASSIGN_OR_RETURN(std::shared_ptr<const DocsSnapshot> snapshot,
-                      session->ReadDocs(at_least, connection().InterruptibleWait()));
+                      session->ReadDocs(at_least, connection().InterruptibleWait(), first));
   const Seq seq = snapshot->seq();
   session->NoteSeen(seq);
   (*group)->reading = {engine, std::move(snapshot), seq, own_version};
@@ -253,18 +255,20 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
       SV_ASSIGN_OR_RETURN(as_of_, table_.ReadAsOf(as_of));
     }
   }
+  std::vector<DocRange> ranges;
+  if (!plan.by_seq) {
+    SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> keys,
+                        plan.keys.MakeRanges(arguments, outer_join_));
+    ranges.reserve(keys.size());
+    for (const ViewRange& range : keys) ranges.push_back(ToDocRange(range));
+  }
   if (!as_of_ && now_ == nullptr) {
-    SV_RETURN_IF_ERROR(table_.Read(&group_));
+    SV_RETURN_IF_ERROR(table_.Read(ranges.empty() ? nullptr : &ranges.front(), &group_));
     now_ = &*group_->reading;
   }
   const DocsReading& reading = as_of_ ? *as_of_ : *now_;
   if (plan.by_seq) return FindBySeq(arguments.front(), reading);
-  SV_ASSIGN_OR_RETURN(const std::vector<ViewRange> ranges,
-                      plan.keys.MakeRanges(arguments, outer_join_));
-  std::vector<DocRange> doc_ranges;
-  doc_ranges.reserve(ranges.size());
-  for (const ViewRange& range : ranges) doc_ranges.push_back(ToDocRange(range));
-  return scan_.Begin(reading.snapshot.get(), std::move(doc_ranges));
+  return scan_.Begin(reading.snapshot.get(), std::move(ranges));
 }
 
 Status DocsTable::Cursor::FindBySeq(sqlite3_value* value, const DocsReading& reading) {

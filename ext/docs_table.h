@@ -82,8 +82,9 @@ class DocsTable : public SessionTable {
   static sqlite_vtab::Status Make(const sqlite_vtab::ConnectArgs<Connection>& args, bool creating,
                                   std::unique_ptr<DocsTable>& table);
 
-  // Sees to it that the group of a cursor that has read nothing yet has something to read.
-  Status Read(std::shared_ptr<Readings::Group>* group);
+  // Sees to it that the group of a cursor that has read nothing yet has something to read. `first`:
+  // the range that will be read first, if any.
+  Status Read(const DocRange* first, std::shared_ptr<Readings::Group>* group);
   Result<DocsReading> ReadAsOf(sqlite3_value* as_of);
 
   // The session, with the writer's turn.

@@ -94,7 +94,6 @@ class LogSession : private Session {
 
   using Session::FindDocument;
   using Session::ReadDocs;
-  using Session::ReadLog;
   using Session::ReadView;
   using Session::ScanHistory;
   using Session::ScanLog;

@@ -209,26 +209,26 @@ Status LogTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
   valid_ = false;
   cursor_.reset();
   SV_ASSIGN_OR_RETURN(session_, table_.Session());
-  if (reading_ == nullptr) {
-    SV_RETURN_IF_ERROR(table_.Read(&group_));
-    reading_ = &*group_->reading;
-  }
-
   SeqRange range;
   for (size_t i = 0; i < arguments.size(); i++) range.Narrow(plan.terms[i], arguments[i]);
   if (range.empty()) return Status::Ok();
   const LogRange seqs{static_cast<Seq>(range.first), static_cast<Seq>(range.last),
                       plan.terms.reverse};
-  cursor_ = ScanLog(*reading_->engine, seqs, reading_->snapshot);
+  if (reading_ == nullptr) {
+    SV_RETURN_IF_ERROR(table_.Read(seqs, &group_, &cursor_));
+    reading_ = &*group_->reading;
+  }
+  if (cursor_ == nullptr) cursor_ = ScanLog(*reading_->engine, seqs, reading_->snapshot);
   return Settle();
 }
 
 // What the statement itself appends after this is not for it to see.
-Status LogTable::Read(std::shared_ptr<Readings::Group>* group) {
+Status LogTable::Read(const LogRange& range, std::shared_ptr<Readings::Group>* group,
+                      std::unique_ptr<LogCursor>* cursor) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
-  const Seq head = session->engine()->Head();
-  if (Readings::FindReading(*session, head, group)) return Status::Ok();
-  const LogSnapshot now = session->ReadLog();
+  if (Readings::FindReading(*session, kLatest, group)) return Status::Ok();
+  LogSnapshot now;
+  *cursor = session->ScanLog(range, &now);
   (*group)->reading = {session->engine(), now, now.head, session->own_version()};
   return Status::Ok();
 }

@@ -60,8 +60,10 @@ class LogTable : public SessionTable {
  private:
   using Readings = SharedReading<LogSnapshot>;
 
-  // Sees to it that the group of a cursor that has read nothing yet has something to read.
-  Status Read(std::shared_ptr<Readings::Group>* group);
+  // Sees to it that the group of a cursor that has read nothing yet has something to read. Where
+  // that is read now, *cursor becomes one over `range` of it.
+  Status Read(const LogRange& range, std::shared_ptr<Readings::Group>* group,
+              std::unique_ptr<LogCursor>* cursor);
   Status RunCommand(std::string_view command);
   // All of it, or quickly: whether it can be opened, and its end be read.
   Status Check(bool quick);

@@ -1,5 +1,5 @@
 // How a plan of ours is written: what xBestIndex tells xFilter, and EXPLAIN QUERY PLAN shows after
-// "VIRTUAL TABLE INDEX 0:".
+// "VIRTUAL TABLE INDEX 0:", or 1 where the documents are read along with the rows.
 //
 //   plan   = "scan" | term *( " AND " term ), then " DESC" where the index is read backwards
 //   term   = column op                           one for each argument of xFilter, in order

@@ -129,7 +129,10 @@ class SessionTable : public sqlite_vtab::Table {
   // error comes at each use, until the log can be opened.
   Result<std::shared_ptr<LogSession>> Session(
       Connection::Patience patience = Connection::Patience::kBusyTimeout) {
-    if (session_ == nullptr || session_->closed() || session_->engine()->IsLost()) {
+    // In a transaction it is found out at its end, if not before: not for each row.
+    const bool is_usable = session_ != nullptr && !session_->closed() &&
+                           (session_->has_turn() || !session_->engine()->IsLost());
+    if (!is_usable) {
       SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_, patience));
     }
     if (unannounced_ != kNone) session_->Savepoint(std::exchange(unannounced_, kNone));

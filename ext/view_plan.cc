@@ -147,13 +147,13 @@ struct Estimate {
 sqlite_vtab::EncodedPlan ViewPlan::Encode() const {
   std::string plan = text;
   EndPlan(&plan, terms.reverse);
-  return {0, std::move(plan)};
+  return {with_documents ? 1 : 0, std::move(plan)};
 }
 
-std::optional<ViewPlan> ViewPlan::Decode(int, std::string_view text) {
+std::optional<ViewPlan> ViewPlan::Decode(int number, std::string_view text) {
   std::optional<PlanTerms> terms = ParsePlan(text);
   if (!terms) return std::nullopt;
-  return ViewPlan{*std::move(terms), ""};
+  return ViewPlan{*std::move(terms), "", number != 0};
 }
 
 namespace {
@@ -268,7 +268,7 @@ class Planner {
 //   idxStr   ext/plan_text.h: a term for each column of the run, then at most one pattern, then any
 //            lower and then any upper bounds. Behind the arguments of these come those of the
 //            bounds that only show that the pattern may be used
-//   idxNum   0
+//   idxNum   1 where the caller sets with_documents, else 0
 //   costs    the rows of Estimate, and a little for opening a cursor
 Status PlanView(const IndexColumns& index, sqlite3* db, bool utf8, IndexInfo& info,
                 ViewPlan& plan) {
@@ -418,7 +418,10 @@ Result<std::vector<ViewRange>> ViewPlan::MakeRanges(sqlite_vtab::Values argument
     if (!possible) return std::vector<ViewRange>();
   }
   std::vector<ViewRange> ranges = maker.Make();
-  for (ViewRange& range : ranges) range.reverse = terms.reverse;
+  for (ViewRange& range : ranges) {
+    range.reverse = terms.reverse;
+    range.with_documents = with_documents;
+  }
   if (terms.reverse) std::reverse(ranges.begin(), ranges.end());
   return ranges;
 }

@@ -25,8 +25,9 @@ struct IndexColumn {
 using IndexColumns = std::vector<IndexColumn>;
 
 struct ViewPlan {
-  PlanTerms terms;   // see PlanView
-  std::string text;  // the same, to be ended by EndPlan
+  PlanTerms terms;              // see PlanView
+  std::string text;             // the same, to be ended by EndPlan
+  bool with_documents = false;  // rows are wanted with their documents
 
   sqlite_vtab::EncodedPlan Encode() const;
   static std::optional<ViewPlan> Decode(int number, std::string_view text);

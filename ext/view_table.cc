@@ -228,6 +228,8 @@ Status ViewTable::RenameView(const std::string& new_name) {
 // --- reading
 
 VtabStatus ViewTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
+  const bool has_documents = definition_.reduce == Reduce::kNone;
+  plan.with_documents = has_documents && info.MayRead(static_cast<int>(row_columns_) + kDoc);
   return PlanView(index_, connection().db(), utf8_, info, plan);
 }
 
@@ -265,14 +267,14 @@ Result<std::shared_ptr<View>> ViewTable::FindView() {
   return view;
 }
 
-Status ViewTable::Read(std::shared_ptr<Readings::Group>* group) {
+Status ViewTable::Read(const ViewRange* first, std::shared_ptr<Readings::Group>* group) {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
   const Seq at_least = session->RequiredSeq();
   if (Readings::FindReading(*session, at_least, group)) return Status::Ok();
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<View> view, FindView());
   const uint64_t own_version = session->own_version();
   SV_ASSIGN_OR_RETURN(std::shared_ptr<const ViewSnapshot> snapshot,
-                      session->ReadView(view, at_least, connection().InterruptibleWait()));
+                      session->ReadView(view, at_least, connection().InterruptibleWait(), first));
   const Seq seq = snapshot->seq();
   session->NoteSeen(seq);
   (*group)->reading = {session->engine(), std::move(snapshot), seq, own_version};
@@ -299,11 +301,11 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
 
 Status ViewTable::Cursor::Begin(const Plan& plan, sqlite_vtab::Values arguments) {
   scan_ = {};  // before what it reads
+  SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments, outer_join_));
   if (snapshot_ == nullptr) {
-    SV_RETURN_IF_ERROR(table_.Read(&group_));
+    SV_RETURN_IF_ERROR(table_.Read(ranges.empty() ? nullptr : &ranges.front(), &group_));
     snapshot_ = group_->reading->snapshot.get();
   }
-  SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments, outer_join_));
   return scan_.Begin(snapshot_, std::move(ranges));
 }
 

@@ -77,8 +77,9 @@ class ViewTable : public SessionTable {
 
   // The engine's view, found where it is not yet.
   Result<std::shared_ptr<View>> FindView();
-  // Sees to it that the group of a cursor that has read nothing yet has something to read.
-  Status Read(std::shared_ptr<Readings::Group>* group);
+  // Sees to it that the group of a cursor that has read nothing yet has something to read. `first`:
+  // the range that will be read first, if any.
+  Status Read(const ViewRange* first, std::shared_ptr<Readings::Group>* group);
 
   const ViewDefinition definition_;
   const size_t row_columns_;     // the columns that come from the rows: the first ones

@@ -13,6 +13,18 @@ namespace {
 // How many connections are kept open while nobody needs them.
 constexpr size_t kIdleConnections = 8;
 
+bool IsRead(const OutgoingFrame& request) {
+  switch (static_cast<wire::Op>(request.type())) {
+    case wire::Op::kReadDocs:
+    case wire::Op::kFindVersion:
+    case wire::Op::kScanHistory:
+    case wire::Op::kReadView:
+      return true;
+    default:
+      return false;
+  }
+}
+
 OutgoingFrame ReleaseMessage(const std::vector<uint64_t>& leases) {
   OutgoingFrame message(static_cast<uint8_t>(wire::Op::kRelease));
   wire::Put(&message.bytes, leases);
@@ -114,7 +126,9 @@ std::string Client::TakeReleases() {
 
 Result<Answer> Client::Send(OutgoingFrame request, const WaitOptions& wait) {
   SV_RETURN_IF_ERROR(process_.Check());
-  SV_RETURN_IF_ERROR(wait.CheckInterrupted());  // later it would do a part of it
+  // What has effects would do a part of it later. A read is interrupted as it waits: to ask takes
+  // longer than most reads do.
+  if (!IsRead(request)) SV_RETURN_IF_ERROR(wait.CheckInterrupted());
   // Whatever happens it is given back.
   const auto give_back = [this](Channel* channel) { GiveBack(std::unique_ptr<Channel>(channel)); };
   Result<std::unique_ptr<Channel>> free = Acquire(wait);
@@ -146,13 +160,25 @@ void Client::Release(uint64_t lease) noexcept {
   if (lease == 0 || process_.InForkedChild()) return;
   WithoutFailing([&] {
     std::unique_ptr<Channel> channel;
+    std::vector<uint64_t> leases;
     {
       MutexLock lock(mutex_);
+      releases_.push_back(lease);
       channel = TakeIdle();
+      if (channel == nullptr) return;
+      leases.swap(releases_);
     }
-    const bool sent = channel != nullptr && channel->TryNotify(ReleaseMessage({lease}));
-    if (channel != nullptr) GiveBack(std::move(channel));
+    const bool sent = channel->TryNotify(ReleaseMessage(leases));
+    GiveBack(std::move(channel));
     if (sent) return;
+    MutexLock lock(mutex_);
+    releases_.insert(releases_.end(), leases.begin(), leases.end());
+  });
+}
+
+void Client::ReleaseLater(uint64_t lease) noexcept {
+  if (lease == 0 || process_.InForkedChild()) return;
+  WithoutFailing([&] {
     MutexLock lock(mutex_);
     releases_.push_back(lease);
   });

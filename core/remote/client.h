@@ -54,6 +54,8 @@ class Client {
 
   // The lease is no longer needed. Waits for nothing.
   void Release(uint64_t lease) noexcept;
+  // The same, but the holder need not be told before it is told or asked something else.
+  void ReleaseLater(uint64_t lease) noexcept EXCLUDES(mutex_);
 
   // Whether the session is known to have ended, or is found to have without waiting: every further
   // call fails with kLost.

@@ -58,9 +58,11 @@ Result<bool> FrameReader::Take(Frame* frame) {
 }
 
 size_t FrameReader::MakeRoom() {
-  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-  end_ -= begin_;
-  begin_ = 0;
+  if (begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
   if (end_ == 0 && buffer_.size() > kKeptRoom) std::string().swap(buffer_);
   if (buffer_.size() - end_ < kLeastRoom) {
     buffer_.resize(std::max(2 * buffer_.size(), end_ + kLeastRoom));

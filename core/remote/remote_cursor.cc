@@ -18,83 +18,91 @@ constexpr uint64_t kGrowth = 4;
 // How many documents are read along with one that was asked for.
 constexpr size_t kEntriesAhead = 100;
 
-// The committed entries of a range: each page is found by the number of its first entry.
-class RemoteLogCursor final : public LogCursor {
+// Entries of the log, in pages.
+class EntryCursor : public LogCursor {
  public:
-  RemoteLogCursor(std::shared_ptr<Client> client, const LogRange& range)
-      : client_(std::move(client)), range_(range) {
-    ReadPage();
-    Next();
-  }
-
-  bool Valid() const override { return valid_; }
-  Status status() const override { return valid_ ? Status::Ok() : pages_.status(); }
-  const Entry& entry() const override {
+  bool Valid() const final { return valid_; }
+  Status status() const final { return valid_ ? Status::Ok() : pages_.status(); }
+  const Entry& entry() const final {
     SV_REQUIRE(valid_);
     return entry_;
   }
-  void Next() override {
-    while (!(valid_ = pages_.Next()) && pages_.HasMore()) {
+  void Next() final {
+    valid_ = NextRow();
+    if (valid_ && !pages_.TakeRow(&entry_)) {
+      pages_.FailNotUnderstood();
+      valid_ = false;
+    }
+  }
+
+ protected:
+  EntryCursor(std::shared_ptr<Client> client, Pages pages)
+      : client_(std::move(client)), pages_(std::move(pages)) {}
+  virtual bool NextRow() = 0;
+
+  const std::shared_ptr<Client> client_;
+  Pages pages_;
+  Entry entry_;
+
+ private:
+  bool valid_ = false;
+};
+
+// The committed entries of a range: each page is found by the number of its first entry.
+class RemoteLogCursor final : public EntryCursor {
+ public:
+  RemoteLogCursor(std::shared_ptr<Client> client, const LogRange& range, Seq* head)
+      : EntryCursor(std::move(client), Pages()), range_(range) {
+    const Seq answered = ReadPage();
+    // Where the range goes past the head it is cut there.
+    if (head != nullptr) *head = range_.last < range.last ? range_.last : answered;
+    Next();
+  }
+
+ private:
+  bool NextRow() override {
+    return pages_.Next([this] {
       if (range_.reverse) {
         range_.last = entry_.seq - 1;
       } else {
         range_.first = entry_.seq + 1;
       }
       ReadPage();
-    }
-    if (valid_ && !pages_.TakeRow(&entry_)) {
-      pages_.FailNotUnderstood();
-      valid_ = false;
-    }
+    });
   }
-
- private:
-  void ReadPage() {
+  // Returns the head of the log as of the answer.
+  Seq ReadPage() {
     Result<Answer> answer =
         client_->Call(wire::Op::kReadLog, WaitOptions(), range_, pages_.NextLimits());
-    if (!answer.ok()) return pages_.Fail(answer.status());
+    if (!answer.ok()) {
+      pages_.Fail(answer.status());
+      return 0;
+    }
+    const Seq head = answer->head;
     std::string_view rows = answer->fields;
     // Of all pages it is what was there at the first.
-    if (!wire::Take(&rows, &range_.last)) return pages_.FailNotUnderstood();
-    const size_t offset = answer->fields.size() - rows.size();
-    pages_.Begin(*std::move(answer), offset);
+    if (wire::Take(&rows, &range_.last)) {
+      const size_t offset = answer->fields.size() - rows.size();
+      pages_.Begin(*std::move(answer), offset);
+    } else {
+      pages_.FailNotUnderstood();
+    }
+    return head;
   }
 
-  const std::shared_ptr<Client> client_;
   LogRange range_;  // that has not been read
-  Pages pages_;
-  Entry entry_;
-  bool valid_ = false;
 };
 
-class RemoteHistoryCursor final : public LogCursor {
+class RemoteHistoryCursor final : public EntryCursor {
  public:
-  RemoteHistoryCursor(std::shared_ptr<Client> client, Answer first, Pages pages)
-      : client_(std::move(client)), pages_(std::move(pages)) {
-    pages_.Begin(std::move(first));
+  RemoteHistoryCursor(std::shared_ptr<Client> client, Pages pages)
+      : EntryCursor(std::move(client), std::move(pages)) {
     Next();
   }
   ~RemoteHistoryCursor() override { client_->Release(pages_.cursor()); }
 
-  bool Valid() const override { return valid_; }
-  Status status() const override { return valid_ ? Status::Ok() : pages_.status(); }
-  const Entry& entry() const override {
-    SV_REQUIRE(valid_);
-    return entry_;
-  }
-  void Next() override {
-    valid_ = pages_.NextOfCursor(*client_, wire::Op::kNextHistory);
-    if (valid_ && !pages_.TakeRow(&entry_)) {
-      pages_.FailNotUnderstood();
-      valid_ = false;
-    }
-  }
-
  private:
-  const std::shared_ptr<Client> client_;
-  Pages pages_;
-  Entry entry_;
-  bool valid_ = false;
+  bool NextRow() override { return pages_.NextOfCursor(*client_, wire::Op::kNextHistory); }
 };
 
 class RemoteDocCursor final : public DocCursor {
@@ -106,7 +114,7 @@ class RemoteDocCursor final : public DocCursor {
         pages_(std::move(pages)) {
     Next();
   }
-  ~RemoteDocCursor() override { snapshot_->client().Release(pages_.cursor()); }
+  ~RemoteDocCursor() override { snapshot_->client().ReleaseLater(pages_.cursor()); }
 
   bool Valid() const override { return valid_; }
   Status status() const override { return valid_ ? Status::Ok() : pages_.status(); }
@@ -254,16 +262,14 @@ bool Pages::Next() {
 }
 
 bool Pages::NextOfCursor(Client& client, wire::Op op) {
-  for (;;) {
-    if (Next()) return true;
-    if (!HasMore()) return false;
+  return Next([&] {
     Result<Answer> answer = client.Call(op, WaitOptions(), cursor_, NextLimits());
     if (answer.ok()) {
       Begin(*std::move(answer));
     } else {
       Fail(answer.status());
     }
-  }
+  });
 }
 
 // --- EntryReader
@@ -292,9 +298,9 @@ Status EntryReader::Read(const std::vector<Seq>& seqs) {
 
 // --- what others call
 
-std::unique_ptr<LogCursor> NewRemoteLogCursor(std::shared_ptr<Client> client,
-                                              const LogRange& range) {
-  return std::make_unique<RemoteLogCursor>(std::move(client), range);
+std::unique_ptr<LogCursor> NewRemoteLogCursor(std::shared_ptr<Client> client, const LogRange& range,
+                                              Seq* head) {
+  return std::make_unique<RemoteLogCursor>(std::move(client), range, head);
 }
 
 Result<std::unique_ptr<LogCursor>> NewRemoteHistoryCursor(const std::shared_ptr<Client>& client,
@@ -303,8 +309,9 @@ Result<std::unique_ptr<LogCursor>> NewRemoteHistoryCursor(const std::shared_ptr<
   Pages pages;
   SV_ASSIGN_OR_RETURN(Answer answer, client->Call(wire::Op::kScanHistory, wait,
                                                   wire::Shortened(key), pages.NextLimits()));
+  pages.Begin(std::move(answer));
   return std::unique_ptr<LogCursor>(
-      std::make_unique<RemoteHistoryCursor>(client, std::move(answer), std::move(pages)));
+      std::make_unique<RemoteHistoryCursor>(client, std::move(pages)));
 }
 
 Result<std::shared_ptr<const DocsSnapshot>> ReadRemoteDocs(const std::shared_ptr<Client>& client,

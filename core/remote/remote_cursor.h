@@ -65,7 +65,16 @@ class Pages {
   bool HasMore() const { return status_.ok() && cursor_ != 0; }
   // By what number the holder gives the next page; 0: there is none. It keeps something for it.
   uint64_t cursor() const { return cursor_; }
-  // The same as Next(), but goes on to the next page, which `op` asks for.
+  // The same as Next(), but goes on to the next page, which `read` begins.
+  template <typename Read>
+  bool Next(const Read& read) {
+    while (!Next()) {
+      if (!HasMore()) return false;
+      read();
+    }
+    return true;
+  }
+  // The same, where `op` asks for the next page by the number of the cursor.
   bool NextOfCursor(Client& client, wire::Op op);
 
  private:
@@ -94,8 +103,9 @@ class EntryReader {
   std::map<Seq, Entry> entries_;  // they point into bytes_
 };
 
-std::unique_ptr<LogCursor> NewRemoteLogCursor(std::shared_ptr<Client> client,
-                                              const LogRange& range);
+// As Engine::ScanLog.
+std::unique_ptr<LogCursor> NewRemoteLogCursor(std::shared_ptr<Client> client, const LogRange& range,
+                                              Seq* head);
 Result<std::unique_ptr<LogCursor>> NewRemoteHistoryCursor(const std::shared_ptr<Client>& client,
                                                           const ValueView& key,
                                                           const WaitOptions& wait);

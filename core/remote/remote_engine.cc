@@ -68,8 +68,8 @@ Result<Seq> RemoteEngine::AppendLarge(const ValueView& key, const ValueView& val
   return end.seq + 1;
 }
 
-std::unique_ptr<LogCursor> RemoteEngine::ScanLog(const LogRange& range) {
-  return NewRemoteLogCursor(client_, range);
+std::unique_ptr<LogCursor> RemoteEngine::ScanLog(const LogRange& range, Seq* head) {
+  return NewRemoteLogCursor(client_, range, head);
 }
 
 Status RemoteEngine::WaitForHead(Seq seq, const WaitOptions& wait) {

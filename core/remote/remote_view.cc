@@ -28,7 +28,7 @@ class RemoteRowCursor final : public ViewCursor {
         pages_(std::move(pages)) {
     Next();
   }
-  ~RemoteRowCursor() override { snapshot_->client().Release(pages_.cursor()); }
+  ~RemoteRowCursor() override { snapshot_->client().ReleaseLater(pages_.cursor()); }
 
   bool Valid() const override { return valid_; }
   Status status() const override { return valid_ ? Status::Ok() : pages_.status(); }
@@ -119,14 +119,14 @@ class RemoteIndexCursor final : public IndexCursor {
     return value_;
   }
   void Next() override {
-    while (!(valid_ = pages_.Next()) && pages_.HasMore()) {
+    valid_ = pages_.Next([this] {
       if (reverse_) {
         keys_.upper = key_;
       } else {
         keys_.lower = std::string(key_) + '\0';  // the next key that there can be
       }
       ReadPage();
-    }
+    });
     if (valid_ && !pages_.TakeRow(&key_, &value_)) {
       pages_.FailNotUnderstood();
       valid_ = false;
@@ -268,8 +268,8 @@ Result<std::shared_ptr<const CommittedView>> RemoteView::Read(Seq at_least, cons
   std::string_view rows = answer.fields;
   Seq seq;
   const bool understood = wire::Take(&rows, &seq);
-  auto snapshot = std::make_shared<RemoteViewSnapshot>(client_, answer.lease, understood ? seq : 0,
-                                                       definition_.RowColumns().size());
+  auto snapshot =
+      std::make_shared<RemoteViewSnapshot>(client_, answer.lease, understood ? seq : 0, columns_);
   if (!understood) return Client::NotUnderstood();
   if (range) {
     const size_t offset = answer.fields.size() - rows.size();

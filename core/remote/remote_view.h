@@ -19,6 +19,7 @@ class RemoteView final : public View {
       : client_(std::move(client)),
         id_(std::move(id)),
         definition_(std::move(definition)),
+        columns_(definition_.RowColumns().size()),
         mapper_factory_(std::move(mapper_factory)) {}
 
   const std::string& id() const override { return id_; }
@@ -41,6 +42,7 @@ class RemoteView final : public View {
   const std::shared_ptr<Client> client_;
   const std::string id_;
   const ViewDefinition definition_;  // the name may have changed
+  const size_t columns_;             // of its rows
   const MapperFactory mapper_factory_;
   mutable std::atomic<Seq> checkpoint_{0};  // the last that is known of
 };

@@ -115,6 +115,12 @@ std::unique_ptr<LogCursor> ScanLog(Engine& engine, const LogRange& range,
   return MergeLog(std::move(stored), OwnRunCursor(snapshot.own, range));
 }
 
+std::unique_ptr<LogCursor> Session::ScanLog(const LogRange& range, LogSnapshot* snapshot) const {
+  *snapshot = {entries_.base(), own()};
+  if (has_turn()) return streamview::ScanLog(*engine_, range, *snapshot);
+  return engine_->ScanLog(range, &snapshot->head);
+}
+
 // --- writing
 
 Status Session::TakeTurn(const WaitOptions& wait) {
@@ -207,7 +213,7 @@ Seq Session::RequiredSeq(Consistency consistency) const {
     case Consistency::kSession:
       return seen_;
     case Consistency::kLatest:
-      return engine_->Head();
+      return kLatest;
     case Consistency::kEventual:
       break;
   }
@@ -227,10 +233,11 @@ std::shared_ptr<const OwnDocuments> Session::Documents() {
   return documents;
 }
 
-Result<std::shared_ptr<const DocsSnapshot>> Session::ReadDocs(Seq at_least,
-                                                              const WaitOptions& wait) {
-  Result<std::shared_ptr<const DocsSnapshot>> committed = engine_->ReadDocs(at_least, wait);
-  if (size() == 0 || !committed.ok()) return committed;
+Result<std::shared_ptr<const DocsSnapshot>> Session::ReadDocs(Seq at_least, const WaitOptions& wait,
+                                                              const DocRange* first) {
+  if (size() == 0) return engine_->ReadDocs(at_least, wait, first);
+  Result<std::shared_ptr<const DocsSnapshot>> committed = engine_->ReadDocs(at_least, wait, first);
+  if (!committed.ok()) return committed;
   return OverlayDocs(*std::move(committed), Documents());
 }
 
@@ -251,10 +258,11 @@ Result<std::unique_ptr<LogCursor>> Session::ScanHistory(const ValueView& key,
 }
 
 Result<std::shared_ptr<const ViewSnapshot>> Session::ReadView(const std::shared_ptr<View>& view,
-                                                              Seq at_least,
-                                                              const WaitOptions& wait) {
+                                                              Seq at_least, const WaitOptions& wait,
+                                                              const ViewRange* first) {
   if (size() == 0) {
-    SV_ASSIGN_OR_RETURN(std::shared_ptr<const ViewSnapshot> committed, view->Read(at_least, wait));
+    SV_ASSIGN_OR_RETURN(std::shared_ptr<const ViewSnapshot> committed,
+                        view->Read(at_least, wait, first));
     return committed;
   }
   for (int attempt = 1;; attempt++) {

@@ -96,7 +96,8 @@ class Session {
 
   // --- how fresh reads must be
 
-  // What a view must have processed for a read that begins now. Never past the engine's head.
+  // What a view must have processed for a read that begins now: an entry that is committed, or
+  // kLatest.
   Seq RequiredSeq(Consistency consistency) const;
   // The session has seen entry `seq`, or a view's state as of it. REQUIRES: it is committed
   void NoteSeen(Seq seq) {
@@ -105,11 +106,15 @@ class Session {
 
   // --- reading: what is committed, and own entries. Errors: those of the engine's functions.
 
-  LogSnapshot ReadLog() const { return {engine_->Head(), own()}; }
+  // *snapshot becomes what the cursor shows a range of.
+  std::unique_ptr<LogCursor> ScanLog(const LogRange& range, LogSnapshot* snapshot) const;
   std::unique_ptr<LogCursor> ScanLog(const LogRange& range) const {
-    return streamview::ScanLog(*engine_, range, ReadLog());
+    LogSnapshot snapshot;
+    return ScanLog(range, &snapshot);
   }
-  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const WaitOptions& wait);
+  // `first`: as of Engine::ReadDocs and View::Read.
+  Result<std::shared_ptr<const DocsSnapshot>> ReadDocs(Seq at_least, const WaitOptions& wait,
+                                                       const DocRange* first = nullptr);
   // The entry that is the live document of `key` now; 0 where there is no such document.
   Result<Seq> FindDocument(const ValueView& key, const WaitOptions& wait);
   // The entries of one document, newest first, tombstones included.
@@ -117,7 +122,8 @@ class Session {
   // Own entries are mapped, each once for a view, by a mapper of the session's own. More errors:
   // kFailed where the map fails on one of them and may not skip it.
   Result<std::shared_ptr<const ViewSnapshot>> ReadView(const std::shared_ptr<View>& view,
-                                                       Seq at_least, const WaitOptions& wait);
+                                                       Seq at_least, const WaitOptions& wait,
+                                                       const ViewRange* first = nullptr);
 
  private:
   // What the session has of a view that it read with own entries.

@@ -226,6 +226,11 @@ class IndexInfo {
     }
     return result;
   }
+  // Whether the statement may ask for column `number` of the rows.
+  bool MayRead(int number) const {
+    constexpr int kLast = 63;  // stands for all that follow, too
+    return (info_->colUsed >> (number < kLast ? number : kLast) & 1) != 0;
+  }
   // Asks for the right-hand side of `constraint` in Filter, where it is argument number `result`
   // (from 0, in order of the calls). REQUIRES: constraint.usable()
   int Use(const Constraint& constraint, Omit omit) {

@@ -49,7 +49,7 @@ TEST_F(SessionTest, HowFreshAReadMustBe) {
   EXPECT_EQ(session.RequiredSeq(Consistency::kSession), 1u);  // as of its beginning
   Put("a", "2");
   EXPECT_EQ(session.RequiredSeq(Consistency::kSession), 1u);
-  EXPECT_EQ(session.RequiredSeq(Consistency::kLatest), 2u);
+  EXPECT_EQ(session.RequiredSeq(Consistency::kLatest), kLatest);
   EXPECT_EQ(session.RequiredSeq(Consistency::kEventual), 0u);
   session.NoteSeen(2);
   session.NoteSeen(1);
@@ -61,6 +61,30 @@ TEST_F(SessionTest, HowFreshAReadMustBe) {
   EXPECT_EQ(session.RequiredSeq(Consistency::kSession), 3u);
   EXPECT_EQ(Must(session.AppendNow(Value(), Value(), SyncMode::kOff, {})), 4u);
   EXPECT_EQ(session.RequiredSeq(Consistency::kSession), 4u);
+}
+
+TEST_F(SessionTest, AScanOfTheLogSaysWhatItShowsARangeOf) {
+  Open();
+  for (const char* value : {"1", "2", "3"}) Put("a", value);
+  Session session(engine_);
+  const auto seqs = [&](const LogRange& range, const LogSnapshot& snapshot) {
+    std::vector<Seq> found;
+    for (auto c = ScanLog(*engine_, range, snapshot); c->Valid(); c->Next()) {
+      found.push_back(c->entry().seq);
+    }
+    return found;
+  };
+  LogSnapshot part, all, own;
+  (void)session.ScanLog({1, 2}, &part);
+  (void)session.ScanLog({1, kLatest}, &all);
+  PutIn(session, Value(), "4");
+  (void)session.ScanLog({2, 2}, &own);
+  Commit(session);
+  EXPECT_EQ(part.head, 3u);
+  EXPECT_EQ(all.head, 3u);
+  EXPECT_EQ(seqs({2, kLatest}, part), (std::vector<Seq>{2, 3}));
+  EXPECT_EQ(seqs({2, kLatest}, own), (std::vector<Seq>{2, 3, 4}));
+  EXPECT_EQ(seqs({2, kLatest, /*reverse=*/true}, own), (std::vector<Seq>{4, 3, 2}));
 }
 
 TEST_F(SessionTest, KnowsTheLastEntryThatItAppended) {
@@ -323,7 +347,9 @@ class SessionModelTest : public SessionTest {
   }
 
   Held Hold(Session& session, const SessionModel& model) {
-    return {session.ReadLog(), Must(session.ReadDocs(engine_->Head(), {})),
+    LogSnapshot log;
+    (void)session.ScanLog({1, 1}, &log);
+    return {log, Must(session.ReadDocs(engine_->Head(), {})),
             Must(session.ReadView(tags_, engine_->Head(), {})),
             Must(session.ReadView(counts_, engine_->Head(), {})), model};
   }

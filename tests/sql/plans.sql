@@ -83,6 +83,9 @@ SELECT 0 FROM named WHERE "a b" = 1 AND "=?" > 2;
 .print == documents
 CREATE VIRTUAL TABLE docs USING sv_docs(log = log);
 SELECT 0 FROM docs WHERE key = 'x';
+SELECT value FROM docs WHERE key = 'x';
+SELECT time FROM docs;
+SELECT doc FROM v WHERE key = 'x';
 SELECT 0 FROM docs WHERE key > 'x' ORDER BY key DESC;
 SELECT 0 FROM docs WHERE key GLOB 'x*';
 SELECT 0 FROM docs WHERE key = 'x' AND as_of = 0;

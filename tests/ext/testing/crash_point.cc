@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "core/remote/wire.h"
+#include "tests/ext/testing/sent_requests.h"
 
 namespace streamview::testing {
 namespace {
@@ -224,8 +225,12 @@ extern "C" {
 
 ssize_t send(int fd, const void* data, size_t size, int flags) {
   static auto* const next = Next<ssize_t(int, const void*, size_t, int)>("send");
-  return Step(DescribeMessages(fd, {static_cast<const char*>(data), size}, /*ours=*/true),
-              [&] { return next(fd, data, size, flags); });
+  const std::string_view bytes(static_cast<const char*>(data), size);
+  return Step(DescribeMessages(fd, bytes, /*ours=*/true), [&] {
+    const ssize_t sent = next(fd, data, size, flags);
+    if (sent == static_cast<ssize_t>(size)) streamview::testing::CountRequests(bytes);
+    return sent;
+  });
 }
 
 ssize_t recv(int fd, void* data, size_t size, int flags) {
