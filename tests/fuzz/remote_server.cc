@@ -138,7 +138,7 @@ class FrozenEngine final : public Engine {
           real_->AppendNow(ValueView::Text("d"), ValueView::Text(json), SyncMode::kOff, {}).ok());
     }
     view_ = std::make_shared<FrozenView>(*view);
-    const auto last = real_->ScanLog({3, 3});
+    const auto last = real_->ScanLog({3, 3}, nullptr);
     FUZZ_CHECK(last->Valid());
     end_ = {3, last->entry().time_ms};
   }
@@ -154,8 +154,8 @@ class FrozenEngine final : public Engine {
     SV_RETURN_IF_ERROR(CheckKey(key));
     return end_.seq + 1;
   }
-  std::unique_ptr<LogCursor> ScanLog(const LogRange& range) override {
-    return real_->ScanLog(range);
+  std::unique_ptr<LogCursor> ScanLog(const LogRange& range, Seq* head) override {
+    return real_->ScanLog(range, head);
   }
   Status WaitForHead(Seq seq, const WaitOptions& wait) override {
     return real_->WaitForHead(seq, wait);
