@@ -339,6 +339,8 @@ class Engine {
   virtual Seq Head() const = 0;
   // Whether a call has failed with kLost: every further one does, and a new engine is to be opened.
   virtual bool IsLost() const { return false; }
+  // Whether it is known to be, without a look: this costs nothing.
+  virtual bool IsKnownLost() const { return false; }
   // The same number means another entry in another epoch (core/codec/checkpoint.h).
   virtual uint64_t epoch() const = 0;
   // Never null. Waits for nothing: TakeTurn does.

@@ -14,6 +14,7 @@ constexpr Seq kViewStep = 1000;
 
 Status LogTail::Begin(Seq view_at_least, const WaitOptions& wait) {
   last_ = engine_->Head();
+  SV_REQUIRE_OR_RETURN(view_at_least <= last_ || view_at_least == kLatest);
   if (next_ > last_ + 1) {
     return Status::InvalidArgument("there is no entry " + std::to_string(next_ - 1) +
                                    " to go on from: the head of the log is " +

@@ -129,10 +129,7 @@ class SessionTable : public sqlite_vtab::Table {
   // error comes at each use, until the log can be opened.
   Result<std::shared_ptr<LogSession>> Session(
       Connection::Patience patience = Connection::Patience::kBusyTimeout) {
-    // In a transaction it is found out at its end, if not before: not for each row.
-    const bool is_usable = session_ != nullptr && !session_->closed() &&
-                           (session_->has_turn() || !session_->engine()->IsLost());
-    if (!is_usable) {
+    if (session_ == nullptr || session_->closed() || HasLostEngine(*session_)) {
       SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_, patience));
     }
     if (unannounced_ != kNone) session_->Savepoint(std::exchange(unannounced_, kNone));
@@ -141,6 +138,13 @@ class SessionTable : public sqlite_vtab::Table {
   void set_session(std::shared_ptr<LogSession> session) { session_ = std::move(session); }
 
  private:
+  // In a transaction a call finds it out, if it is one that needs the engine: not each row that is
+  // appended looks.
+  static bool HasLostEngine(const LogSession& session) {
+    const Engine& engine = *session.engine();
+    return session.has_turn() ? engine.IsKnownLost() : engine.IsLost();
+  }
+
   Connection& connection_;
   const TableName name_;
   const TableName log_;

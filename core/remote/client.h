@@ -60,6 +60,7 @@ class Client {
   // Whether the session is known to have ended, or is found to have without waiting: every further
   // call fails with kLost.
   bool IsLost() EXCLUDES(mutex_);
+  bool is_known_lost() const { return is_lost_; }
 
   // What the holder said of itself.
   const wire::Hello& holder() const { return holder_; }

@@ -41,6 +41,7 @@ class RemoteEngine final : public Engine {
   const std::string& id() const override { return client_->holder().log_id; }
   Seq Head() const override;
   bool IsLost() const override { return client_->IsLost(); }
+  bool IsKnownLost() const override { return client_->is_known_lost(); }
   uint64_t epoch() const override { return client_->holder().epoch; }
   std::unique_ptr<Transaction> Begin() override;
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value, SyncMode sync,
