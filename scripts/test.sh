@@ -13,8 +13,8 @@ four; stops at the first that fails. Its last lines say what was left out:
   sqlite   the same in other versions of SQLite, from npm: what goes through its API (left out by default
            where npm is missing)
   bundled  optimised and self-contained, on the bundled RocksDB, in build-bundled/; a log moves between
-           this build and the one in build/
-  asan     with the address and undefined-behaviour sanitizers, in build-asan/
+           this build and the one in build/; without the kills at each step of a COMMIT (EachStep/)
+  asan     with the address and undefined-behaviour sanitizers, in build-asan/; without these, too
   clang    by clang, in build-debug/ (scripts/check.sh fuzz compiles by clang, too, which checks the lock
            annotations)
   upgrade  no tests, but an upgrade from Debian 12 to 13, and back: a log moves between the builds in
@@ -78,9 +78,12 @@ build() {
     cmake --build --preset "$preset" --parallel "$jobs" ${1:+--target "$@"}
 }
 
+# build_and_test <preset> <clients to test with> [<argument of ctest>...]: many tests wait for others.
 build_and_test() {
-  build "$1" "$2" && ctest --preset "$1" --parallel "$jobs"
+  build "$1" "$2" && ctest --preset "$1" --parallel $((jobs + (jobs + 1) / 2)) "${@:3}"
 }
+# The kills at each step of a COMMIT are of processes, and say nothing more of another build.
+readonly WITHOUT_STEPS=(--exclude-regex '^EachStep/')
 
 # test_move <command of one shell> <command of the other>: counted as a test of ctest's is. The directory
 # is at the same path in Debian 13.
@@ -109,10 +112,10 @@ run() {
     release) build_and_test release ON ;;
     sqlite) build release ON && tests/sqlite/run.sh build ;;
     bundled)
-      build_and_test bundled OFF && build release ON streamview &&
+      build_and_test bundled OFF "${WITHOUT_STEPS[@]}" && build release ON streamview &&
         test_move "$(shell build)" "$(shell build-bundled)"
       ;;
-    asan) build_and_test asan-ubsan OFF ;;
+    asan) build_and_test asan-ubsan OFF "${WITHOUT_STEPS[@]}" ;;
     clang) build_and_test debug OFF ;;
     tsan) build_and_test tsan OFF ;;
     clients)
