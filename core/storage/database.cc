@@ -219,6 +219,9 @@ Status Database::Written(const rocksdb::Status& status, const std::string& what)
 Status Database::Flush(rocksdb::ColumnFamilyHandle* family) {
   SV_RETURN_IF_ERROR(Resume());
   const InUse in_use(in_use_);
+  // RocksDB 9.10 never ends its recovery from a flush that failed where that of another family was
+  // waiting behind it: so that one is not asked for yet.
+  MutexLock lock(flush_mutex_);
   SV_RETURN_IF_ERROR(background_error());
   SV_RETURN_IF_ERROR(
       Written(db_->Flush(rocksdb::FlushOptions(), family), "flushing " + family->GetName()));

@@ -115,6 +115,7 @@ class Database {
   std::unique_ptr<rocksdb::Env> memory_env_;  // null where the database is on disk
   rocksdb::Env* env_ = nullptr;
   std::unique_ptr<rocksdb::DB> db_;
+  Mutex flush_mutex_;  // one flush that was asked for at a time; taken after in_use_
   Mutex resume_mutex_;
   std::vector<rocksdb::WriteBatch> undo_ GUARDED_BY(resume_mutex_);  // what TakeBack has to undo
 };
