@@ -14,7 +14,8 @@ four; stops at the first that fails. Its last lines say what was left out:
            where npm is missing)
   bundled  optimised and self-contained, on the bundled RocksDB, in build-bundled/; a log moves between
            this build and the one in build/; without the kills at each step of a COMMIT (EachStep/)
-  asan     with the address and undefined-behaviour sanitizers, in build-asan/; without these, too
+  asan     with the address and undefined-behaviour sanitizers, in build-asan/; without these and
+           the longest random ones
   clang    by clang, in build-debug/ (scripts/check.sh fuzz compiles by clang, too, which checks the lock
            annotations)
   upgrade  no tests, but an upgrade from Debian 12 to 13, and back: a log moves between the builds in
@@ -84,6 +85,8 @@ build_and_test() {
 }
 # The kills at each step of a COMMIT are of processes, and say nothing more of another build.
 readonly WITHOUT_STEPS=(--exclude-regex '^EachStep/')
+# Nor do long runs of that kind with sanitizers.
+readonly WITHOUT_LONG=(--exclude-regex '^EachStep/|SharingSoakTest|TwoHundredRandomDamages')
 
 # test_move <command of one shell> <command of the other>: counted as a test of ctest's is. The directory
 # is at the same path in Debian 13.
@@ -115,7 +118,7 @@ run() {
       build_and_test bundled OFF "${WITHOUT_STEPS[@]}" && build release ON streamview &&
         test_move "$(shell build)" "$(shell build-bundled)"
       ;;
-    asan) build_and_test asan-ubsan OFF "${WITHOUT_STEPS[@]}" ;;
+    asan) build_and_test asan-ubsan OFF "${WITHOUT_LONG[@]}" ;;
     clang) build_and_test debug OFF ;;
     tsan) build_and_test tsan OFF ;;
     clients)
