@@ -92,7 +92,7 @@ void TellSystemd(std::string_view message) {
 
 using Databases = std::vector<std::unique_ptr<HeldDatabase>>;
 
-// Until the first of them is to be looked at again, in milliseconds; -1: without end.
+// Milliseconds until the first database needs another look; -1 if none does.
 int TimeToNextLook(const Databases& databases) {
   std::optional<HeldDatabase::Clock::time_point> next;
   for (const auto& database : databases) {

@@ -75,7 +75,7 @@ void Decisions::Decide(const std::shared_ptr<TransactionLease>& orphan,
 bool Decisions::TryDecide(const Orphan& orphan) {
   TransactionLease& lease = *orphan.lease;
   std::string token;
-  bool is_decided;  // and it is to be seen to that it stays so
+  bool is_decided;  // if so, this attempt only makes sure that the decision lasts
   {
     MutexLock use(lease.own_mutex);
     token = lease.token;

@@ -235,9 +235,8 @@ std::shared_ptr<const OwnDocuments> Session::Documents() {
 
 Result<std::shared_ptr<const DocsSnapshot>> Session::ReadDocs(Seq at_least, const WaitOptions& wait,
                                                               const DocRange* first) {
-  if (size() == 0) return engine_->ReadDocs(at_least, wait, first);
   Result<std::shared_ptr<const DocsSnapshot>> committed = engine_->ReadDocs(at_least, wait, first);
-  if (!committed.ok()) return committed;
+  if (size() == 0 || !committed.ok()) return committed;
   return OverlayDocs(*std::move(committed), Documents());
 }
 

@@ -162,7 +162,7 @@ class Journal {
 // A process, and the thread that listens to it.
 class RunningMember {
  public:
-  // `args`: those of the program, of which the second is its name.
+  // `args` are the program's arguments; the second one is the member's name.
   RunningMember(const std::vector<std::string>& args, Journal* journal)
       : name_(args[1]),
         process_(kSharingMember, args),
