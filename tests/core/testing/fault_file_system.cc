@@ -102,6 +102,11 @@ class FaultDirectory final : public rocksdb::FSDirectoryWrapper {
 
 void FaultFileSystem::Mend() {
   MutexLock lock(mutex_);
+  MendLocked();
+}
+
+// Together with what comes next: RocksDB's threads may not find the disk whole in between.
+void FaultFileSystem::MendLocked() {
   met_ = false;
   fail_op_.reset();
   bytes_left_.reset();
@@ -109,8 +114,8 @@ void FaultFileSystem::Mend() {
 }
 
 void FaultFileSystem::FailAt(FaultOp op, int n, Repeat repeat, IOStatus error) {
-  Mend();
   MutexLock lock(mutex_);
+  MendLocked();
   fail_op_ = op;
   fail_in_ = n;
   repeat_ = repeat;
@@ -118,14 +123,14 @@ void FaultFileSystem::FailAt(FaultOp op, int n, Repeat repeat, IOStatus error) {
 }
 
 void FaultFileSystem::Fill(uint64_t bytes_left) {
-  Mend();
   MutexLock lock(mutex_);
+  MendLocked();
   bytes_left_ = bytes_left;
 }
 
 void FaultFileSystem::CutPowerAfter(int ops) {
-  Mend();
   MutexLock lock(mutex_);
+  MendLocked();
   power_lasts_ = ops;
 }
 
@@ -287,8 +292,8 @@ IOStatus FaultFileSystem::GetFreeSpace(const std::string& path, const IOOptions&
 }
 
 void FaultFileSystem::LosePower(Random* torn) {
-  Mend();
   MutexLock lock(mutex_);
+  MendLocked();
   for (const auto& [path, state] : files_) {
     const uint64_t lost = state.size - state.synced;
     if (lost == 0 || !fs::exists(path)) continue;

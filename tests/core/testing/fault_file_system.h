@@ -107,6 +107,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus Begin(FaultOp op) EXCLUDES(mutex_);
   // How many of `size` bytes an append gets onto the disk, and the error where that is not all.
   size_t BeginAppend(size_t size, rocksdb::IOStatus* error) EXCLUDES(mutex_);
+  void MendLocked() REQUIRES(mutex_);
   rocksdb::IOStatus FailsLocked(FaultOp op) REQUIRES(mutex_);
   bool PowerIsOffLocked() REQUIRES(mutex_);
   void Created(const std::string& path) EXCLUDES(mutex_);
