@@ -13,7 +13,8 @@ four; stops at the first that fails. Its last lines say what was left out:
   sqlite   the same in other versions of SQLite, from npm: what goes through its API (left out by default
            where npm is missing)
   bundled  optimised and self-contained, on the bundled RocksDB, in build-bundled/; a log moves between
-           this build and the one in build/; without the kills at each step of a COMMIT (EachStep/)
+           this build and the one in build/; of what goes through SQLite only what depends on RocksDB
+           and on being self-contained
   asan     with the address and undefined-behaviour sanitizers, in build-asan/; without these and
            the longest random ones
   clang    by clang, in build-debug/ (scripts/check.sh fuzz compiles by clang, too, which checks the lock
@@ -83,9 +84,10 @@ build() {
 build_and_test() {
   build "$1" "$2" && ctest --preset "$1" --parallel $((jobs + (jobs + 1) / 2)) "${@:3}"
 }
-# The kills at each step of a COMMIT are of processes, and say nothing more of another build.
-readonly WITHOUT_STEPS=(--exclude-regex '^EachStep/')
-# Nor do long runs of that kind with sanitizers.
+# What shows of RocksDB through SQLite: files, disks that fail, kills, hosts.
+readonly OF_ROCKSDB='(Damage|Soak|FullDisk|Backup|Files|Hosts?(Build|Process)|Limits|Load|Locks|Model|Upgrade|Workload)'
+# The kills at each step of a COMMIT, and long runs, are of processes, and say nothing more with
+# sanitizers.
 readonly WITHOUT_LONG=(--exclude-regex '^EachStep/|SharingSoakTest|TwoHundredRandomDamages')
 
 # test_move <command of one shell> <command of the other>: counted as a test of ctest's is. The directory
@@ -115,7 +117,9 @@ run() {
     release) build_and_test release ON ;;
     sqlite) build release ON && tests/sqlite/run.sh build ;;
     bundled)
-      build_and_test bundled OFF "${WITHOUT_STEPS[@]}" && build release ON streamview &&
+      build_and_test bundled OFF --label-exclude '^ext$' &&
+        ctest --preset bundled --parallel "$jobs" --label-regex '^ext$' --tests-regex "$OF_ROCKSDB" &&
+        build release ON streamview &&
         test_move "$(shell build)" "$(shell build-bundled)"
       ;;
     asan) build_and_test asan-ubsan OFF "${WITHOUT_LONG[@]}" ;;

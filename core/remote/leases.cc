@@ -1,5 +1,7 @@
 #include "core/remote/leases.h"
 
+#include <algorithm>
+
 namespace streamview {
 
 Status TransactionLease::Add(bool anew, const std::vector<std::string_view>& more,
@@ -71,6 +73,12 @@ void Leases::Release(uint64_t number) {
     }
   }
   NoteReleased(released.size());
+}
+
+bool Leases::HasReads() {
+  MutexLock lock(mutex_);
+  return std::any_of(leases_.begin(), leases_.end(),
+                     [](const auto& entry) { return entry.second->is_read(); });
 }
 
 std::vector<std::shared_ptr<TransactionLease>> Leases::Clear() {

@@ -23,6 +23,8 @@ struct Lease {
   virtual Mutex& mutex() { return own_mutex; }
   // What it reads from, which it is to go with; null: nothing.
   virtual const Lease* source() const { return nullptr; }
+  // A snapshot, or what reads from one: somebody is in the middle of reading.
+  virtual bool is_read() const { return true; }
 
   Mutex own_mutex;
 };
@@ -63,6 +65,8 @@ struct HistoryLease : Lease {
 struct ChangesLease : Lease {
   ChangesLease(std::shared_ptr<View> of, std::unique_ptr<ViewChanges> reads)
       : view(std::move(of)), changes(std::move(reads)) {}
+  bool is_read() const override { return false; }
+
   const std::shared_ptr<View> view;  // outlives the changes
   const std::unique_ptr<ViewChanges> changes;
 };
@@ -70,6 +74,7 @@ struct ChangesLease : Lease {
 // A transaction that has, or had, the writer's turn.
 struct TransactionLease : Lease {
   explicit TransactionLease(std::unique_ptr<Transaction> begun) : transaction(std::move(begun)) {}
+  bool is_read() const override { return false; }
 
   // Takes records that the client sends; `anew`: they are the first ones. `tail` is the beginning
   // of one, which goes on with the next call. Errors: kConstraint (they have more than `most`
@@ -111,6 +116,8 @@ class Leases {
   }
   // Forgets it, and what reads from it. Whoever is using it goes on.
   void Release(uint64_t number) EXCLUDES(mutex_);
+  // Whether there is one that is_read().
+  bool HasReads() EXCLUDES(mutex_);
   // Forgets all. Returns the transactions among them.
   std::vector<std::shared_ptr<TransactionLease>> Clear() EXCLUDES(mutex_);
 

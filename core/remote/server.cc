@@ -43,6 +43,7 @@ Result<std::unique_ptr<Server>> Server::New(std::shared_ptr<Engine> engine, Serv
 }
 
 Server::~Server() {
+  AwaitReaders();
   std::list<std::unique_ptr<ServedConnection>> connections;
   {
     MutexLock lock(mutex_);
@@ -56,6 +57,15 @@ Server::~Server() {
     connections.swap(connections_);
   }
   for (const std::unique_ptr<ServedConnection>& connection : connections) connection->thread.join();
+}
+
+// A statement in the middle of its rows could not go on elsewhere: others have another snapshot.
+void Server::AwaitReaders() {
+  constexpr std::chrono::milliseconds kPoll{2};
+  const auto deadline = WaitOptions::Clock::now() + options_.linger;
+  while (sessions_->AreReading() && WaitOptions::Clock::now() < deadline) {
+    std::this_thread::sleep_for(kPoll);
+  }
 }
 
 Status Server::Serve(Socket socket) {

@@ -35,7 +35,8 @@ class Server {
  public:
   // Errors: kNoMemory (no thread can be started).
   static Result<std::unique_ptr<Server>> New(std::shared_ptr<Engine> engine, ServerOptions options);
-  // Ends all connections, and waits for the requests that are being done. A conditional transaction
+  // Waits for those who are in the middle of reading, for ServerOptions::linger; then ends all
+  // connections, and waits for the requests that are being done. A conditional transaction
   // that cannot be decided now is left to the next opening of the log; nobody can append to this
   // engine any more then. A forked child must not destroy it: the threads are its parent's.
   ~Server();
@@ -56,6 +57,7 @@ class Server {
   void Wake() EXCLUDES(mutex_);
   // Whether a further client, at the other end of `socket`, can be served. Errors: kBusy.
   Status CheckRoom(const Socket& socket) EXCLUDES(mutex_);
+  void AwaitReaders();
   // Joins the threads of connections that have ended. Returns how many go on.
   size_t Reap() EXCLUDES(mutex_);
 

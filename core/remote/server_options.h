@@ -25,6 +25,8 @@ struct ServerOptions {
   size_t max_transaction_bytes = 1u << 30;  // of one transaction; only one at a time has any
   // How often a client is told that its request is still being worked on.
   std::chrono::milliseconds heartbeat{1000};
+  // How long a process that closes the log goes on serving those who are in the middle of reading.
+  std::chrono::milliseconds linger{1000};
   // How long a client may take to begin to read an answer; a long one may take longer.
   std::chrono::milliseconds send_time{10'000};
 };

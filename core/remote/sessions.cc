@@ -39,6 +39,13 @@ size_t Sessions::Count() {
   return present_.size();
 }
 
+bool Sessions::AreReading() {
+  MutexLock lock(mutex_);
+  return std::any_of(present_.begin(), present_.end(), [](const auto& entry) {
+    return entry.second.session->leases.HasReads();
+  });
+}
+
 void Sessions::Leave(const std::shared_ptr<ClientSession>& session) {
   {
     MutexLock lock(mutex_);

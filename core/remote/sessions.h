@@ -44,6 +44,8 @@ class Sessions {
   Result<std::shared_ptr<ClientSession>> Join(const std::string& id, pid_t pid) EXCLUDES(mutex_);
   // How many there are.
   size_t Count() EXCLUDES(mutex_);
+  // Whether one of them is in the middle of reading.
+  bool AreReading() EXCLUDES(mutex_);
   // The connection has ended: so does the session with the last one.
   void Leave(const std::shared_ptr<ClientSession>& session) EXCLUDES(mutex_);
 

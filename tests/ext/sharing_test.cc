@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/other_process.h"
@@ -243,6 +244,50 @@ TEST_F(TakeoverTest, AfterAKillAnotherGoesOn) {
   db_->Run(kAppendDog);
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags"), 4);
   db_->Run("INSERT INTO view_tags(view_tags) VALUES ('integrity-check')");
+}
+
+// Of other tables than the log, which has no cursors in the holder.
+class ReadsWhileTheHolderClosesTest : public TakeoverTest {
+ protected:
+  static constexpr int64_t kRows = 20'000;  // more than in the first pages
+
+  ReadsWhileTheHolderClosesTest() {
+    other_.Run(
+        "INSERT INTO events(key, value) WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 "
+        "FROM n LIMIT 20000) SELECT i, json_object('tags', json_array('many')) FROM n");
+    db_->Run("SELECT sv_consistency('latest')");
+    EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags WHERE key = 'many'"), kRows);
+  }
+};
+
+TEST_F(ReadsWhileTheHolderClosesTest, TheyGoOnToTheirEnd) {
+  Statement rows(*db_, "SELECT doc_id FROM view_tags WHERE key = 'many'");
+  Statement documents(*db_, "SELECT key FROM docs");
+  for (Statement* statement : {&rows, &documents}) ASSERT_TRUE(statement->Step());
+  std::thread closing([this] { other_.Close(); });
+  int64_t read = 1;
+  while (rows.Step()) ++read;
+  EXPECT_EQ(read, kRows);
+  read = 1;
+  while (documents.Step()) ++read;
+  EXPECT_EQ(read, kRows + 1);
+  closing.join();
+  // And this process takes over.
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags WHERE key = 'many'"), kRows);
+  EXPECT_EQ(db_->Integer("SELECT holder FROM sv_status WHERE kind = 'log'"), getpid());
+}
+
+TEST_F(ReadsWhileTheHolderClosesTest, OneThatStandsStillIsWaitedForOnlySoLong) {
+  Statement rows(*db_, "SELECT doc_id FROM view_tags WHERE key = 'many'");
+  ASSERT_TRUE(rows.Step());
+  other_.Close();
+  try {
+    while (rows.Step()) {
+    }
+    ADD_FAILURE() << "it went on to its end";
+  } catch (const std::exception&) {
+    EXPECT_EQ(sqlite3_errcode(db_->handle()), SQLITE_IOERR);
+  }
 }
 
 TEST_F(TakeoverTest, AWriteAfterAKillTakesOver) {
