@@ -94,33 +94,20 @@ Status CannotTell(const std::string& log, const Status& why) {
                       " was committed, and it cannot be asked: " + why.message());
 }
 
-// The log may have been renamed. REQUIRES: the connection is in a transaction, so that all is read
-// as of one time. Errors: kNotFound: there is no such log; any other: it cannot be told.
-Result<std::string> NameOf(sqlite3* db, const std::string& last_known, const std::string& log_id) {
-  const auto is_it = [&](const std::string& name) -> Result<bool> {
-    const Result<LogSettings> settings = LogConfig(db, {"main", name}).Load();
-    if (settings.status().code() == StatusCode::kNotFound) return false;
-    SV_RETURN_IF_ERROR(settings.status());
-    return settings->identity.log_id == log_id;
-  };
-  SV_ASSIGN_OR_RETURN(const bool same_name, is_it(last_known));
-  if (same_name) return last_known;
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, LogFinder(db).ListLogs());
-  for (const TableName& log : logs) {
-    if (log.schema != "main") continue;
-    SV_ASSIGN_OR_RETURN(const bool found, is_it(log.table));
-    if (found) return log.table;
-  }
-  return Status::NotFound("no log " + log_id);
+// Errors: kNotFound: there is no such log; any other: it cannot be told. REQUIRES: the connection is
+// in a transaction, so that all is read as of one time.
+Result<TableName> NameOf(sqlite3* db, const std::string& last_known, const std::string& log_id) {
+  return LogFinder(db).FindRenamed({"main", last_known},
+                                   [&](const LogIdentity& log) { return log.log_id == log_id; });
 }
 
 Result<bool> ShowsToken(sqlite3* db, const std::string& log, const std::string& log_id,
                         const std::string& token) {
-  const Result<std::string> name = NameOf(db, log, log_id);
+  const Result<TableName> name = NameOf(db, log, log_id);
   // It was dropped: what was appended to it last went with it.
   if (name.status().code() == StatusCode::kNotFound) return false;
   SV_RETURN_IF_ERROR(name.status());
-  SV_ASSIGN_OR_RETURN(const std::string committed, ReadToken(db, "main", *name));
+  SV_ASSIGN_OR_RETURN(const std::string committed, LogConfig(db, *name).LoadToken());
   return committed == token;
 }
 
@@ -171,7 +158,7 @@ std::function<Result<bool>()> WasDroppedFrom(sqlite3* db, const TableName& log,
   return [database = std::move(database), log = log.table,
           log_id = identity.log_id]() -> Result<bool> {
     SV_ASSIGN_OR_RETURN(const OwnConnection reader, ConnectToRead(database));
-    const Result<std::string> name = NameOf(reader.get(), log, log_id);
+    const Result<TableName> name = NameOf(reader.get(), log, log_id);
     if (name.status().code() == StatusCode::kNotFound) return true;
     SV_RETURN_IF_ERROR(name.status());
     return false;

@@ -61,7 +61,8 @@ bool HasMutexes() {
 Connection::Connection(sqlite3* db)
     : db_(db),
       logs_(db),
-      schema_changes_(
+      transaction_(
+          *this,
           [this](const LogIdentity& log) {
             const auto found = sessions_.find(log);
             return found == sessions_.end() ? nullptr : found->second->engine();
@@ -69,8 +70,7 @@ Connection::Connection(sqlite3* db)
           [this](const LogIdentity& log) {
             RemovedLogs::Instance().Add(log);
             ReleaseUnusedLogs();
-          }),
-      write_watch_(db) {}
+          }) {}
 
 Connection::~Connection() {
   sessions_.clear();
@@ -89,10 +89,8 @@ EngineOptions Connection::MakeEngineOptions(const TableName& log,
   options.mapper_factory = NewMapper;
   options.committed_token = [this, identity, seen_by = CommittedTokenOf(db_, log)](
                                 const std::string& expected) -> Result<std::string> {
-    Result<std::string> seen = seen_by(expected);
-    const auto found = sessions_.find(identity);
-    if (!seen.ok() || found == sessions_.end()) return seen;
-    return found->second->CommittedToken(*seen);
+    SV_ASSIGN_OR_RETURN(std::string seen, seen_by(expected));
+    return transaction_.CommittedToken(identity, std::move(seen));
   };
   options.was_committed = WasCommittedIn(db_, log, identity);
   options.was_dropped = WasDroppedFrom(db_, log, identity);
@@ -142,15 +140,6 @@ Result<std::shared_ptr<LogSession>> Connection::OpenLog(const TableName& log, Pa
   return AddSession(log, *settings, std::move(engine));
 }
 
-std::shared_ptr<LogSession> Connection::KnownSession(const TableName& log) const {
-  const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
-    const LogSession& session = *entry.second;
-    return !session.closed() && session.IsAttached() && SameName(session.name().table, log.table) &&
-           SameName(session.name().schema, log.schema);
-  });
-  return found == sessions_.end() ? nullptr : found->second;
-}
-
 // One that another process is about to hold, or to let go of, is waited for in any case. The busy
 // handler cannot be asked about this: it is no lock of SQLite's that is busy.
 Result<std::shared_ptr<Engine>> Connection::OpenPatiently(const EngineOptions& options,
@@ -179,7 +168,8 @@ Result<EngineOptions> Connection::OptionsToOpen(const TableName& log,
   std::vector<std::string>& known = options.view_ids.emplace();
   for (const ViewEntry& view : views) known.push_back(view.view_id);
   // A rollback would bring these back.
-  for (std::string& id : schema_changes_.DroppedViews(identity)) known.push_back(std::move(id));
+  for (std::string& id : transaction_.schema_changes().DroppedViews(identity))
+    known.push_back(std::move(id));
   return options;
 }
 
@@ -262,19 +252,19 @@ bool Connection::InWriteTransaction() const {
 
 Result<std::shared_ptr<LogSession>> Connection::CreateLog(const TableName& log,
                                                           const LogOptions& options) {
-  SV_RETURN_IF_ERROR(JoinTransaction());
+  SV_RETURN_IF_ERROR(transaction_.Join());
   LogConfig config(db_, log);
   SV_ASSIGN_OR_RETURN(
       const LogSettings settings,
       config.Create(options, [this](const std::string& path) { return IsBeingRemoved(path); }));
   SV_ASSIGN_OR_RETURN(std::shared_ptr<Engine> engine,
                       InSqlTerms(CreateEngine(MakeEngineOptions(log, settings.identity))));
-  schema_changes_.LogCreated(settings.identity);
+  transaction_.schema_changes().LogCreated(settings.identity);
   return AddSession(log, settings, std::move(engine));
 }
 
 bool Connection::IsBeingRemoved(const std::string& directory) const {
-  return schema_changes_.DropsDirectory(directory) ||
+  return transaction_.schema_changes().DropsDirectory(directory) ||
          RemovedLogs::Instance().ContainsDirectory(directory);
 }
 
@@ -300,7 +290,8 @@ void Connection::ReleaseUnusedLogs() {
 
 // By other processes, which cannot delete a directory that this one holds.
 void Connection::ReleaseDroppedLogs() {
-  if (!schema_changes_.empty()) return;  // a log that is being made is not claimed either
+  if (!transaction_.schema_changes().empty())
+    return;  // a log that is being made is not claimed either
   std::erase_if(sessions_, [&](const auto& entry) {
     const auto& [identity, session] = entry;
     if (session->has_turn() || session->closed() || !IsUnclaimed(identity.directory)) return false;
@@ -397,106 +388,6 @@ Status Connection::AskBusyHandler(const TableName& log) {
   const Status locked = ExecuteSql(
       db_, "DELETE FROM " + QuoteTable({log.schema, log.table + "_config"}) + " WHERE 0");
   return locked.code() == StatusCode::kBusy || locked.IsCutShort() ? locked : Status::Ok();
-}
-
-// --- changes of the schema, transactions
-
-Status Connection::JoinTransaction() {
-  joined_ = false;
-  SV_RETURN_IF_ERROR(ExecuteSql(db_, "INSERT INTO main.sv_transaction DEFAULT VALUES"));
-  if (joined_) return Status::Ok();
-  return Status::Misuse("the name sv_transaction is reserved: rename the table of that name");
-}
-
-int Connection::RefuseDrop(const TableName& table, Status why) {
-  const int code = SqliteCode(why.code());
-  sqlite3_log(code, "%s", why.message().c_str());
-  if (sqlite3_get_autocommit(db_) != 0) {
-    refused_ = std::move(why);
-    return SqliteCode(JoinTransaction().code());
-  }
-  const Result<int64_t> writable = QueryInteger(db_, "PRAGMA writable_schema", 0);
-  if (!writable.ok()) return code;
-  refusal_ = {table, std::move(why)};
-  // Lets SQLite forget the schema, the connected table with it, and read it again. Nothing else of
-  // it changes.
-  Status reset = ExecuteSql(db_, "PRAGMA writable_schema = RESET");
-  if (reset.ok() && *writable != 0) reset = ExecuteSql(db_, "PRAGMA writable_schema = ON");
-  if (reset.ok()) return SQLITE_SCHEMA;
-  refusal_.reset();
-  return code;
-}
-
-Status Connection::TakeRefusal(const TableName& table) {
-  if (!refusal_ || !SameName(refusal_->table.table, table.table) ||
-      !SameName(refusal_->table.schema, table.schema)) {
-    return Status::Ok();
-  }
-  const Status why = refusal_->why;
-  refusal_.reset();
-  return why;
-}
-
-Result<bool> Connection::IsConditional() {
-  int logs = 0;
-  for (const auto& [identity, session] : sessions_) logs += session->size() > 0;
-  if (logs > 1 || !schema_changes_.empty()) return true;
-  return write_watch_.ChangedDatabase();
-}
-
-Result<TableName> Connection::CurrentName(const TableName& last_known,
-                                          const LogIdentity& identity) const {
-  const auto is_it = [&](const TableName& name) -> Result<bool> {
-    const Result<LogSettings> settings = LogConfig(db_, name).Load();
-    if (settings.status().code() == StatusCode::kNotFound) return false;
-    SV_RETURN_IF_ERROR(settings.status());
-    return settings->identity == identity;
-  };
-  SV_ASSIGN_OR_RETURN(const bool same_name, is_it(last_known));
-  if (same_name) return last_known;
-  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, logs_.ListLogs());
-  for (const TableName& name : logs) {
-    SV_ASSIGN_OR_RETURN(const bool found, is_it(name));
-    if (found) return name;
-  }
-  return Status::NotFound("no such log any more: " + last_known.table);
-}
-
-Status Connection::Sync() {
-  SV_RETURN_IF_ERROR(refused_);
-  for (const auto& [identity, session] : sessions_) SV_RETURN_IF_ERROR(session->Sync());
-  return Status::Ok();
-}
-
-void Connection::Commit() {
-  for (const auto& [identity, session] : sessions_) session->Commit();
-  refused_ = Status::Ok();
-  schema_changes_.Commit();
-}
-
-Status Connection::Rollback() {
-  Status result;
-  for (const auto& [identity, session] : sessions_) {
-    if (Status status = session->Rollback(); result.ok()) result = std::move(status);
-  }
-  refused_ = Status::Ok();
-  schema_changes_.Rollback();
-  return result;
-}
-
-void Connection::Savepoint(int n) {
-  for (const auto& [identity, session] : sessions_) session->Savepoint(n);
-  schema_changes_.Savepoint(n);
-}
-
-void Connection::Release(int n) {
-  for (const auto& [identity, session] : sessions_) session->Release(n);
-  schema_changes_.Release(n);
-}
-
-void Connection::RollbackTo(int n) {
-  for (const auto& [identity, session] : sessions_) session->RollbackTo(n);
-  schema_changes_.RollbackTo(n);
 }
 
 }  // namespace streamview

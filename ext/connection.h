@@ -9,10 +9,8 @@
 
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +19,13 @@
 #include "core/engine.h"
 #include "core/engine_registry.h"
 #include "ext/host_sql.h"
+#include "ext/host_transaction.h"
 #include "ext/log_config.h"
 #include "ext/log_finder.h"
 #include "ext/log_session.h"
 #include "ext/options.h"
-#include "ext/schema_changes.h"
 #include "ext/sqlite_api.h"
-#include "ext/write_watch.h"
+#include "ext/takeover.h"
 
 namespace streamview {
 
@@ -53,8 +51,6 @@ class Connection final : public SessionHost {
   enum class Patience { kNone, kBusyTimeout };
   Result<std::shared_ptr<LogSession>> OpenLog(const TableName& log,
                                               Patience patience = Patience::kBusyTimeout);
-  // The session of the log, if the connection has one, be its engine lost; else null.
-  std::shared_ptr<LogSession> KnownSession(const TableName& log) const;
   // For CREATE: makes the shadow table and the log. Both go where the statement fails or is rolled
   // back.
   Result<std::shared_ptr<LogSession>> CreateLog(const TableName& log, const LogOptions& options);
@@ -87,60 +83,20 @@ class Connection final : public SessionHost {
   // busy_timeout says, or as its busy handler wants. `log` is what is busy.
   Status WaitWhileBusy(const TableName& log, const Attempt& attempt) override;
 
-  // --- changes of the schema
+  // --- transactions
 
-  // Must be called before a change is recorded: from then on this object is told how the
-  // transaction ends. (SQLite tells a table nothing after it was dropped, and a new one nothing of
-  // savepoints; so this writes to the hidden table sv_transaction, which stays and is told: see
-  // ext/transaction_table.h.)
-  Status JoinTransaction();
-  // Called by the hidden table.
-  void TransactionJoined() { joined_ = true; }
-  SchemaChanges& schema_changes() { return schema_changes_; }
-  // For xDestroy, of which SQLite shows no message: sees to it that the DROP fails with this one.
-  // Returns what xDestroy must return. Where the DROP is a transaction of its own, that is OK, and
-  // its COMMIT fails. Otherwise that would take the user's transaction along; so SQLite is made to
-  // prepare the statement again (SQLITE_SCHEMA), and to connect the table for it, which fails.
-  int RefuseDrop(const TableName& table, Status why);
-  // For xConnect: the error that RefuseDrop has left for the table, once; else OK.
-  Status TakeRefusal(const TableName& table);
-
-  // What the transaction writes besides log entries.
-  WriteWatch& write_watch() { return write_watch_; }
-  // Whether a crash around the COMMIT of the open transaction could keep one part of it and lose
-  // another: it has changed the database, or several logs.
-  Result<bool> IsConditional() override;
+  HostTransaction& transaction() { return transaction_; }
   Status Reopen(const TableName& log) override { return OpenLog(log).status(); }
   // Calls `attempt`, which gives a Status or Result; again where a log was lost meanwhile, with the
   // process that held it: the log is opened again as it is used. For what may be done twice.
   template <typename Attempt>
-  auto AgainIfLost(Attempt attempt) {
-    const auto is_again = [this](const Status& status) {
+  auto AgainIfLost(const Attempt& attempt) {
+    return RepeatIfLost(attempt, [this](const Status& status) {
       return (status.ok() || status.code() == StatusCode::kLost) && HasLostLog();
-    };
-    for (int takeovers = 0;; ++takeovers) {
-      auto result = attempt();
-      if (takeovers == kMaxTakeovers || !is_again(StatusOf(result))) return result;
-    }
+    });
   }
-  // The present name of the table of a log, which may have been renamed. Errors: kNotFound.
-  Result<TableName> CurrentName(const TableName& last_known,
-                                const LogIdentity& identity) const override;
-
-  // SQLite's transaction callbacks, for all sessions and changes of the schema.
-  Status Sync();
-  void Commit();
-  Status Rollback();
-  void Savepoint(int n);
-  void Release(int n);
-  void RollbackTo(int n);
 
  private:
-  static const Status& StatusOf(const Status& status) { return status; }
-  template <typename T>
-  static const Status& StatusOf(const Result<T>& result) {
-    return result.status();
-  }
   bool HasLostLog() const;
   EngineOptions MakeEngineOptions(const TableName& log, const LogIdentity& identity) const;
   // REQUIRES: the connection has the write lock of the log's database
@@ -166,15 +122,7 @@ class Connection final : public SessionHost {
   const LogFinder logs_;
   Consistency consistency_ = Consistency::kSession;
   std::map<LogIdentity, std::shared_ptr<LogSession>> sessions_;
-  SchemaChanges schema_changes_;
-  WriteWatch write_watch_;
-  Status refused_;  // what the COMMIT of a DROP fails with
-  struct Refusal {
-    TableName table;
-    Status why;
-  };
-  std::optional<Refusal> refusal_;  // what the next xConnect of the table fails with
-  bool joined_ = false;
+  HostTransaction transaction_;
   WaitOptions::Clock::time_point next_progress_{};  // when a progress handler is asked again
 };
 

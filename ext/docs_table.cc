@@ -59,7 +59,7 @@ VtabStatus DocsTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
   // SQLite tells a new table of the end of the transaction, but not of its beginning, nor of the
   // savepoints that are open.
   table->writing_ = true;
-  return args.aux->JoinTransaction();
+  return args.aux->transaction().Join();
 }
 
 VtabStatus DocsTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
@@ -84,7 +84,7 @@ VtabStatus DocsTable::Make(const sqlite_vtab::ConnectArgs<Connection>& args, boo
 
 // --- transactions
 
-VtabStatus DocsTable::Begin() {
+Status DocsTable::Begin() {
   writing_ = true;
   return SessionTable::Begin();
 }
@@ -94,7 +94,7 @@ void DocsTable::Commit() {
   SessionTable::Commit();
 }
 
-VtabStatus DocsTable::Rollback() {
+Status DocsTable::Rollback() {
   writing_ = false;
   return SessionTable::Rollback();
 }
@@ -331,12 +331,6 @@ VtabStatus DocsTable::Cursor::Column(sqlite3_context* context, int column) {
 
 // --- writing
 
-Result<std::shared_ptr<LogSession>> DocsTable::WritingSession() {
-  SV_ASSIGN_OR_RETURN(std::shared_ptr<LogSession> session, Session());
-  SV_RETURN_IF_ERROR(session->TakeTurn());
-  return session;
-}
-
 Result<Seq> DocsTable::FindLive(LogSession& session, const ValueView& key) {
   return connection().AgainIfLost([&]() -> Result<Seq> {
     SV_RETURN_IF_ERROR(Session().status());
@@ -412,7 +406,7 @@ VtabStatus DocsTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   if (VtabStatus status = CheckDocument(**session, *key, *value, 0, &found); !status.ok()) {
     return status;
   }
-  const Result<Seq> seq = (*session)->Append(*key, *value);
+  const Result<Seq> seq = transaction().Append(**session, *key, *value);
   if (!seq.ok()) return seq.status();
   *new_rowid = static_cast<sqlite3_int64>(*seq);
   return Counted({});
@@ -453,8 +447,9 @@ VtabStatus DocsTable::Replace(LogSession& session, const Document& old,
     return status;
   }
   // The new document first: should it be too large, nothing has been appended.
-  Status appended = session.Append(*key, *value).status();
-  if (appended.ok() && found != old.seq) appended = session.Append(old.key, Value()).status();
+  Status appended = transaction().Append(session, *key, *value).status();
+  if (appended.ok() && found != old.seq)
+    appended = transaction().Append(session, old.key, Value()).status();
   return appended;
 }
 
@@ -466,7 +461,7 @@ VtabStatus DocsTable::Delete(sqlite3_value* rowid) {
   const Result<std::optional<Document>> document = FindRow(**session, row);
   if (!document.ok()) return document.status();
   if (!*document) return Counted({});
-  return Counted((*session)->Append((*document)->key, Value()).status());
+  return Counted(transaction().Append(**session, (*document)->key, Value()).status());
 }
 
 }  // namespace streamview

@@ -57,9 +57,9 @@ class DocsTable : public SessionTable {
   sqlite_vtab::Status BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan);
   sqlite_vtab::Status Open(std::unique_ptr<Cursor>& cursor);
 
-  sqlite_vtab::Status Begin();
+  Status Begin();
   void Commit();
-  sqlite_vtab::Status Rollback();
+  Status Rollback();
 
   sqlite_vtab::Status Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
                              sqlite3_int64* new_rowid);
@@ -87,8 +87,6 @@ class DocsTable : public SessionTable {
   Status Read(const DocRange* first, std::shared_ptr<Readings::Group>* group);
   Result<DocsReading> ReadAsOf(sqlite3_value* as_of);
 
-  // The session, with the writer's turn.
-  Result<std::shared_ptr<LogSession>> WritingSession();
   // The number of the live document of `key`; 0: there is none.
   Result<Seq> FindLive(LogSession& session, const ValueView& key);
   // The document that a row stands for; nothing where it is no longer the latest of its key.

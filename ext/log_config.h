@@ -69,7 +69,7 @@ class LogConfig {
   Status PutLogId(std::string_view log_id) { return Put("log_id", log_id); }
 
   // Errors: kNotFound ("no such log: ..."): there is no such table, or it does not say which log
-  // (Connection::ExplainMissing tells why). kCannotOpen: the table names a directory that cannot be
+  // (LogFinder::ExplainMissing tells why). kCannotOpen: the table names a directory that cannot be
   // one.
   Result<LogSettings> Load() const;
   // Whether there is an ordinary table of that name, with our columns.

@@ -105,6 +105,24 @@ Result<LogOrView> LogFinder::FindLogOrView(const std::optional<std::string>& nam
   return ExplainUnknown("no log and no view is called " + *name, *name);
 }
 
+Result<TableName> LogFinder::FindRenamed(
+    const TableName& last_known, const std::function<bool(const LogIdentity&)>& is_it) const {
+  const auto is_called = [&](const TableName& name) -> Result<bool> {
+    const Result<LogSettings> settings = LogConfig(db_, name).Load();
+    if (settings.status().code() == StatusCode::kNotFound) return false;
+    SV_RETURN_IF_ERROR(settings.status());
+    return is_it(settings->identity);
+  };
+  SV_ASSIGN_OR_RETURN(const bool same_name, is_called(last_known));
+  if (same_name) return last_known;
+  SV_ASSIGN_OR_RETURN(const std::vector<TableName> logs, ListLogs());
+  for (const TableName& name : logs) {
+    SV_ASSIGN_OR_RETURN(const bool found, is_called(name));
+    if (found) return name;
+  }
+  return Status::NotFound("no such log any more: " + last_known.table);
+}
+
 Result<std::vector<ViewEntry>> LogFinder::ListViews(const TableName& log) const {
   Result<std::vector<ViewEntry>> views = LogConfig(db_, log).ListViews();
   if (views.status().code() == StatusCode::kNotFound) return std::vector<ViewEntry>();

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,10 @@ class LogFinder {
   // The log of that name (or the only one), else the view of that name in the first database that
   // has one. Errors: as FindLog.
   Result<LogOrView> FindLogOrView(const std::optional<std::string>& name) const;
+  // What a log is called now that was called `last_known`: the first one that `is_it`. Errors:
+  // kNotFound: there is no such log any more.
+  Result<TableName> FindRenamed(const TableName& last_known,
+                                const std::function<bool(const LogIdentity&)>& is_it) const;
   // The views of a log, by name; none where it does not exist.
   Result<std::vector<ViewEntry>> ListViews(const TableName& log) const;
 

@@ -1,13 +1,12 @@
 // LogSession: the session of one SQLite connection with one log (core/session/session.h): what the
-// log is called there, how the connection waits, and SQLite's transaction callbacks.
+// log is called there, how durable it is to be, and how the connection waits.
 //
 // Shared by all tables of the connection that stand on the log (the log itself, sv_docs, views).
-// Each of them forwards SQLite's transaction callbacks; all are idempotent. Not thread-safe: used
+// What is in transactions is HostTransaction's (ext/host_transaction.h). Not thread-safe: used
 // under the connection's mutex, as virtual tables are.
 
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,17 +16,11 @@
 #include "core/engine.h"
 #include "core/session/session.h"
 #include "ext/log_config.h"
-#include "ext/savepoints.h"
 #include "ext/sqlite_api.h"
 
 namespace streamview {
 
-// How many processes in a row may end, as they hold the log, before a call that needs it fails.
-// Many do, where each request to a web server opens the database and closes it again. There is a
-// limit, for it may be the call that ends them.
-inline constexpr int kMaxTakeovers = 20;
-
-// What a session needs of its connection.
+// What sessions and the transaction need of their connection.
 class SessionHost {
  public:
   virtual sqlite3* db() const = 0;
@@ -35,9 +28,6 @@ class SessionHost {
   // See Connection.
   using Attempt = std::function<Status(const WaitOptions&)>;
   virtual Status WaitWhileBusy(const TableName& log, const Attempt& attempt) = 0;
-  virtual Result<bool> IsConditional() = 0;
-  virtual Result<TableName> CurrentName(const TableName& last_known,
-                                        const LogIdentity& identity) const = 0;
   // Sees to it that the session of the log has an engine that is not lost.
   virtual Status Reopen(const TableName& log) = 0;
 
@@ -51,6 +41,7 @@ class LogSession : private Session {
   LogSession(SessionHost& host, TableName log, LogSettings settings,
              std::shared_ptr<Engine> engine);
 
+  using Session::Close;
   using Session::closed;
   using Session::engine;
   using Session::has_turn;
@@ -59,8 +50,6 @@ class LogSession : private Session {
   using Session::own_version;
   using Session::Reattach;
   using Session::size;
-  // For a log that was dropped.
-  void Close();
 
   const LogIdentity& identity() const { return settings_.identity; }
 
@@ -73,22 +62,8 @@ class LogSession : private Session {
   // Whether its database is attached under the schema's name that is known here.
   bool IsAttached() const;
 
-  // --- writing
-
-  // See Session. The log's turn is waited for as Connection::WaitWhileBusy has it.
-  Status TakeTurn();
-  Result<Seq> Append(const ValueView& key, const ValueView& value);
   // REQUIRES: the connection is in no write transaction.
   Result<Seq> AppendNow(const ValueView& key, const ValueView& value);
-
-  // --- SQLite's transaction callbacks
-
-  Status Sync();
-  void Commit();
-  Status Rollback();
-  void Savepoint(int n);
-  void Release(int n);
-  void RollbackTo(int n);
 
   // --- reading
 
@@ -97,31 +72,18 @@ class LogSession : private Session {
   using Session::ReadView;
   using Session::ScanHistory;
   using Session::ScanLog;
-  // The token that the database has, where the connection sees its own uncommitted one instead:
-  // that is `seen` then.
-  const std::string& CommittedToken(const std::string& seen) const {
-    return !token_.empty() && seen == token_ ? token_before_ : seen;
-  }
   // As the connection's sv_consistency has it.
   Seq RequiredSeq() const { return Session::RequiredSeq(host_.consistency()); }
 
  private:
+  friend class HostTransaction;  // it alone has the functions of Session for transactions
+
   Result<SyncMode> ResolveSync() const;
-  Status TryTakeTurn();
-  // Calls `attempt`; again, by way of another engine, where the present one is lost.
-  template <typename Call>
-  Status AgainIfLost(const Call& attempt);
-  Status ChooseToken();
-  void EndTransaction();
 
   SessionHost& host_;
   TableName log_;
   const std::string database_;
   const LogSettings settings_;
-  std::string token_;           // where the transaction is conditional
-  uint64_t token_version_ = 0;  // the own_version() that it was made for
-  std::string token_before_;    // what the database has until the transaction commits
-  Savepoints savepoints_;
 };
 
 }  // namespace streamview

@@ -58,7 +58,8 @@ VtabStatus LogTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
 VtabStatus LogTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                              std::unique_ptr<LogTable>& table) {
   const TableName name{std::string(args.schema), std::string(args.table)};
-  if (const Status refused = args.aux->TakeRefusal(name); !refused.ok()) return refused;
+  if (const Status refused = args.aux->transaction().TakeRefusal(name); !refused.ok())
+    return refused;
   if (VtabStatus status = Declare(args); !status.ok()) return status;
   const Result<bool> utf8 = StoresUtf8(args.db);
   if (!utf8.ok()) return utf8.status();
@@ -97,9 +98,9 @@ Status LogTable::DropLog() {
   // A directory that cannot be opened is not ours to delete.
   const Result<std::shared_ptr<LogSession>> session = Session();
   if (session.status().IsCutShort()) return session.status();
-  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SV_RETURN_IF_ERROR(transaction().Join());
   SV_RETURN_IF_ERROR(config.Drop());
-  if (session.ok()) connection().schema_changes().LogDropped((*session)->identity());
+  if (session.ok()) transaction().schema_changes().LogDropped((*session)->identity());
   return Status::Ok();
 }
 
@@ -294,9 +295,9 @@ VtabStatus LogTable::Insert(sqlite3_value* rowid, sqlite_vtab::Values columns,
   if (!key.ok()) return key.status();
   const Result<ValueView> value = view_of(columns[kValue]);
   if (!value.ok()) return value.status();
-  const Result<std::shared_ptr<LogSession>> session = Session();
+  const Result<std::shared_ptr<LogSession>> session = WritingSession();
   if (!session.ok()) return session.status();
-  const Result<Seq> seq = (*session)->Append(*key, *value);
+  const Result<Seq> seq = transaction().Append(**session, *key, *value);
   if (!seq.ok()) return seq.status();
   *new_rowid = static_cast<sqlite3_int64>(*seq);
   return Counted({});

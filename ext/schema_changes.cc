@@ -79,7 +79,6 @@ bool SchemaChanges::IsAdoptedAfter(const std::vector<Change>& changes, size_t in
 // Whatever becomes of it, no later rollback may undo what is committed.
 void SchemaChanges::Commit() {
   const std::vector<Change> committed = std::exchange(changes_, {});
-  savepoints_.Clear();
   for (size_t i = 0; i < committed.size(); i++) {
     const Change& change = committed[i];
     const bool is_kept = change.kind == Kind::kViewDropped && IsAdoptedAfter(committed, i);
@@ -103,13 +102,7 @@ void SchemaChanges::CarryOut(const Change& change) {
   }
 }
 
-void SchemaChanges::Rollback() {
-  RollbackTo(-1);
-  savepoints_.Clear();
-}
-
-void SchemaChanges::RollbackTo(int n) {
-  const size_t size = savepoints_.RollbackTo(n);
+void SchemaChanges::RollbackTo(size_t size) {
   while (changes_.size() > size) {
     const Change change = std::move(changes_.back());
     changes_.pop_back();

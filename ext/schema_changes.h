@@ -16,7 +16,6 @@
 #include "core/base/status.h"
 #include "core/engine.h"
 #include "ext/log_config.h"
-#include "ext/savepoints.h"
 
 namespace streamview {
 
@@ -44,15 +43,14 @@ class SchemaChanges {
   std::vector<std::string> DroppedViews(const LogIdentity& log) const;
 
   bool empty() const { return changes_.empty(); }
+  size_t size() const { return changes_.size(); }
 
   // True where the commit will delete this directory.
   bool DropsDirectory(const std::string& directory) const;
 
   void Commit();
-  void Rollback();
-  void Savepoint(int n) { savepoints_.Open(n, changes_.size()); }
-  void Release(int n) { savepoints_.Release(n); }
-  void RollbackTo(int n);
+  // Takes back all changes after the first `size` ones.
+  void RollbackTo(size_t size);
 
  private:
   enum class Kind {
@@ -79,7 +77,6 @@ class SchemaChanges {
   const EngineFinder find_engine_;
   const LogRemover remove_log_;
   std::vector<Change> changes_;  // in order
-  Savepoints savepoints_;
 };
 
 }  // namespace streamview

@@ -1,9 +1,8 @@
 // SessionTable: base of the tables that stand on one log (sv_log, sv_docs, sv_view): finds the
-// log's session, and forwards SQLite's transaction callbacks to it.
+// log's session.
 
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,74 +10,25 @@
 #include "core/base/without_failing.h"
 #include "ext/connection.h"
 #include "ext/log_session.h"
-#include "ext/sqlite_vtab/vtab.hpp"
+#include "ext/participant.h"
 #include "ext/vtab_status.h"
 
 namespace streamview {
 
-class SessionTable : public sqlite_vtab::Table {
- public:
-  using Aux = Connection;
-
-  // --- SQLite's transaction callbacks. All are harmless where the log is not open.
-  Status Begin() {
-    connection_.write_watch().Begin();
-    return {};
-  }
-  Status Sync() { return session_ ? session_->Sync() : Status(); }
-  void Commit() {
-    unannounced_ = kNone;
-    if (session_) session_->Commit();
-    connection_.write_watch().End(/*committed=*/true);
-  }
-  Status Rollback() {
-    unannounced_ = kNone;
-    connection_.write_watch().End(/*committed=*/false);
-    return session_ ? session_->Rollback() : Status();
-  }
-  // Also before the table's first use of the log: another table may have used it, and would tell
-  // of this savepoint only once there are entries. Where the log cannot be opened, its use says so,
-  // and waits for it; the session is told of the savepoint then, before it has entries. One that
-  // has lost its log keeps its entries, and must be told now.
-  Status Savepoint(int n) {
-    if (session_ == nullptr || session_->closed()) session_ = connection_.KnownSession(log_);
-    if (session_ == nullptr) {
-      const auto opened = Session(Connection::Patience::kNone);
-      // SQLite may have rolled back all that the statement has done.
-      if (opened.status().IsCutShort()) return opened.status();
-    }
-    if (session_ != nullptr) {
-      session_->Savepoint(n);
-    } else {
-      unannounced_ = n;
-    }
-    return {};
-  }
-  Status Release(int n) {
-    unannounced_ = std::min(unannounced_, n - 1);
-    if (session_) session_->Release(n);
-    return {};
-  }
-  Status RollbackTo(int n) {
-    unannounced_ = std::min(unannounced_, n);
-    connection_.write_watch().NoteUndone();
-    if (session_) session_->RollbackTo(n);
-    return {};
-  }
-
+class SessionTable : public Participant {
  protected:
   SessionTable(Connection& connection, TableName name, TableName log)
-      : connection_(connection), name_(std::move(name)), log_(std::move(log)) {
-    connection_.write_watch().NoteBaseline();
+      : Participant(connection), name_(std::move(name)), log_(std::move(log)) {
+    transaction().NoteBaseline();
   }
   ~SessionTable() {
-    WithoutFailing([this] { connection_.ReleaseUnusedLogs(); });
+    WithoutFailing([this] { connection().ReleaseUnusedLogs(); });
   }
 
-  // Every row that a table of ours takes must be counted, or commits cost more than they need.
+  // For each row that the table takes.
   template <typename S = Status>
   S Counted(S status) const {
-    if (status.ok()) connection_.write_watch().CountOwn();
+    if (status.ok()) transaction().CountRow();
     return status;
   }
 
@@ -116,24 +66,27 @@ class SessionTable : public sqlite_vtab::Table {
                             why.code() == StatusCode::kBusy ||
                             why.code() == StatusCode::kInvalidArgument;
     if (!is_refusal) return sqlite_vtab::Status(SqliteCode(why.code()), why.message());
-    const int code = connection_.RefuseDrop(name_, why);
+    const int code = transaction().RefuseDrop(name_, why);
     return code == SQLITE_OK ? sqlite_vtab::Status() : sqlite_vtab::Status(code, why.message());
   }
 
-  Connection& connection() const { return connection_; }
   const TableName& name() const { return name_; }
   const TableName& log() const { return log_; }
 
   // The session, opened where it is not yet. A table must connect also where its log cannot be
   // opened, so that the rest of the database stays usable and the table can be dropped; so the
   // error comes at each use, until the log can be opened.
-  Result<std::shared_ptr<LogSession>> Session(
-      Connection::Patience patience = Connection::Patience::kBusyTimeout) {
+  Result<std::shared_ptr<LogSession>> Session() {
     if (session_ == nullptr || session_->closed() || HasLostEngine(*session_)) {
-      SV_ASSIGN_OR_RETURN(session_, connection_.OpenLog(log_, patience));
+      SV_ASSIGN_OR_RETURN(session_, connection().OpenLog(log_));
     }
-    if (unannounced_ != kNone) session_->Savepoint(std::exchange(unannounced_, kNone));
     return session_;
+  }
+  // The same, with the writer's turn.
+  Result<std::shared_ptr<LogSession>> WritingSession() {
+    SV_ASSIGN_OR_RETURN(std::shared_ptr<LogSession> session, Session());
+    SV_RETURN_IF_ERROR(transaction().TakeTurn(session));
+    return session;
   }
   void set_session(std::shared_ptr<LogSession> session) { session_ = std::move(session); }
 
@@ -145,13 +98,9 @@ class SessionTable : public sqlite_vtab::Table {
     return session.has_turn() ? engine.IsKnownLost() : engine.IsLost();
   }
 
-  Connection& connection_;
   const TableName name_;
   const TableName log_;
   std::shared_ptr<LogSession> session_;
-  // The innermost savepoint that there was no session to be told of.
-  static constexpr int kNone = -1;
-  int unannounced_ = kNone;
 };
 
 }  // namespace streamview

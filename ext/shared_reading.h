@@ -16,6 +16,7 @@
 
 #include "ext/connection.h"
 #include "ext/log_session.h"
+#include "ext/takeover.h"
 
 namespace streamview {
 

@@ -2,24 +2,21 @@
 //
 // SQLite tells a virtual table nothing more once it was dropped, neither commit nor rollback, and a
 // table made by CREATE hears nothing of the savepoints around it. This table is eponymous, so it is
-// never created or dropped. Connection::JoinTransaction() writes a row to it from within xCreate,
-// xDestroy and xRename; that makes it a part of the transaction like any other table written to,
-// and it passes what it hears on to the Connection. It holds nothing.
+// never created or dropped. HostTransaction::Join() writes a row to it from within xCreate,
+// xDestroy and xRename; that makes it a part of the transaction like any other table written to. It
+// holds nothing.
 
 #pragma once
 
 #include <memory>
 
-#include "ext/connection.h"
-#include "ext/sqlite_vtab/vtab.hpp"
+#include "ext/participant.h"
 #include "ext/vtab_status.h"
 
 namespace streamview {
 
-class TransactionTable : public sqlite_vtab::Table {
+class TransactionTable : public Participant {
  public:
-  using Aux = Connection;
-
   using Plan = sqlite_vtab::OnlyPlan;
 
   class Cursor : public sqlite_vtab::Cursor {
@@ -31,7 +28,7 @@ class TransactionTable : public sqlite_vtab::Table {
     sqlite3_int64 Rowid() { return 0; }
   };
 
-  explicit TransactionTable(Connection& connection) : connection_(connection) {}
+  explicit TransactionTable(Connection& connection) : Participant(connection) {}
 
   static Status Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                         std::unique_ptr<TransactionTable>& table) {
@@ -47,34 +44,14 @@ class TransactionTable : public sqlite_vtab::Table {
   }
 
   Status Insert(sqlite3_value*, sqlite_vtab::Values, sqlite3_int64* new_rowid) {
-    *new_rowid = sqlite3_last_insert_rowid(connection_.db());
-    connection_.TransactionJoined();
+    *new_rowid = sqlite3_last_insert_rowid(connection().db());
+    transaction().Joined();
     return {};
   }
   Status Update(sqlite3_value*, sqlite3_value*, sqlite_vtab::Values) {
     return {StatusCode::kReadOnly, "sv_transaction has no rows"};
   }
   Status Delete(sqlite3_value*) { return {StatusCode::kReadOnly, "sv_transaction has no rows"}; }
-
-  Status Begin() { return {}; }
-  Status Sync() { return connection_.Sync(); }
-  void Commit() { connection_.Commit(); }
-  Status Rollback() { return connection_.Rollback(); }
-  Status Savepoint(int n) {
-    connection_.Savepoint(n);
-    return {};
-  }
-  Status Release(int n) {
-    connection_.Release(n);
-    return {};
-  }
-  Status RollbackTo(int n) {
-    connection_.RollbackTo(n);
-    return {};
-  }
-
- private:
-  Connection& connection_;
 };
 
 }  // namespace streamview

@@ -131,7 +131,8 @@ VtabStatus ViewTable::Create(const sqlite_vtab::ConnectArgs<Connection>& args,
 VtabStatus ViewTable::Connect(const sqlite_vtab::ConnectArgs<Connection>& args,
                               std::unique_ptr<ViewTable>& table) {
   const TableName name{std::string(args.schema), std::string(args.table)};
-  if (const Status refused = args.aux->TakeRefusal(name); !refused.ok()) return refused;
+  if (const Status refused = args.aux->transaction().TakeRefusal(name); !refused.ok())
+    return refused;
   // A definition that has become invalid (another version of SQLite lacks a function, say) must not
   // keep the table from being dropped.
   Result<ViewDefinition> definition = Define(args, /*creating=*/false);
@@ -162,8 +163,8 @@ Result<std::shared_ptr<View>> ViewTable::MakeView() {
 
 Status ViewTable::CreateView() {
   SV_ASSIGN_OR_RETURN(const std::shared_ptr<LogSession> session, Session());
-  SV_RETURN_IF_ERROR(connection().JoinTransaction());
-  SchemaChanges& changes = connection().schema_changes();
+  SV_RETURN_IF_ERROR(transaction().Join());
+  SchemaChanges& changes = transaction().schema_changes();
   // DROP and CREATE in one transaction, of what is the same index: it is kept.
   std::optional<std::string> id =
       changes.AdoptView(session->identity(), definition_.Fingerprint(), name().table);
@@ -201,11 +202,11 @@ Status ViewTable::DropView() {
   const Result<std::string> id = config.FindView(name().table);
   if (id.status().code() == StatusCode::kNotFound) return Status::Ok();
   SV_RETURN_IF_ERROR(id.status());
-  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SV_RETURN_IF_ERROR(transaction().Join());
   SV_RETURN_IF_ERROR(config.RemoveView(name().table));
   if (settings.ok()) {
-    connection().schema_changes().ViewDropped(settings->identity, *id,
-                                              broken_.ok() ? definition_.Fingerprint() : "");
+    transaction().schema_changes().ViewDropped(settings->identity, *id,
+                                               broken_.ok() ? definition_.Fingerprint() : "");
   }
   return Status::Ok();
 }
@@ -219,9 +220,9 @@ Status ViewTable::RenameView(const std::string& new_name) {
   SV_ASSIGN_OR_RETURN(const std::string id, config.FindView(name().table));
   // Where the log can be opened, so that the commit renames the view there.
   if (const Status open = Session().status(); open.IsCutShort()) return open;
-  SV_RETURN_IF_ERROR(connection().JoinTransaction());
+  SV_RETURN_IF_ERROR(transaction().Join());
   SV_RETURN_IF_ERROR(config.RenameView(name().table, new_name));
-  connection().schema_changes().ViewRenamed(settings.identity, id, new_name);
+  transaction().schema_changes().ViewRenamed(settings.identity, id, new_name);
   return Status::Ok();
 }
 

@@ -1,12 +1,11 @@
 #include "ext/write_watch.h"
 
-#include "core/base/check.h"
 #include "ext/host_sql.h"
 
 namespace streamview {
 
 void WriteWatch::NoteBaseline() {
-  if (active_ || sqlite3_txn_state(db_, nullptr) == SQLITE_TXN_WRITE) return;
+  if (sqlite3_txn_state(db_, nullptr) == SQLITE_TXN_WRITE) return;
   baseline_changes_ = sqlite3_total_changes64(db_);
   baseline_headers_.reset();
   if (Result<std::string> headers = ReadHeaders(); headers.ok()) {
@@ -15,8 +14,6 @@ void WriteWatch::NoteBaseline() {
 }
 
 void WriteWatch::Begin() {
-  if (active_) return;
-  active_ = true;
   undone_ = false;
   own_changes_ = 0;
   is_statement_ = sqlite3_get_autocommit(db_) != 0;
@@ -25,7 +22,6 @@ void WriteWatch::Begin() {
 }
 
 Result<bool> WriteWatch::ChangedDatabase() {
-  SV_REQUIRE(active_);
   const int64_t changes = sqlite3_total_changes64(db_) - baseline_changes_.value_or(0);
   // The rows of the statement that is just ending are not counted yet.
   if (is_statement_) return undone_ || changes != 0;
@@ -36,8 +32,6 @@ Result<bool> WriteWatch::ChangedDatabase() {
 }
 
 void WriteWatch::End(bool committed) {
-  if (!active_) return;
-  active_ = false;
   baseline_changes_ =
       sqlite3_total_changes64(db_) + (committed && is_statement_ ? own_changes_ : 0);
 }

@@ -24,16 +24,15 @@ class WriteWatch {
  public:
   explicit WriteWatch(sqlite3* db) : db_(db) {}
 
-  // Takes note of the counters, where no transaction is writing. Called as tables connect.
+  // Takes note of the counters, unless the database is written. REQUIRES: outside Begin and End
   void NoteBaseline();
-  // A table of ours becomes part of a writing transaction. Harmless where one is already.
+  // A table of ours becomes part of a writing transaction, as the first.
   void Begin();
   // One of our tables has taken a row, which SQLite is going to count.
   void CountOwn() { own_changes_++; }
   // Something was taken back: counts of ours and of SQLite may differ now.
   void NoteUndone() { undone_ = true; }
-  // REQUIRES: Begin() was called. Errors: those of asking the database, which may have taken the
-  // transaction back.
+  // Errors: those of asking the database, which may have taken the transaction back.
   Result<bool> ChangedDatabase();
   // The transaction has ended. Where it was rolled back, SQLite does not count the rows of the
   // statement that is just ending.
@@ -48,7 +47,6 @@ class WriteWatch {
   std::optional<int64_t> baseline_changes_;
   std::optional<std::string> baseline_headers_;
 
-  bool active_ = false;
   bool is_statement_ = false;  // the transaction is a single statement: it can write one table only
   bool undone_ = false;
   int64_t own_changes_ = 0;

@@ -1,4 +1,4 @@
-// How SQLite's savepoints cut a list back that grows during a transaction.
+// What a transaction goes back to by SQLite's savepoints.
 
 #include "ext/savepoints.h"
 
@@ -7,66 +7,70 @@
 namespace streamview {
 namespace {
 
+auto At(size_t size) {
+  return [size] { return size; };
+}
+
 TEST(SavepointsTest, RollbackGivesTheSizeAtTheSavepoint) {
-  Savepoints savepoints;
-  savepoints.Open(0, 2);
-  savepoints.Open(1, 5);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(2));
+  savepoints.Open(1, At(5));
   EXPECT_EQ(savepoints.RollbackTo(1), 5u);
   EXPECT_EQ(savepoints.RollbackTo(0), 2u);
 }
 
 TEST(SavepointsTest, RollbackKeepsItsOwnLevel) {
-  Savepoints savepoints;
-  savepoints.Open(0, 2);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(2));
   EXPECT_EQ(savepoints.RollbackTo(0), 2u);
   EXPECT_EQ(savepoints.RollbackTo(0), 2u);
 }
 
 TEST(SavepointsTest, ALevelCanBeOpenedAgainAfterItsRelease) {
-  Savepoints savepoints;
-  savepoints.Open(0, 2);
-  savepoints.Open(1, 3);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(2));
+  savepoints.Open(1, At(3));
   savepoints.Release(1);
-  savepoints.Open(1, 7);
+  savepoints.Open(1, At(7));
   EXPECT_EQ(savepoints.RollbackTo(1), 7u);
 }
 
 TEST(SavepointsTest, ReleaseForgetsTheLevelsAboveToo) {
-  Savepoints savepoints;
-  savepoints.Open(0, 1);
-  savepoints.Open(1, 2);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(1));
+  savepoints.Open(1, At(2));
   savepoints.Release(0);
-  savepoints.Open(0, 8);
-  savepoints.Open(1, 9);
+  savepoints.Open(0, At(8));
+  savepoints.Open(1, At(9));
   EXPECT_EQ(savepoints.RollbackTo(1), 9u);
   EXPECT_EQ(savepoints.RollbackTo(0), 8u);
 }
 
 TEST(SavepointsTest, RollbackForgetsTheLevelsAbove) {
-  Savepoints savepoints;
-  savepoints.Open(0, 1);
-  savepoints.Open(1, 5);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(1));
+  savepoints.Open(1, At(5));
   EXPECT_EQ(savepoints.RollbackTo(0), 1u);
-  savepoints.Open(1, 3);
+  savepoints.Open(1, At(3));
   EXPECT_EQ(savepoints.RollbackTo(1), 3u);
 }
 
 TEST(SavepointsTest, ALevelThatWasNeverAnnouncedIsTheBeginning) {
-  Savepoints savepoints;
-  savepoints.Open(1, 4);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(1, At(4));
   EXPECT_EQ(savepoints.RollbackTo(0), 0u);
 }
 
 TEST(SavepointsTest, ASecondAnnouncementOfALevelChangesNothing) {
-  Savepoints savepoints;
-  savepoints.Open(0, 2);
-  savepoints.Open(0, 6);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(2));
+  savepoints.Open(0, At(6));
   EXPECT_EQ(savepoints.RollbackTo(0), 2u);
 }
 
 TEST(SavepointsTest, MinusOneIsTheBeginningOfTheTransaction) {
-  Savepoints savepoints;
-  savepoints.Open(0, 2);
+  Savepoints<size_t> savepoints;
+  savepoints.Open(0, At(2));
   EXPECT_EQ(savepoints.RollbackTo(-1), 0u);
 }
 

@@ -199,6 +199,14 @@ TEST_F(TransactionTest, TablesOfOneLogMayJoinASavepointOneAfterTheOther) {
   EXPECT_THAT(Log(*db_), IsEmpty());
 }
 
+// SQLite tells the new table of the end of the transaction, and not of its beginning.
+TEST_F(TransactionTest, ATableMayBeCreatedAndWrittenInOneTransaction) {
+  db_->Run(
+      "BEGIN; CREATE VIRTUAL TABLE docs USING sv_docs(log = events);"
+      "INSERT INTO docs(key, value) VALUES ('a', '{}'); COMMIT");
+  EXPECT_EQ(db_->Query("SELECT key, seq FROM docs"), Lines({"'a'|1"}));
+}
+
 TEST_F(TransactionTest, RollbackToASavepointBeforeAnyAppendLeavesTheLaterOnesUsable) {
   db_->Run("BEGIN; SAVEPOINT s1; SAVEPOINT s2");
   AppendCat("a");
