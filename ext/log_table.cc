@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ext/seq_range.h"
+#include "ext/takeover.h"
 #include "ext/values.h"
 
 namespace streamview {
@@ -219,8 +220,28 @@ Status LogTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
     SV_RETURN_IF_ERROR(table_.Read(seqs, &group_, &cursor_));
     reading_ = &*group_->reading;
   }
-  if (cursor_ == nullptr) cursor_ = ScanLog(*reading_->engine, seqs, reading_->snapshot);
-  return Settle();
+  if (engine_ == nullptr) engine_ = reading_->engine;
+  range_ = seqs;
+  return cursor_ != nullptr ? Settle() : Scan();
+}
+
+// The entries stay what they are, whoever holds the log: so it goes on where the holder has ended.
+Status LogTable::Cursor::Scan() {
+  const auto attempt = [this]() -> Status {
+    if (engine_->IsKnownLost()) {
+      SV_ASSIGN_OR_RETURN(session_, table_.Session());
+      cursor_.reset();
+      engine_ = session_->engine();
+    }
+    cursor_ = ScanLog(*engine_, range_, reading_->snapshot);
+    if (engine_->Head() < reading_->snapshot.head) {
+      return Status::IOError("the log of " + table_.name().table +
+                             " lost its last entries when the process that held it ended");
+    }
+    return Settle();
+  };
+  return RepeatIfLost(attempt,
+                      [](const Status& status) { return status.code() == StatusCode::kLost; });
 }
 
 // What the statement itself appends after this is not for it to see.
@@ -243,8 +264,16 @@ Status LogTable::Cursor::Settle() {
 }
 
 VtabStatus LogTable::Cursor::Next() {
+  const Seq last = cursor_->entry().seq;
   cursor_->Next();
-  return Settle();
+  const Status status = Settle();
+  if (status.code() != StatusCode::kLost) return status;
+  if (range_.reverse) {
+    range_.last = last - 1;
+  } else {
+    range_.first = last + 1;
+  }
+  return Scan();
 }
 
 VtabStatus LogTable::Cursor::Column(sqlite3_context* context, int column) {

@@ -93,11 +93,15 @@ class LogTable::Cursor final : public sqlite_vtab::Cursor {
   // Notes what the cursor shows, or says why it shows nothing.
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status Settle();
+  // Reads range_, or what is left of it.
+  Status Scan();
 
   LogTable& table_;
   std::shared_ptr<LogSession> session_;
   std::shared_ptr<Readings::Group> group_;         // before the cursor: outlives it
   const Reading<LogSnapshot>* reading_ = nullptr;  // its reading, once this cursor has read
+  std::shared_ptr<Engine> engine_;                 // the same, as long as it lasts
+  LogRange range_;
   std::unique_ptr<LogCursor> cursor_;
   bool valid_ = false;
 };

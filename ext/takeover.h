@@ -7,10 +7,11 @@
 //   a function, a command, a look-up, the rows of a     Connection::AgainIfLost
 //   table that tells about logs
 //   a cursor that has returned no row                   IsWorthReadingAnew, ext/shared_reading.h
+//   a cursor over the log, at any row                   LogTable::Cursor::Scan
 //   taking the turn, and the first half of a COMMIT     HostTransaction::AgainIfLost
 //
-// sv_append is not repeated (the entry may have been appended), nor a cursor in the midst of its
-// rows. The second half of a COMMIT need not be: the next holder asks the database.
+// sv_append is not repeated (the entry may have been appended), nor a cursor over documents or a
+// view in the midst of its rows. The second half of a COMMIT need not be: the next holder asks the database.
 
 #pragma once
 

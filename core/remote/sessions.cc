@@ -41,9 +41,8 @@ size_t Sessions::Count() {
 
 bool Sessions::AreReading() {
   MutexLock lock(mutex_);
-  return std::any_of(present_.begin(), present_.end(), [](const auto& entry) {
-    return entry.second.session->leases.HasReads();
-  });
+  return std::any_of(present_.begin(), present_.end(),
+                     [](const auto& entry) { return entry.second.session->leases.HasReads(); });
 }
 
 void Sessions::Leave(const std::shared_ptr<ClientSession>& session) {

@@ -246,7 +246,6 @@ TEST_F(TakeoverTest, AfterAKillAnotherGoesOn) {
   db_->Run("INSERT INTO view_tags(view_tags) VALUES ('integrity-check')");
 }
 
-// Of other tables than the log, which has no cursors in the holder.
 class ReadsWhileTheHolderClosesTest : public TakeoverTest {
  protected:
   static constexpr int64_t kRows = 20'000;  // more than in the first pages
@@ -275,6 +274,25 @@ TEST_F(ReadsWhileTheHolderClosesTest, TheyGoOnToTheirEnd) {
   // And this process takes over.
   EXPECT_EQ(db_->Integer("SELECT count(*) FROM view_tags WHERE key = 'many'"), kRows);
   EXPECT_EQ(db_->Integer("SELECT holder FROM sv_status WHERE kind = 'log'"), getpid());
+}
+
+TEST_F(ReadsWhileTheHolderClosesTest, AScanOfTheLogGoesOnThoughItIsKilled) {
+  Statement forwards(*db_, "SELECT seq FROM events WHERE seq > 1");
+  Statement backwards(*db_, "SELECT seq FROM events ORDER BY seq DESC");
+  // The log is looked into anew for each row of the view.
+  Statement joined(*db_,
+                   "SELECT e.seq FROM view_tags v CROSS JOIN events e ON e.seq = v.seq "
+                   "WHERE v.key = 'many' AND v.doc_id <= 60");
+  for (Statement* statement : {&forwards, &backwards, &joined}) ASSERT_TRUE(statement->Step());
+  other_.Kill();
+  int64_t expected = 2;
+  while (forwards.Step()) ASSERT_EQ(std::get<int64_t>(forwards.row()[0]), ++expected);
+  EXPECT_EQ(expected, kRows + 1);
+  while (backwards.Step()) ASSERT_EQ(std::get<int64_t>(backwards.row()[0]), --expected);
+  EXPECT_EQ(expected, 1);
+  int64_t read = 1;
+  while (joined.Step()) ++read;
+  EXPECT_EQ(read, 60);
 }
 
 TEST_F(ReadsWhileTheHolderClosesTest, OneThatStandsStillIsWaitedForOnlySoLong) {
