@@ -114,7 +114,7 @@ class ViewCursor {
   virtual int64_t row_id() = 0;
 };
 
-// Documents in key order (SQLite's BINARY order).
+// Documents in key order (SQLite's BINARY order), unless the range says otherwise.
 class DocCursor {
  public:
   virtual ~DocCursor() = default;
@@ -217,6 +217,8 @@ struct DocRange {
   bool reverse = false;
   // ReadEntry will be called for most documents: an engine that is far away reads them along.
   bool with_entries = false;
+  // The documents may come in any order, whatever `reverse` says.
+  bool any_order = false;
 };
 
 // The live documents after the log entries up to seq(); a session adds its own entries. Unchanged
@@ -226,6 +228,8 @@ class DocsSnapshot {
   virtual ~DocsSnapshot() = default;
   virtual Seq seq() const = 0;
   virtual std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const = 0;
+  // How many there are. Nothing: that is to be found out by a cursor.
+  virtual Result<std::optional<uint64_t>> Count() const { return std::optional<uint64_t>(); }
 };
 
 // A row that is in a view from some log entry on, or from then on no more.

@@ -1,9 +1,9 @@
 // A log that a C++ program uses by itself, with no SQLite database beside it.
 //
 // Include this header and no other: what it brings along is the whole public interface (the engine,
-// its views, Session for transactions, Mapper, Value, Status). It is linked statically, and its ABI
-// is not stable: a program is compiled against the release that it is linked with. What is on disk
-// is stable (docs/format.md).
+// its views, Session for transactions, Mapper, Value, Status, the size of the cache). It is linked
+// statically, and its ABI is not stable: a program is compiled against the release that it is linked
+// with. What is on disk is stable (docs/format.md).
 //
 // examples/assets.cc is a program that uses it.
 
@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "core/cache.h"
 #include "core/engine.h"
 #include "core/session/session.h"
 

@@ -1,7 +1,11 @@
 #include "ext/arguments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "ext/values.h"
 
@@ -16,6 +20,41 @@ Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argu
                                    ToDisplay(value));
   }
   return integer;
+}
+
+namespace {
+
+// Nothing: it is no number of bytes, or one that is too large.
+std::optional<uint64_t> ParseBytes(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  std::string unit(end, text.data() + text.size());
+  unit.erase(0, unit.find_first_not_of(' '));
+  constexpr std::pair<const char*, int> kUnits[] = {{"", 0}, {"KB", 10}, {"MB", 20}, {"GB", 30}};
+  for (const auto& [name, shift] : kUnits) {
+    if (sqlite3_stricmp(unit.c_str(), name) != 0) continue;
+    if (number > static_cast<uint64_t>(INT64_MAX) >> shift) return std::nullopt;
+    return number << shift;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<uint64_t>> ReadBytes(const char* what, sqlite3_value* argument) {
+  SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(argument));
+  if (value.is_null()) return std::optional<uint64_t>();
+  std::optional<uint64_t> bytes;
+  if (value.type() == ValueType::kText) {
+    bytes = ParseBytes(value.bytes());
+  } else if (const std::optional<int64_t> integer = IntegerOf(argument); integer && *integer >= 0) {
+    bytes = static_cast<uint64_t>(*integer);
+  }
+  if (bytes) return bytes;
+  return Status::InvalidArgument(std::string(what) +
+                                 " must be a number of bytes, such as 67108864 or '64 MB', not " +
+                                 ToDisplay(value));
 }
 
 Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* argument) {

@@ -17,6 +17,10 @@ namespace streamview {
 // argument in errors, which are kInvalidArgument and kNoMemory.
 Result<std::optional<int64_t>> ReadInteger(const char* what, sqlite3_value* argument);
 
+// A number of bytes: an integer from 0 up, or one in TEXT with KB, MB or GB behind it (1024 of the
+// one before), such as '64 MB'; NULL: nothing. Errors: the same.
+Result<std::optional<uint64_t>> ReadBytes(const char* what, sqlite3_value* argument);
+
 // The name of a table; NULL: nothing. Errors: the same.
 Result<std::optional<std::string>> ReadName(const char* what, sqlite3_value* argument);
 

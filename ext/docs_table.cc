@@ -19,6 +19,8 @@ enum Column { kKey, kValue, kSeq, kTime, kAsOf };
 constexpr const char* kColumnNames[] = {"key", "value", "seq", "time", "as_of"};
 constexpr std::string_view kAsOfTerm = "as_of=?";
 constexpr std::string_view kSeqTerm = "seq=?";
+// Of the plan's number; the rest is that of ViewPlan.
+constexpr int kAnyOrder = 2, kOnlyCount = 4;
 
 // `key` is not declared PRIMARY KEY, though it is one: SQLite would think that the table has an
 // index of its own, and PRAGMA integrity_check would look for it among the database's pages.
@@ -101,10 +103,18 @@ Status DocsTable::Rollback() {
 
 // --- reading
 
+sqlite_vtab::EncodedPlan DocsTable::Plan::Encode() const {
+  sqlite_vtab::EncodedPlan plan = keys.Encode();
+  plan.number |= (any_order ? kAnyOrder : 0) | (only_count ? kOnlyCount : 0);
+  return plan;
+}
+
 std::optional<DocsTable::Plan> DocsTable::Plan::Decode(int number, std::string_view text) {
-  std::optional<ViewPlan> keys = ViewPlan::Decode(number, text);
+  std::optional<ViewPlan> keys = ViewPlan::Decode(number & ~(kAnyOrder | kOnlyCount), text);
   if (!keys) return std::nullopt;
   Plan plan;
+  plan.any_order = (number & kAnyOrder) != 0;
+  plan.only_count = (number & kOnlyCount) != 0;
   plan.as_of = text.starts_with(kAsOfTerm);
   plan.by_seq = text.find(kSeqTerm) != std::string_view::npos;
   plan.keys = *std::move(keys);
@@ -155,6 +165,10 @@ bool PlanBySeq(sqlite_vtab::IndexInfo& info, DocsTable::Plan& plan) {
   return false;
 }
 
+bool IsLimit(const sqlite_vtab::Constraint& constraint) {
+  return constraint.op() == SQLITE_INDEX_CONSTRAINT_LIMIT;
+}
+
 bool FixesKey(const sqlite_vtab::Constraint& constraint) {
   if (constraint.op() == SQLITE_INDEX_CONSTRAINT_LIMIT ||
       constraint.op() == SQLITE_INDEX_CONSTRAINT_OFFSET) {
@@ -170,7 +184,12 @@ bool FixesKey(const sqlite_vtab::Constraint& constraint) {
 // the entry's key from the log, and looks whether the document under it comes from that entry; it
 // is for queries that give no key.
 //
+// Where all documents of now are read, and no order is asked for, they may come in that of the log.
+// (Not with a LIMIT: the first that counts may be far from the log's beginning.) Where nothing is
+// asked of them, they are counted.
+//
 //   idxStr   ext/plan_text.h: as_of where it is given, then seq, or the terms of PlanView
+//   idxNum   that of PlanView, and 2 for any order, 4 for a count
 //   costs    those of PlanView; one row where the key or seq is given
 VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
   if (VtabStatus status = PlanAsOf(info, plan); !status.ok()) return status;
@@ -186,6 +205,11 @@ VtabStatus DocsTable::BestIndex(sqlite_vtab::IndexInfo& info, Plan& plan) {
   const IndexColumns index = {{kKey, kColumnNames[kKey]}};
   if (Status status = PlanView(index, connection().db(), utf8_, info, plan.keys); !status.ok()) {
     return status;
+  }
+  if (plan.keys.text.empty()) {  // as_of included
+    const bool has_limit = std::any_of(constraints.begin(), constraints.end(), IsLimit);
+    plan.any_order = plan.keys.with_documents && info.order_by().empty() && !has_limit;
+    plan.only_count = !info.MayReadAny();
   }
   if (has_key && plan.keys.terms[0] != Term::kIn) {
     info.SetUnique();
@@ -247,6 +271,7 @@ VtabStatus DocsTable::Cursor::Filter(const Plan& plan, sqlite_vtab::Values argum
 
 Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) {
   scan_ = {};  // before what it reads
+  counted_.reset();
   as_of_.reset();
   if (plan.as_of) {
     sqlite3_value* const as_of = arguments.front();
@@ -261,6 +286,7 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
                         plan.keys.MakeRanges(arguments, outer_join_));
     ranges.reserve(keys.size());
     for (const ViewRange& range : keys) ranges.push_back(ToDocRange(range));
+    if (plan.any_order && !ranges.empty()) ranges.front().any_order = true;
   }
   if (!as_of_ && now_ == nullptr) {
     SV_RETURN_IF_ERROR(table_.Read(ranges.empty() ? nullptr : &ranges.front(), &group_));
@@ -268,6 +294,13 @@ Status DocsTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   }
   const DocsReading& reading = as_of_ ? *as_of_ : *now_;
   if (plan.by_seq) return FindBySeq(arguments.front(), reading);
+  if (plan.only_count) {
+    SV_ASSIGN_OR_RETURN(const std::optional<uint64_t> count, reading.snapshot->Count());
+    if (count) {
+      counted_ = Counted{0, *count};
+      return Status::Ok();
+    }
+  }
   return scan_.Begin(reading.snapshot.get(), std::move(ranges));
 }
 
@@ -294,16 +327,36 @@ Status DocsTable::Cursor::FindBySeq(sqlite3_value* value, const DocsReading& rea
   return scan_.Begin(&snapshot, std::move(documents));
 }
 
-VtabStatus DocsTable::Cursor::Next() { return scan_.Next(); }
+VtabStatus DocsTable::Cursor::Next() {
+  if (!counted_) return scan_.Next();
+  ++counted_->passed;
+  --counted_->left;
+  return {};
+}
 
-sqlite3_int64 DocsTable::Cursor::Rowid() {
+Status DocsTable::Cursor::StopCounting() {
+  const Counted counted = *std::exchange(counted_, std::nullopt);
+  SV_RETURN_IF_ERROR(scan_.Begin(now_->snapshot.get(), {DocRange()}));
+  for (uint64_t i = 0; i < counted.passed && scan_.Valid(); i++) SV_RETURN_IF_ERROR(scan_.Next());
+  if (scan_.Valid()) return Status::Ok();
+  return Status::Corruption("the documents of " + table_.log().table + " are fewer than counted");
+}
+
+VtabStatus DocsTable::Cursor::Rowid(sqlite3_int64* rowid) {
+  if (counted_) {
+    if (const Status found = StopCounting(); !found.ok()) return found;
+  }
   const auto seq = static_cast<sqlite3_int64>(scan_->seq());
-  return as_of_ ? -seq : seq;
+  *rowid = as_of_ ? -seq : seq;
+  return {};
 }
 
 VtabStatus DocsTable::Cursor::Column(sqlite3_context* context, int column) {
   // What an UPDATE leaves as it is, Update() reads itself where it needs it.
   if (sqlite3_vtab_nochange(context) != 0) return {};
+  if (counted_) {
+    if (const Status found = StopCounting(); !found.ok()) return found;
+  }
   switch (column) {
     case kKey:
       SetResult(context, scan_->key(), SQLITE_TRANSIENT);

@@ -34,11 +34,13 @@ namespace streamview {
 class DocsTable : public SessionTable {
  public:
   struct Plan {
-    bool as_of = false;   // the first argument is as_of
-    bool by_seq = false;  // the next one is seq, and there are no others
-    ViewPlan keys;        // its text is that of the whole plan
+    bool as_of = false;       // the first argument is as_of
+    bool by_seq = false;      // the next one is seq, and there are no others
+    bool any_order = false;   // all documents, as they come
+    bool only_count = false;  // all documents, of which no column is asked for
+    ViewPlan keys;            // its text is that of the whole plan
 
-    sqlite_vtab::EncodedPlan Encode() const { return keys.Encode(); }
+    sqlite_vtab::EncodedPlan Encode() const;
     static std::optional<Plan> Decode(int number, std::string_view text);
   };
 
@@ -115,21 +117,30 @@ class DocsTable::Cursor final : public sqlite_vtab::Cursor {
 
   sqlite_vtab::Status Filter(const Plan& plan, sqlite_vtab::Values arguments);
   sqlite_vtab::Status Next();
-  bool Eof() const noexcept { return !scan_.Valid(); }
+  bool Eof() const noexcept { return counted_ ? counted_->left == 0 : !scan_.Valid(); }
   sqlite_vtab::Status Column(sqlite3_context* context, int column);
   // Of a document as of an earlier entry it is negative, so that a write can be told and refused.
-  sqlite3_int64 Rowid();
+  sqlite_vtab::Status Rowid(sqlite3_int64* rowid);
 
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   // Goes to the documents that come from an entry `seq = value`: none or one, or two where SQLite
   // has to tell which.
   Status FindBySeq(sqlite3_value* value, const DocsReading& reading);
+  // Goes to the document that the count has come to: something is asked of it after all.
+  Status StopCounting();
+
+  // Documents that are given without a look at any.
+  struct Counted {
+    uint64_t passed = 0;
+    uint64_t left = 0;  // the present one included
+  };
 
   DocsTable& table_;
   std::shared_ptr<Readings::Group> group_;
   const DocsReading* now_ = nullptr;  // the group's, once this cursor has read
   std::optional<DocsReading> as_of_;  // nothing: now
+  std::optional<Counted> counted_;    // then there is no scan
   RangeScan<DocsSnapshot, DocRange> scan_;
   OuterJoin outer_join_;
 };

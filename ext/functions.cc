@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cache.h"
 #include "core/version.h"
 #include "ext/arguments.h"
 #include "ext/progress.h"
@@ -282,6 +283,21 @@ Result<Value> SetConsistency(Connection& connection, Arguments arguments) {
   return Value();
 }
 
+// Of the cache that all logs of the process share. NULL: the default.
+Result<Value> CacheSize(Connection& connection, Arguments arguments) {
+  if (!arguments.empty()) {
+    SV_RETURN_IF_ERROR(CheckNotInWriter(connection, "sv_cache_size"));
+    SV_ASSIGN_OR_RETURN(const std::optional<uint64_t> bytes,
+                        ReadBytes("the size of the cache", arguments[0]));
+    if (bytes.value_or(kMinCacheBytes) < kMinCacheBytes) {
+      return Status::InvalidArgument("the cache must have 8 MB or more, not " +
+                                     std::to_string(*bytes) + " bytes");
+    }
+    SetCacheBytes(bytes.value_or(DefaultCacheBytes()));
+  }
+  return Value::Integer(static_cast<int64_t>(CacheBytes()));
+}
+
 Result<Value> Versions(Connection&, Arguments) {
   return Value::Text(std::string("{\"streamview\":\"") + Version() + "\",\"rocksdb\":\"" +
                      StorageVersion() + "\",\"sqlite\":\"" + sqlite3_libversion() + "\"}");
@@ -333,6 +349,8 @@ constexpr Registration kFunctions[] = {
     {"sv_backup", 2, Call<Backup>, kDirect},
     {"sv_consistency", 0, Call<SetConsistency>, kDirect},
     {"sv_consistency", 1, Call<SetConsistency>, kDirect},
+    {"sv_cache_size", 0, Call<CacheSize>, kDirect},
+    {"sv_cache_size", 1, Call<CacheSize>, kDirect},
     {"sv_version", 0, Call<Versions>, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS},
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/check.h"
-#include "core/codec/checkpoint.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/varint.h"
 #include "core/storage/family_write.h"
@@ -24,6 +23,8 @@ Seq EndWithin(std::span<const Entry> entries) {
 // The column family's key spaces (docs/format.md). Document keys begin with 0x05 or more.
 constexpr char kCheckpointKey[] = "\0checkpoint";
 const rocksdb::Slice kCheckpoint(kCheckpointKey, sizeof(kCheckpointKey) - 1);
+constexpr char kCountKey[] = "\0documents";
+const rocksdb::Slice kCount(kCountKey, sizeof(kCountKey) - 1);
 constexpr char kPreviousPrefix = '\1';
 constexpr char kPreviousEnd = '\2';
 
@@ -113,15 +114,34 @@ Result<bool> DocIndex::RecoverWritten() {
   Checkpoint written;
   if (!ReadCheckpoint(bytes, &written)) return Malformed(*family);
   if (written.epoch != log_->epoch() || written.seq > log_->head()) return false;
+  SV_ASSIGN_OR_RETURN(const std::optional<uint64_t> documents, RecoverCount(*family, written));
+  if (!documents) return false;
   SV_RETURN_IF_ERROR(RecoverSuperseding(*family));
   checkpoint_ = written.seq;
   {
     MutexLock lock(pending_mutex_);
     written_ = written.seq;
+    documents_ = *documents;
     recent_from_ = written.seq + 1;
   }
   SV_ASSIGN_OR_RETURN(settled_, LastEnd(written.seq));
   return true;
+}
+
+Result<std::optional<uint64_t>> DocIndex::RecoverCount(const ColumnFamily& family,
+                                                       const Checkpoint& checkpoint) const {
+  std::string bytes;
+  const rocksdb::Status read =
+      store_->db()->Get(rocksdb::ReadOptions(), family.handle(), kCount, &bytes);
+  if (read.IsNotFound()) return std::optional<uint64_t>();
+  SV_RETURN_IF_ERROR(family.CheckRead(read, kReading));
+  std::string expected;
+  AppendCheckpoint(&expected, checkpoint);
+  if (!bytes.starts_with(expected)) return std::optional<uint64_t>();
+  std::string_view rest = std::string_view(bytes).substr(expected.size());
+  uint64_t documents;
+  if (!ReadVarint(&rest, &documents) || !rest.empty()) return Malformed(family);
+  return std::optional(documents);
 }
 
 Status DocIndex::RecoverSuperseding(const ColumnFamily& family) {
@@ -154,6 +174,7 @@ Status DocIndex::Reset() {
   settled_ = 0;
   first_superseding_ = UINT64_MAX;
   last_superseding_ = 0;
+  documents_ = 0;
   pending_.clear();
   pending_bytes_ = 0;
   pending_run_.Clear();
@@ -291,16 +312,22 @@ void DocIndex::AddVersion(const Entry& entry, const Versions& written) {
     if (entry.seq < first_superseding_) first_superseding_ = entry.seq;
     last_superseding_ = entry.seq;
   }
-  document->second = VersionOf(entry);
+  const DocVersion version = VersionOf(entry);
+  const bool was_live = document->second.seq != 0 && !document->second.is_tombstone;
+  if (was_live && version.is_tombstone) --documents_;
+  if (!was_live && !version.is_tombstone) ++documents_;
+  document->second = version;
 }
 
 // On error nothing is lost: what is pending stays so.
 Status DocIndex::WritePending() {
   std::vector<const std::pair<const std::string, DocVersion>*> documents;
   std::vector<std::pair<Seq, DocVersion>> superseded;
+  uint64_t count;
   {
     MutexLock lock(pending_mutex_);
     if (written_ == checkpoint()) return Status::Ok();
+    count = documents_;
     // Nobody else changes them, so they can be read on with the lock released.
     for (const auto& document : pending_) documents.push_back(&document);
     superseded.assign(FindRecent(written_ + 1), superseded_.cend());
@@ -311,6 +338,8 @@ Status DocIndex::WritePending() {
   std::string value;
   AppendCheckpoint(&value, {log_->epoch(), checkpoint()});
   write.Put(ToView(kCheckpoint), value);
+  AppendVarint(&value, count);
+  write.Put(ToView(kCount), value);
   const auto put = [&](std::string_view key, const DocVersion& version) {
     value.clear();
     AppendVersion(&value, version);
@@ -408,6 +437,26 @@ Status DocIndex::AddSuperseded(Seq after, Seq upto, SeqSet* set) const {
   return Status::Ok();
 }
 
+Result<SeqSet> DocIndex::Superseded(Seq upto) const {
+  SeqSet set;
+  Seq after = 0;
+  {
+    MutexLock lock(superseded_mutex_);
+    if (superseded_upto_ <= upto) {
+      set = superseded_set_;
+      after = superseded_upto_;
+    }
+  }
+  // The log decides about it, so it is the same whoever comes first.
+  SV_RETURN_IF_ERROR(AddSuperseded(after, upto, &set));
+  MutexLock lock(superseded_mutex_);
+  if (superseded_upto_ < upto) {
+    superseded_set_ = set;
+    superseded_upto_ = upto;
+  }
+  return set;
+}
+
 Result<DocVersion> DocIndex::FindLatest(const ValueView& key, Seq at) const {
   const std::string doc_key = DocKey(key);
   DocVersion version;
@@ -457,8 +506,10 @@ Result<DocIndex::State> DocIndex::TakeState() {
   MutexLock lock(mutex_);
   SV_RETURN_IF_ERROR(ResetIfDamaged());
   SV_RETURN_IF_ERROR(WritePending());
-  return State{settled_.load(std::memory_order_relaxed), checkpoint(), family(),
-               TakeSnapshot(store_->db())};
+  std::shared_ptr<const rocksdb::Snapshot> snapshot = TakeSnapshot(store_->db());
+  MutexLock pending_lock(pending_mutex_);
+  return State{settled_.load(std::memory_order_relaxed), checkpoint(), documents_, family_,
+               std::move(snapshot)};
 }
 
 Status DocIndex::Write() {

@@ -6,7 +6,8 @@
 // checkpoint goes back to 0, and reads past it fail with kDamaged. Call AdvanceTo, then try again.
 //
 // Documents, superseded entries and checkpoint share one column family, so that one write holds
-// them together. Some are kept in memory first, few near the head of the log, many far from it
+// them together, and with them how many documents there are. Some are kept in memory first, few
+// near the head of the log, many far from it
 // (core/storage/pending_run.h); whoever asks is answered from both.
 //
 // Thread-safe.
@@ -16,6 +17,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -25,6 +27,7 @@
 #include "core/base/mutex.h"
 #include "core/base/seq_set.h"
 #include "core/base/status.h"
+#include "core/codec/checkpoint.h"
 #include "core/log/batch_reader.h"
 #include "core/log/log.h"
 #include "core/log/log_reader.h"
@@ -74,6 +77,8 @@ class DocIndex {
 
   // Adds to `set` the entries that those in (after, upto] superseded.
   Status AddSuperseded(Seq after, Seq upto, SeqSet* set) const;
+  // All that the entries up to `upto` superseded. What was found for the latest is kept.
+  Result<SeqSet> Superseded(Seq upto) const EXCLUDES(superseded_mutex_);
 
   // The entry that was the latest one of the document at `at`, tombstones included.
   Result<DocVersion> FindLatest(const ValueView& key, Seq at) const;
@@ -87,6 +92,7 @@ class DocIndex {
   struct State {
     Seq seq = 0;
     Seq checkpoint = 0;
+    uint64_t documents = 0;  // that are live at the checkpoint
     std::shared_ptr<const ColumnFamily> family;
     std::shared_ptr<const rocksdb::Snapshot> snapshot;
   };
@@ -124,6 +130,10 @@ class DocIndex {
   Status Recover() EXCLUDES(mutex_, pending_mutex_);
   // False: what the column family holds is of no use.
   Result<bool> RecoverWritten() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
+  // The number of documents that was written with the checkpoint; nothing: an earlier version has
+  // written that, or there is none.
+  Result<std::optional<uint64_t>> RecoverCount(const ColumnFamily& family,
+                                               const Checkpoint& checkpoint) const;
   Status RecoverSuperseding(const ColumnFamily& family);
   // Begins anew, in a new column family.
   Status Reset() REQUIRES(mutex_) EXCLUDES(pending_mutex_);
@@ -162,12 +172,17 @@ class DocIndex {
   // The latest versions that are not written yet.
   Versions pending_ GUARDED_BY(pending_mutex_);
   size_t pending_bytes_ GUARDED_BY(pending_mutex_) = 0;  // about so many, superseded_ included
+  uint64_t documents_ GUARDED_BY(pending_mutex_) = 0;    // live, at the checkpoint
   PendingRun pending_run_ GUARDED_BY(pending_mutex_);
   Seq written_ GUARDED_BY(pending_mutex_) = 0;  // the checkpoint in the column family
   // What each entry from recent_from_ on superseded, where it did; ascending. Those up to written_
   // are in the column family, too.
   std::deque<std::pair<Seq, DocVersion>> superseded_ GUARDED_BY(pending_mutex_);
   Seq recent_from_ GUARDED_BY(pending_mutex_) = 1;
+
+  mutable Mutex superseded_mutex_;
+  mutable SeqSet superseded_set_ GUARDED_BY(superseded_mutex_);  // by the entries up to
+  mutable Seq superseded_upto_ GUARDED_BY(superseded_mutex_) = 0;
 };
 
 }  // namespace streamview

@@ -1,9 +1,12 @@
 #include "core/docs/docs_reader.h"
 
+#include <algorithm>
+
 #include "core/base/check.h"
 #include "core/codec/key_codec.h"
 #include "core/codec/key_range.h"
 #include "core/codec/record.h"
+#include "core/log/log_reader.h"
 #include "core/storage/rocks.h"
 
 namespace streamview {
@@ -33,14 +36,145 @@ class SnapshotOfDocs final : public DocsSnapshot,
 
   Seq seq() const override { return as_of_; }
   std::unique_ptr<DocCursor> NewCursor(const DocRange& range) const override;
+  Result<std::optional<uint64_t>> Count() const override {
+    if (!HasCount()) return std::optional<uint64_t>();
+    return std::optional(state_.documents);
+  }
 
   DocIndex* docs() const { return docs_; }
   const DocIndex::State& state() const { return state_; }
+  rocksdb::DB* db() const { return docs_->store()->db(); }
+  const ColumnFamily& family() const { return *state_.family; }
+
+  // Sets *version to the one that counts here, of what the document index has for a document.
+  // Errors: those of the index.
+  Status ReadVersionHere(std::string_view stored, DocVersion* version) const {
+    SV_RETURN_IF_ERROR(ReadVersion(family(), stored, version));
+    if (version->seq <= as_of_) return Status::Ok();
+    SV_ASSIGN_OR_RETURN(*version, docs_->AsOf(*version, as_of_));
+    return Status::Ok();
+  }
 
  private:
+  // Not of an earlier state, nor of one that holds the beginning of a transaction.
+  bool HasCount() const { return as_of_ == state_.checkpoint; }
+  // Whether all documents are read faster by a look at each entry of the log, one after the other,
+  // than each at its place. Where there are few it makes no difference.
+  bool IsReadByLog(const DocRange& range) const {
+    constexpr uint64_t kFewEntries = 1000, kEntriesForAPlace = 8;
+    return range.any_order && range.with_entries && !range.lower && !range.upper && HasCount() &&
+           as_of_ > kFewEntries && as_of_ / kEntriesForAPlace <= state_.documents;
+  }
+
   DocIndex* const docs_;
   const DocIndex::State state_;
   const Seq as_of_;  // <= state_.checkpoint
+};
+
+bool IsPoint(const DocRange& range) {
+  return range.lower && range.upper && range.lower->inclusive && range.upper->inclusive &&
+         Compare(range.lower->value, range.upper->value) == 0;
+}
+
+// At most one document.
+class PointCursor final : public DocCursor {
+ public:
+  PointCursor(std::shared_ptr<const SnapshotOfDocs> snapshot, const ValueView& key)
+      : snapshot_(std::move(snapshot)),
+        encoded_(EncodeKeyColumn(key)),
+        loader_(*snapshot_->docs()->log()) {
+    status_ = Find();
+  }
+
+  bool Valid() const override { return valid_; }
+  Status status() const override { return status_; }
+  ValueView key() override {
+    SV_REQUIRE(valid_);
+    return key_;
+  }
+  Seq seq() override {
+    SV_REQUIRE(valid_);
+    return version_.seq;
+  }
+  Result<Entry> ReadEntry() override {
+    SV_REQUIRE(valid_);
+    if (!loaded_) SV_RETURN_IF_ERROR(loader_.Load(version_.seq, &entry_));
+    loaded_ = true;
+    return entry_;
+  }
+  void Next() override {
+    SV_REQUIRE(valid_);
+    valid_ = false;
+  }
+
+ private:
+  Status Find() {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_->state().snapshot.get();
+    const ColumnFamily& family = snapshot_->family();
+    rocksdb::PinnableSlice stored;
+    const rocksdb::Status read = snapshot_->db()->Get(options, family.handle(), encoded_, &stored);
+    if (read.IsNotFound()) return Status::Ok();
+    SV_RETURN_IF_ERROR(family.CheckRead(read, "reading the documents"));
+    SV_RETURN_IF_ERROR(snapshot_->ReadVersionHere(ToView(stored), &version_));
+    if (version_.seq == 0 || version_.is_tombstone) return Status::Ok();
+    std::string_view encoded = encoded_;
+    valid_ = ReadKeyColumn(&encoded, version_.key_is_real, &scratch_, &key_);
+    SV_REQUIRE(valid_);  // it was made here
+    return Status::Ok();
+  }
+
+  const std::shared_ptr<const SnapshotOfDocs> snapshot_;
+  const std::string encoded_;
+  EntryLoader loader_;
+  bool valid_ = false, loaded_ = false;
+  Status status_;
+  DocVersion version_;
+  ValueView key_;
+  std::string scratch_;
+  Entry entry_;
+};
+
+// All live documents, in the order of the log: what is superseded or deleted is left out.
+class LogOrderCursor final : public DocCursor {
+ public:
+  explicit LogOrderCursor(std::shared_ptr<const SnapshotOfDocs> snapshot)
+      : snapshot_(std::move(snapshot)) {
+    status_ = Begin();
+  }
+
+  bool Valid() const override { return log_ != nullptr && log_->Valid(); }
+  Status status() const override {
+    return status_.ok() && log_ != nullptr ? log_->status() : status_;
+  }
+  ValueView key() override { return log_->entry().key; }
+  Seq seq() override { return log_->entry().seq; }
+  Result<Entry> ReadEntry() override { return log_->entry(); }
+  void Next() override {
+    log_->Next();
+    SkipOthers();
+  }
+
+ private:
+  Status Begin() {
+    const Seq last = snapshot_->seq();
+    SV_ASSIGN_OR_RETURN(superseded_, snapshot_->docs()->Superseded(last));
+    log_ = NewLogCursor(*snapshot_->docs()->log(), {1, last}, BlockCache::kSpare);
+    SkipOthers();
+    return Status::Ok();
+  }
+  void SkipOthers() {
+    for (; log_->Valid(); log_->Next()) {
+      const Entry& entry = log_->entry();
+      if (!entry.has_document() || entry.is_tombstone()) continue;
+      if (superseded_.empty() || !superseded_.Contains(entry.seq)) return;
+    }
+  }
+
+  const std::shared_ptr<const SnapshotOfDocs> snapshot_;
+  SeqSet superseded_;
+  std::unique_ptr<LogCursor> log_;
+  Status status_;
 };
 
 // The live documents of a snapshot.
@@ -80,15 +214,14 @@ class StoredDocCursor final : public DocCursor {
   }
 
  private:
-  const ColumnFamily& family() const { return *snapshot_->state().family; }
+  const ColumnFamily& family() const { return snapshot_->family(); }
 
   void Open() {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot_->state().snapshot.get();
     options.iterate_lower_bound = &lower_;
     if (!keys_.upper.empty()) options.iterate_upper_bound = &upper_;
-    rocksdb::DB* const db = snapshot_->docs()->store()->db();
-    stored_.reset(db->NewIterator(options, family().handle()));
+    stored_.reset(snapshot_->db()->NewIterator(options, family().handle()));
     if (reverse_) {
       stored_->SeekToLast();
     } else {
@@ -110,7 +243,7 @@ class StoredDocCursor final : public DocCursor {
     for (;; Step()) {
       status_ = family().CheckRead(stored_->status(), "reading the documents");
       if (!status_.ok() || !stored_->Valid()) return;
-      status_ = LoadVersion();
+      status_ = snapshot_->ReadVersionHere(ToView(stored_->value()), &version_);
       if (!status_.ok()) return;
       if (version_.seq == 0 || version_.is_tombstone) continue;
       std::string_view encoded = ToView(stored_->key());
@@ -121,13 +254,6 @@ class StoredDocCursor final : public DocCursor {
       valid_ = true;
       return;
     }
-  }
-
-  Status LoadVersion() {
-    SV_RETURN_IF_ERROR(ReadVersion(family(), ToView(stored_->value()), &version_));
-    if (version_.seq <= snapshot_->seq()) return Status::Ok();
-    SV_ASSIGN_OR_RETURN(version_, snapshot_->docs()->AsOf(version_, snapshot_->seq()));
-    return Status::Ok();
   }
 
   const std::shared_ptr<const SnapshotOfDocs> snapshot_;
@@ -147,6 +273,10 @@ class StoredDocCursor final : public DocCursor {
 };
 
 std::unique_ptr<DocCursor> SnapshotOfDocs::NewCursor(const DocRange& range) const {
+  if (IsPoint(range)) {
+    return std::make_unique<PointCursor>(shared_from_this(), range.lower->value);
+  }
+  if (IsReadByLog(range)) return std::make_unique<LogOrderCursor>(shared_from_this());
   return std::make_unique<StoredDocCursor>(shared_from_this(), range);
 }
 

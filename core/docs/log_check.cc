@@ -103,7 +103,7 @@ class LogCheck {
                      EntryName(entry.seq) + " is said to supersede");
   }
 
-  // The index has no document beside those that entries are the latest of.
+  // The index has no document beside those that entries are the latest of, and has counted them.
   Status CheckDocuments() {
     SV_ASSIGN_OR_RETURN(const DocIndex::State state, docs_->TakeState());
     rocksdb::ReadOptions options;
@@ -111,11 +111,12 @@ class LogCheck {
     const ColumnFamily& family = *state.family;
     std::unique_ptr<rocksdb::Iterator> it(
         docs_->store()->db()->NewIterator(options, family.handle()));
-    uint64_t documents = 0;
+    uint64_t documents = 0, live = 0;
     for (it->Seek(ToSlice(kFirstDocKey)); it->Valid(); it->Next()) {
       if (documents % kBatchEntries == 0) SV_RETURN_IF_ERROR(wait_.CheckInterrupted());
       DocVersion version;
       SV_RETURN_IF_ERROR(ReadVersion(family, ToView(it->value()), &version));
+      if (!version.is_tombstone) live++;
       SV_ASSIGN_OR_RETURN(version, docs_->AsOf(version, head_));
       if (version.seq == 0) continue;  // newer than the check
       documents++;
@@ -123,6 +124,10 @@ class LogCheck {
           ExpectKey(version.seq, it->key().ToString(), "the document index has for a document"));
     }
     SV_RETURN_IF_ERROR(family.CheckRead(it->status(), "reading the document index"));
+    if (live != state.documents) {
+      findings_.Add("the document index has " + std::to_string(live) +
+                    " live documents, and has counted " + std::to_string(state.documents));
+    }
     if (documents != latest_entries_) {
       findings_.Add("the document index has " + std::to_string(documents) +
                     " documents, and the log " + std::to_string(latest_entries_));

@@ -28,8 +28,9 @@ Status ExpectAt(const rocksdb::Iterator& it, Seq seq) {
 
 class StoredLogCursor final : public LogCursor {
  public:
-  StoredLogCursor(const Log& log, const LogRange& range)
+  StoredLogCursor(const Log& log, const LogRange& range, BlockCache cache)
       : log_(log),
+        cache_(cache),
         reverse_(range.reverse),
         first_(std::max<Seq>(range.first, 1)),
         last_(std::min(range.last, log.head())) {
@@ -63,7 +64,9 @@ class StoredLogCursor final : public LogCursor {
     }
     if (!it_) {
       LogStore* const store = log_.store();
-      it_.reset(store->db()->NewIterator(rocksdb::ReadOptions(), store->log()));
+      rocksdb::ReadOptions options;
+      options.fill_cache = cache_ == BlockCache::kFill;
+      it_.reset(store->db()->NewIterator(options, store->log()));
       std::string key;
       AppendBigEndian64(&key, seq);
       it_->Seek(key);
@@ -77,6 +80,7 @@ class StoredLogCursor final : public LogCursor {
   }
 
   const Log& log_;
+  const BlockCache cache_;
   const bool reverse_;
   const Seq first_, last_;
   std::unique_ptr<rocksdb::Iterator> it_;
@@ -139,8 +143,8 @@ Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, En
   return Status::Ok();
 }
 
-std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range) {
-  return std::make_unique<StoredLogCursor>(log, range);
+std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range, BlockCache cache) {
+  return std::make_unique<StoredLogCursor>(log, range, cache);
 }
 
 }  // namespace streamview

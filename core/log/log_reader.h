@@ -60,6 +60,7 @@ Status ReadBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBat
 Status ReadStoredBatch(const Log& log, Seq first, Seq last, BlockCache cache, EntryBatch* batch);
 
 // See Engine::ScanLog. The log must outlive the cursor.
-std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range);
+std::unique_ptr<LogCursor> NewLogCursor(const Log& log, const LogRange& range,
+                                        BlockCache cache = BlockCache::kFill);
 
 }  // namespace streamview

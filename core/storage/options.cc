@@ -1,6 +1,5 @@
 #include "core/storage/options.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -8,6 +7,7 @@
 #include <limits>
 
 #include "core/storage/aggregate_merge.h"
+#include "core/storage/block_cache.h"
 #include "core/storage/env.h"
 
 namespace streamview {
@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kKiB = 1 << 10;
 constexpr size_t kMiB = 1u << 20;
-constexpr size_t kBlockCacheBytes = 64 * kMiB;
 constexpr size_t kWriteBufferBytes = 64 * kMiB;  // of all column families together
 // Write-ahead log kept at most before the column families that still need it are flushed: bounds
 // the replay after a crash.
@@ -104,10 +103,7 @@ rocksdb::ColumnFamilyOptions IndexFamilyOptions(const rocksdb::BlockBasedTableOp
 
 SharedBuffers NewSharedBuffers() {
   SharedBuffers shared;
-  // Few shards: a block that is larger than its shard is not kept at all, and the filter of a file
-  // with a million documents is of more than a megabyte.
-  constexpr int kShardBits = 2;
-  shared.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes, kShardBits);
+  shared.block_cache = SharedBlockCache();
   shared.write_buffers = std::make_shared<rocksdb::WriteBufferManager>(kWriteBufferBytes);
   return shared;
 }
@@ -143,18 +139,16 @@ rocksdb::ColumnFamilyOptions MetadataFamilyOptions(const SharedBuffers& shared) 
 }
 
 rocksdb::ColumnFamilyOptions LogFamilyOptions(const SharedBuffers& shared) {
-  // Read in order or by known sequence numbers, and large: big blocks, and zstd once it is cold.
+  // Documents are read one by one, from all over the log: of a large block, or one packed by zstd,
+  // nearly all the time would go into unpacking what nobody asked for.
   rocksdb::BlockBasedTableOptions table = TableOptions(shared);
-  table.block_size = 16 * kKiB;
+  table.block_size = 4 * kKiB;
   rocksdb::ColumnFamilyOptions options = FamilyOptions(table);
   options.write_buffer_size = 16 * kMiB;
   // Appends wait for the flush of the one before the last: what comes faster than the disk takes it
   // must not pile up in memory.
   options.max_write_buffer_number = 3;
   NeverStall(&options);
-  options.bottommost_compression = rocksdb::kZSTD;
-  options.bottommost_compression_opts.enabled = true;
-  options.bottommost_compression_opts.level = 1;
   return options;
 }
 

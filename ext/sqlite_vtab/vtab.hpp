@@ -18,7 +18,8 @@
 //       Status Next();
 //       bool Eof() const noexcept;
 //       Status Column(sqlite3_context* context, int column);
-//       sqlite3_int64 Rowid();               // may be absent where the table is WITHOUT ROWID
+//       sqlite3_int64 Rowid();               // may be absent where the table is WITHOUT ROWID;
+//                                            // or Status Rowid(sqlite3_int64*)
 //     };
 //
 //     static Status Connect(const ConnectArgs<Aux>& args, std::unique_ptr<Numbers>& table);
@@ -231,6 +232,8 @@ class IndexInfo {
     constexpr int kLast = 63;  // stands for all that follow, too
     return (info_->colUsed >> (number < kLast ? number : kLast) & 1) != 0;
   }
+  // The same, of any column. (A statement may ask for the rowid all the same.)
+  bool MayReadAny() const { return info_->colUsed != 0; }
   // Asks for the right-hand side of `constraint` in Filter, where it is argument number `result`
   // (from 0, in order of the calls). REQUIRES: constraint.usable()
   int Use(const Constraint& constraint, Omit omit) {
@@ -362,6 +365,10 @@ concept HasCheckIntegrity = requires(T& t, std::string* finding) {
 template <typename C>
 concept HasRowid = requires(C& c) {
   { c.Rowid() } -> std::same_as<sqlite3_int64>;
+};
+template <typename C>
+concept HasFallibleRowid = requires(C& c, sqlite3_int64* rowid) {
+  { c.Rowid(rowid) } -> StatusLike;
 };
 
 template <typename T>
@@ -512,6 +519,8 @@ struct Glue {
       if constexpr (HasRowid<C>) {
         *rowid = Self(cursor).Rowid();
         return {};
+      } else if constexpr (HasFallibleRowid<C>) {
+        return Self(cursor).Rowid(rowid);
       } else {
         return {SQLITE_MISUSE, "the table has no rowid"};
       }

@@ -156,6 +156,70 @@ TEST_F(DocIndexTest, ACheckpointOfAnotherEpochSaysNothing) {
   EXPECT_EQ(docs_->checkpoint(), 2u);
 }
 
+TEST_F(DocIndexTest, CountsTheDocumentsThatAreLive) {
+  const auto count = [this] { return Must(docs_->TakeState()).documents; };
+  const auto erase = [this](const Value& key) {
+    LogWriter writer(log_.get());
+    writer.Append(key, Value());
+    writer.Commit();
+  };
+  const auto advance = [this] { ASSERT_OK(docs_->AdvanceTo(log_->head(), {})); };
+  EXPECT_EQ(count(), 0u);
+  Append({kA, kB, kA, kNone});
+  advance();
+  EXPECT_EQ(count(), 2u);
+  erase(kA);
+  erase(kA);
+  erase(Value::Text("never there"));
+  advance();
+  EXPECT_EQ(count(), 1u);
+  docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
+  EXPECT_EQ(docs_->checkpoint(), log_->head());
+  EXPECT_EQ(count(), 1u);
+  Append({kA, kB});
+  advance();
+  EXPECT_EQ(count(), 2u);
+}
+
+// As a version that does not count leaves it: there is none, or an old one.
+TEST_F(DocIndexTest, IsMadeAnewWhereItsCountIsNotOfItsCheckpoint) {
+  const auto reopen = [this] {
+    docs_ = Must(DocIndex::Open(log_.get(), stores_.derived.get()));
+    return docs_->checkpoint();
+  };
+  const std::string count_key("\0documents", 10), checkpoint_key("\0checkpoint", 11);
+  rocksdb::DB* const db = stores_.derived->db();
+  const auto put = [&](const std::string& key, const std::string& value) {
+    EXPECT_TRUE(db->Put({}, stores_.derived->docs()->handle(), key, value).ok());
+  };
+  Append({kA, kA, kB});
+  ASSERT_OK(docs_->AdvanceTo(3, {}));
+  ASSERT_OK(docs_->Write());
+  std::string value;
+  EXPECT_TRUE(db->Get({}, stores_.derived->docs()->handle(), count_key, &value).ok());
+  EXPECT_EQ(value, std::string("\1\3\2"));
+  EXPECT_EQ(reopen(), 3u);
+  put(checkpoint_key, "\1\2");
+  EXPECT_EQ(reopen(), 0u);
+  ASSERT_OK(docs_->AdvanceTo(3, {}));
+  EXPECT_EQ(Must(docs_->TakeState()).documents, 2u);
+  EXPECT_TRUE(db->Delete({}, stores_.derived->docs()->handle(), count_key).ok());
+  EXPECT_EQ(reopen(), 0u);
+  ASSERT_OK(docs_->AdvanceTo(3, {}));
+  EXPECT_EQ(Must(docs_->TakeState()).documents, 2u);
+}
+
+TEST_F(DocIndexTest, KeepsWhatItFoundSuperseded) {
+  Append({kA, kA, kB, kA, kB});
+  ASSERT_OK(docs_->AdvanceTo(5, {}));
+  EXPECT_EQ(Must(docs_->Superseded(5)).size(), 3u);
+  EXPECT_EQ(Must(docs_->Superseded(2)).size(), 1u);  // of an earlier state
+  EXPECT_EQ(Must(docs_->Superseded(5)).size(), 3u);
+  Append({kB});
+  ASSERT_OK(docs_->AdvanceTo(6, {}));
+  EXPECT_TRUE(Must(docs_->Superseded(6)).Contains(5));
+}
+
 TEST_F(DocIndexTest, IsMadeAnewWhereItIsAheadOfTheLog) {
   Append({kA, kA});
   Append({kA});

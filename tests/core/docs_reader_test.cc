@@ -2,6 +2,8 @@
 
 #include "core/docs/docs_reader.h"
 
+#include <algorithm>
+
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -83,6 +85,34 @@ TEST_F(DocsReaderTest, ATransactionsDocumentsReplaceTheCommittedOnes) {
   own->Truncate(1);
   EXPECT_THAT(Documents(*Read(*own)), ElementsAre("a=5"));
   EXPECT_EQ(Find(*own, "b"), 0u);
+}
+
+TEST_F(DocsReaderTest, InAnyOrderTheyAreTheSame) {
+  constexpr int kMany = 1500;
+  for (int i = 0; i < kMany; i++) Put("k" + std::to_string(i * 31 % kMany), std::to_string(i));
+  for (int i = 0; i < kMany; i += 3) Put("k" + std::to_string(i), "updated");
+  for (int i = 0; i < kMany; i += 7) Erase("k" + std::to_string(i));
+  const auto own = Begin();
+  Must(own->Append(Value::Text("k1"), Value(), {}));
+  Must(own->Append(Value::Text("k2"), Value::Text("own"), {}));
+  for (const auto& snapshot : {Read(), Read(*own), Must(engine_->ReadDocsAsOf(2000, {}))}) {
+    DocRange all;
+    all.with_entries = true;
+    const std::vector<std::string> by_key = Documents(*snapshot, all);
+    all.any_order = true;
+    std::vector<std::string> any = Documents(*snapshot, all);
+    std::sort(any.begin(), any.end());
+    std::vector<std::string> sorted = by_key;
+    std::sort(sorted.begin(), sorted.end());
+    EXPECT_EQ(any, sorted);
+    const std::optional<uint64_t> count = Must(snapshot->Count());
+    if (count) {
+      EXPECT_EQ(*count, by_key.size());
+    }
+  }
+  if (IsRemote()) return;
+  EXPECT_EQ(*Must(Read()->Count()), Documents(*Read()).size());
+  EXPECT_EQ(*Must(Read(*own)->Count()), Documents(*Read(*own)).size());
 }
 
 TEST_F(DocsReaderTest, RangesAndDirections) {

@@ -27,6 +27,8 @@ constexpr const char* kCalls[] = {
     "sv_backup('events', 'copy')",
     "sv_consistency()",
     "sv_consistency('latest')",
+    "sv_cache_size()",
+    "sv_cache_size('8 MB')",
 };
 
 constexpr const char* kTables[] = {"events",    "tags",       "assets",        "sv_status",
@@ -46,8 +48,8 @@ class DirectOnlyTest : public DatabaseTest, public ::testing::WithParamInterface
   void MakeSchema(const std::string& sql) {
     db_->Close();
     Database other(path_, Database::Extension::kNone);
-    for (const char* name :
-         {"sv_wait", "sv_append", "sv_adopt", "sv_seq", "sv_head", "sv_backup", "sv_consistency"}) {
+    for (const char* name : {"sv_wait", "sv_append", "sv_adopt", "sv_seq", "sv_head", "sv_backup",
+                             "sv_consistency", "sv_cache_size"}) {
       sqlite3_create_function(
           other.handle(), name, -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
           [](sqlite3_context* context, int, sqlite3_value**) { sqlite3_result_int(context, 1); },
@@ -96,7 +98,8 @@ TEST_P(DirectOnlyTest, NoCheckConstraintWritesWaitsOrChangesTheConnection) {
                                            "sv_append('events', 'hostile', '{}')",
                                            "sv_adopt('events')",
                                            "sv_backup('events', 'copy')",
-                                           "sv_consistency('eventual')"};
+                                           "sv_consistency('eventual')",
+                                           "sv_cache_size('8 MB')"};
   std::string schema, drop;
   for (const std::string call : kCallsThatAct) {
     const std::string name = "checked" + std::to_string(schema.size());

@@ -206,11 +206,11 @@ class DocsRandomTest : public DatabaseTest {
 
   // Keeps what the documents are as of the log's head, and checks what they were before.
   void NoteState() {
-    const std::string columns = "SELECT key, value FROM docs";
-    states_[db_->Integer("SELECT sv_head()")] = db_->Query(columns);
+    const std::string columns = "SELECT key, value FROM docs", order = " ORDER BY key";
+    states_[db_->Integer("SELECT sv_head()")] = db_->Query(columns + order);
     auto state = states_.begin();
     std::advance(state, random_.Below(static_cast<int>(states_.size())));
-    EXPECT_EQ(db_->Query(columns + " WHERE as_of = ?1", {state->first}), state->second);
+    EXPECT_EQ(db_->Query(columns + " WHERE as_of = ?1" + order, {state->first}), state->second);
   }
 
   Random random_{TestSeed()};

@@ -49,6 +49,37 @@ TEST_F(DocsTest, ShowsTheLatestDocumentOfEachKeyInOrderOfKeys) {
               ElementsAre("x'62'", "'b'", "'a'", "2.5", "-1"));
 }
 
+TEST_F(DocsTest, DocumentsAreCountedWithoutALookAtThem) {
+  for (int i = 0; i < 9; i++) Append(i, "1");
+  Append(3, kNull);
+  Append(4, "2");
+  Append(kNull, "an event");
+  const std::string count = "SELECT count(*) FROM assets";
+  EXPECT_EQ(db_->Integer(count), 8);
+  EXPECT_EQ(db_->Integer(count + " WHERE as_of = 9"), 9);
+  db_->Run(
+      "BEGIN; DELETE FROM assets WHERE key < 2; INSERT INTO assets(key, value) VALUES (3, 'x')");
+  db_->Run("UPDATE assets SET value = 'y' WHERE key = 8; SAVEPOINT s; DELETE FROM assets");
+  EXPECT_EQ(db_->Integer(count), 0);
+  db_->Run("ROLLBACK TO s");
+  EXPECT_EQ(db_->Integer(count), 7);
+  db_->Run("COMMIT");
+  EXPECT_EQ(db_->Integer(count), 7);
+  Reopen();
+  EXPECT_EQ(db_->Integer(count), 7);
+}
+
+// SQLite does not say that it will ask for them.
+TEST_F(DocsTest, WhatIsCountedHasRowidsAllTheSame) {
+  for (int i = 0; i < 4; i++) Append(i, "1");
+  EXPECT_THAT(db_->Query("SELECT rowid FROM assets"), ElementsAre("1", "2", "3", "4"));
+  EXPECT_EQ(db_->Integer("SELECT total(rowid) FROM assets"), 10);
+  EXPECT_EQ(db_->Integer("SELECT rowid FROM assets LIMIT 1 OFFSET 2"), 3);
+  db_->Run("DELETE FROM assets");
+  EXPECT_EQ(Changes(), 4);
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM assets"), 0);
+}
+
 TEST_F(DocsTest, DeletedDocumentsAreGone) {
   Append("a", "1");
   Append("b", "2");

@@ -97,6 +97,7 @@ constexpr std::string_view kTemplates[] = {
     "SELECT sv_wait(sv_head('events'), '%t', 0)",
     "SELECT sv_wait(%v, %v, %n), sv_seq(%v), sv_head(%v)",
     "SELECT sv_consistency(%v), sv_version()",
+    "SELECT sv_cache_size('8 MB')",
     "SELECT sv_consistency('latest')",
     "SELECT sv_consistency('eventual')",
     "SELECT sv_backup('%t', 'copy%n')",
