@@ -104,7 +104,7 @@ class ViewCursor {
   virtual ValueView column(size_t i) = 0;
   // The document and the entry that the row comes from; a view that reduces has none of the three.
   // The key of the document; for an event without key, its seq as INTEGER. Where it cannot be read,
-  // as of column().
+  // as of column(); and seq() and row_id() are 0.
   virtual ValueView doc_id() = 0;
   virtual Seq seq() = 0;
   // The value of the log entry that the row comes from. REQUIRES: Valid()

@@ -21,7 +21,8 @@ inline int64_t RowId(Seq seq, uint64_t row) {
 
 // `Entries` walks index entries that count: Valid(), Next(), status(), and of the present one key(),
 // value(), seq() and row(). It turns the reason why an entry does not decode into an error
-// (Malformed(why)), and reads log entries (ReadDocument(seq)); and it may have Restart(range).
+// (Malformed(why)), and reads log entries (ReadDocument(seq)). It may have Restart(range); and
+// Load(), to be called before anything of an entry is asked for.
 //
 // An entry is decoded where one of its columns is asked for: rows that are counted only, or joined
 // by what was looked up, are not.
@@ -37,15 +38,14 @@ class RowCursor final : public ViewCursor {
   bool Valid() const override { return entries_.Valid() && damage_.ok(); }
   Status status() const override { return damage_.ok() ? entries_.status() : damage_; }
   void Next() override {
-    SV_REQUIRE(entries_.Valid());
     is_decoded_ = false;
-    if (damage_.ok()) entries_.Next();
+    if (Valid()) entries_.Next();
   }
   ValueView column(size_t i) override { return Decode() ? decoder_.column(i) : ValueView(); }
   ValueView doc_id() override { return Decode() ? decoder_.doc_id() : ValueView(); }
-  Seq seq() override { return entries_.seq(); }
+  Seq seq() override { return Load() ? entries_.seq() : 0; }
   Result<Value> ReadDocument() override { return entries_.ReadDocument(seq()); }
-  int64_t row_id() override { return RowId(entries_.seq(), entries_.row()); }
+  int64_t row_id() override { return Load() ? RowId(entries_.seq(), entries_.row()) : 0; }
   bool Restart(const ViewRange& range) override {
     if constexpr (requires { entries_.Restart(range); }) {
       is_decoded_ = false;
@@ -55,9 +55,16 @@ class RowCursor final : public ViewCursor {
   }
 
  private:
-  bool Decode() {
+  // False where there turns out to be no entry.
+  bool Load() {
     SV_REQUIRE(entries_.Valid());
-    if (is_decoded_ || !damage_.ok()) return damage_.ok();
+    if constexpr (requires { entries_.Load(); }) entries_.Load();
+    return entries_.Valid();
+  }
+
+  bool Decode() {
+    if (is_decoded_) return true;
+    if (!Load() || !damage_.ok()) return false;
     const Status decoded = decoder_.Reset(entries_.key(), entries_.value());
     is_decoded_ = decoded.ok();
     if (!is_decoded_) damage_ = entries_.Malformed(decoded.message());

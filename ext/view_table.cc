@@ -320,9 +320,12 @@ VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   switch (index - table_.row_columns_) {
     case kDocId:
       return Show(context, scan_->doc_id());
-    case kSeq:
-      sqlite3_result_int64(context, static_cast<sqlite3_int64>(scan_->seq()));
+    case kSeq: {
+      const Seq seq = scan_->seq();
+      if (seq == 0) SV_RETURN_IF_ERROR(scan_.status());
+      sqlite3_result_int64(context, static_cast<sqlite3_int64>(seq));
       break;
+    }
     case kDoc:
       return ReadDocument(context);
     default:

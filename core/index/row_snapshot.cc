@@ -79,7 +79,8 @@ class LiveEntries {
 
 // What a RowCursor of the snapshot walks: the first rows of a range from the index's cache, where
 // it has them, and the others from the index. What is found from the beginning of a range goes to
-// the cache.
+// the cache. Where it is known how many rows follow, the index is not asked before something of
+// one of them is.
 class SnapshotRows {
  public:
   SnapshotRows(std::shared_ptr<const RowSnapshot> snapshot, const ViewRange& range)
@@ -99,15 +100,31 @@ class SnapshotRows {
 
   bool Valid() const { return valid_; }
   void Next() {
-    if (run_ == nullptr) {
+    ++rows_;
+    if (is_counted_) {
+      valid_ = rows_ < count_;
+    } else if (run_ == nullptr) {
       live_->Next();
-      return AtLive();
+      AtLive();
+    } else {
+      ++at_;
+      SkipSuperseded();
     }
-    ++at_;
-    SkipSuperseded();
   }
-  Status status() const { return run_ == nullptr && live_ ? live_->status() : Status::Ok(); }
-  // Of the present row.
+  Status status() const {
+    return !is_counted_ && run_ == nullptr && live_ ? live_->status() : Status::Ok();
+  }
+  // Finds the present row, which was counted only. It may turn out that it cannot be read: then
+  // there is none.
+  void Load() {
+    if (!is_counted_) return;
+    is_counted_ = false;
+    counts_ = false;
+    Live().Seek(rest_, reverse_);
+    for (uint64_t row = rest_begin_; row < rows_ && live_->Valid(); row++) live_->Next();
+    valid_ = live_->Valid();
+  }
+  // Of the present row. REQUIRES: Load() was called
   std::string_view key() const { return run_ != nullptr ? run_->key(at_) : live_->key(); }
   std::string_view value() const { return run_ != nullptr ? run_->value(at_) : live_->value(); }
   Seq seq() const { return run_ != nullptr ? seq_ : live_->seq(); }
@@ -127,6 +144,9 @@ class SnapshotRows {
     EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey, &keys_);
     reverse_ = range.reverse;
     valid_ = false;
+    is_counted_ = false;
+    rows_ = 0;
+    counts_ = false;
     if (keys_.empty()) return;
     const bool is_one_key = !range.equal.empty() && !range.lower && !range.upper && !reverse_;
     const bool ascends = is_one_key && keys_.lower > last_keys_.lower;
@@ -135,6 +155,7 @@ class SnapshotRows {
       Live().SeekNear(keys_, EndOfNeighbours(keys_, range.equal.size()));
       return AtLive();
     }
+    counts_ = true;
     const bool is_cached = !range.equal.empty();
     if (is_cached) run_ = snapshot_->run_cache().Find(keys_, reverse_, snapshot_->state().version);
     if (run_ != nullptr) {
@@ -142,7 +163,22 @@ class SnapshotRows {
       return SkipSuperseded();
     }
     if (is_cached) recorded_.emplace();
-    Live().Seek(keys_, reverse_);
+    BeginIndex(keys_);
+  }
+
+  // Goes on in the index, with the rows of `rest`.
+  void BeginIndex(const KeyRange& rest) {
+    const auto count = snapshot_->count_cache().Find(keys_, snapshot_->seq());
+    if (count && *count > rows_) {
+      count_ = *count;
+      rest_ = rest;
+      rest_begin_ = rows_;
+      is_counted_ = true;
+      valid_ = true;
+      recorded_.reset();
+      return;
+    }
+    Live().Seek(rest, reverse_);
     AtLive();
   }
 
@@ -168,9 +204,7 @@ class SnapshotRows {
     }
     if (!run_->full()) RecordRun();
     run_ = nullptr;
-    if (rest.empty()) return;
-    Live().Seek(rest, reverse_);
-    AtLive();
+    if (!rest.empty()) BeginIndex(rest);
   }
 
   // What the run has is found, and there is room for more.
@@ -181,6 +215,9 @@ class SnapshotRows {
 
   void AtLive() {
     valid_ = live_->Valid();
+    if (!valid_ && counts_ && live_->status().ok()) {
+      snapshot_->count_cache().Insert(keys_, snapshot_->seq(), rows_);
+    }
     if (!recorded_) return;
     if (valid_) return Record(live_->key(), live_->value());
     if (!live_->status().ok()) return recorded_.reset();
@@ -225,6 +262,12 @@ class SnapshotRows {
   Seq seq_ = 0;  // of the present row in the run
   uint64_t row_ = 0;
   bool superseded_met_ = false;        // in a run
+  uint64_t rows_ = 0;                  // that were passed
+  bool counts_ = false;                // rows_ are all from the beginning of the range
+  bool is_counted_ = false;            // the present row, and those that follow
+  uint64_t count_ = 0;                 // where is_counted_: of all rows of the range
+  KeyRange rest_;                      // where is_counted_: what had to be read of the index
+  uint64_t rest_begin_ = 0;            // the rows before it
   std::optional<LiveEntries> live_;    // once the index was asked
   std::optional<CachedRun> recorded_;  // what was found from the beginning of the range
 };

@@ -1,6 +1,8 @@
 #include "core/index/run_cache.h"
 
+#include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
+#include "core/codec/key_range.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {

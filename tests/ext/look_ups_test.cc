@@ -41,6 +41,8 @@ const std::vector<std::string> kShapes = {
     "SELECT key, doc_id FROM TABLE WHERE key BETWEEN ?1 AND ?2 ORDER BY key, doc_id LIMIT ?4",
     "SELECT key, doc_id FROM TABLE WHERE key <= ?2 ORDER BY key DESC, doc_id DESC LIMIT ?4",
     "SELECT min(key), max(key) FROM TABLE",
+    "SELECT key, doc_id FROM TABLE ORDER BY key, doc_id LIMIT 5 OFFSET 7 * ?4",
+    "SELECT doc_id FROM TABLE WHERE key = ?1 ORDER BY doc_id LIMIT 5 OFFSET 3 * ?4",
     "SELECT DISTINCT key FROM TABLE ORDER BY key DESC",
 };
 
@@ -67,7 +69,7 @@ class LookUpsTest : public DatabaseTest {
   std::string RandomKey() {
     return random_.Pick(std::vector<std::string>{"a", "aa", "b", "c", "z", "none"});
   }
-  std::string RandomDocument() { return "d" + std::to_string(random_.Below(80)); }
+  std::string RandomDocument() { return "d" + std::to_string(random_.Below(200)); }
 
   // A document that is put, again mostly, or deleted: in the log and in the table.
   void Change() {
@@ -95,7 +97,10 @@ class LookUpsTest : public DatabaseTest {
       }
       params.resize(used);
       const Lines expected = db_->Query(On(shape, "plain"), params);
-      EXPECT_EQ(db_->Query(On(shape, "view"), params), expected) << shape;
+      // What one statement finds the next one may know.
+      for (int times = 1 + random_.Below(3); times > 0; times--) {
+        EXPECT_EQ(db_->Query(On(shape, "view"), params), expected) << shape;
+      }
       rows_ += expected.size();
     }
   }
@@ -105,10 +110,10 @@ class LookUpsTest : public DatabaseTest {
 };
 
 TEST_F(LookUpsTest, AnswersAreThoseOfAnOrdinaryTable) {
-  for (int round = 0; round < 25 && !HasFailure(); round++) {
+  for (int round = 0; round < 12 && !HasFailure(); round++) {
     const bool in_transaction = random_.OneIn(2);
     if (in_transaction) db_->Run("BEGIN");
-    for (int i = random_.Below(40); i >= 0; i--) Change();
+    for (int i = random_.Below(100); i >= 0; i--) Change();
     Compare();
     if (in_transaction) db_->Run(random_.OneIn(3) ? "ROLLBACK" : "COMMIT");
     if (random_.OneIn(4)) db_->Run("INSERT INTO view(view) VALUES ('rebuild')");
@@ -121,7 +126,10 @@ TEST_F(LookUpsTest, AnswersAreThoseOfAnOrdinaryTable) {
 
 // While a join goes on, others write, remove what is superseded, build the view anew, and drop it.
 TEST_F(LookUpsTest, AStatementThatRunsStaysWithItsState) {
-  for (int i = 0; i < 300; i++) Change();
+  db_->Run("PRAGMA journal_mode = WAL");
+  db_->Run("BEGIN");
+  for (int i = 0; i < 600; i++) Change();
+  db_->Run("COMMIT");
   const std::string join =
       "SELECT p.key, t.value FROM put p CROSS JOIN view t ON t.key = 'a' AND t.doc_id = p.key"
       " ORDER BY p.key";
@@ -133,22 +141,22 @@ TEST_F(LookUpsTest, AStatementThatRunsStaysWithItsState) {
     ASSERT_TRUE(running.Step());
     rows.push_back(ToLine(running.row()));
     const std::unique_ptr<Database> other = Connect();
-    for (int i = 0; i < 80; i++) {
+    for (int i = 0; i < 200; i++) {
       other->Run("INSERT INTO events(key, value) VALUES (?1, ?2)",
                  {"d" + std::to_string(i), R"({"n": 77, "tags": ["a", "b"]})"});
     }
-    EXPECT_EQ(other->Integer("SELECT count(*) FROM view WHERE key = 'a'"), 80);
+    EXPECT_EQ(other->Integer("SELECT count(*) FROM view WHERE key = 'a'"), 200);
     other->Run("INSERT INTO view(view) VALUES ('optimize')");
     ASSERT_TRUE(running.Step());
     rows.push_back(ToLine(running.row()));
     other->Run("INSERT INTO view(view) VALUES ('rebuild')");
     ASSERT_TRUE(running.Step());
     rows.push_back(ToLine(running.row()));
-    EXPECT_EQ(other->Integer("SELECT count(*) FROM view WHERE value = 77"), 160);
+    EXPECT_EQ(other->Integer("SELECT count(*) FROM view WHERE value = 77"), 400);
     while (running.Step()) rows.push_back(ToLine(running.row()));
   }
   EXPECT_EQ(rows, expected);
-  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view WHERE key = 'a'"), 80);
+  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view WHERE key = 'a'"), 200);
 }
 
 }  // namespace

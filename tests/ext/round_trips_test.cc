@@ -86,6 +86,7 @@ TEST_F(RoundTripsTest, AJoinReadsLookUpsThatFollowOneAnotherTogether) {
       "FROM c WHERE i < 2000) SELECT 'j' || i, json_object('tag', iif(i % 3, 'most', 'some'), 'n', "
       "i) "
       "FROM c");
+  db_->Run("SELECT sv_consistency('latest')");
   db_->Run("CREATE TABLE some AS SELECT doc_id FROM by_tag WHERE key = 'some' ORDER BY doc_id");
   const std::string join = "SELECT s.doc_id, t.value FROM some s CROSS JOIN by_tag t ON t.key = ";
   EXPECT_LT(Requests(join + "'some' AND t.doc_id = s.doc_id", 666), 15);
