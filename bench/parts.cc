@@ -136,8 +136,8 @@ void FindRun(benchmark::State& state) {
   RunCache cache;
   const Value key[] = {Value::Text("role::program")};
   const KeyRange range = EncodeKeyRange(key, {}, {}, "");
-  cache.Insert(range, 1, CachedRun());
-  for (auto _ : state) benchmark::DoNotOptimize(cache.Find(range, 1));
+  cache.Insert(range, /*reverse=*/false, 1, CachedRun());
+  for (auto _ : state) benchmark::DoNotOptimize(cache.Find(range, /*reverse=*/false, 1));
 }
 BENCHMARK(FindRun);
 

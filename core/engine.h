@@ -103,7 +103,8 @@ class ViewCursor {
   // Where it cannot be read, it is NULL and status() says why. REQUIRES: Valid()
   virtual ValueView column(size_t i) = 0;
   // The document and the entry that the row comes from; a view that reduces has none of the three.
-  // The key of the document; for an event without key, its seq as INTEGER.
+  // The key of the document; for an event without key, its seq as INTEGER. Where it cannot be read,
+  // as of column(); and seq() and row_id() are 0.
   virtual ValueView doc_id() = 0;
   virtual Seq seq() = 0;
   // The value of the log entry that the row comes from. REQUIRES: Valid()
@@ -112,6 +113,9 @@ class ViewCursor {
   // view that reduces it is a hash of the key, so that two of a million rows share one with a
   // probability of 3 in 100 million.
   virtual int64_t row_id() = 0;
+  // Goes to the first row of another range of the same snapshot, as a new cursor would, with what
+  // it has already. False: it cannot, and is of no use any more.
+  virtual bool Restart(const ViewRange& /*range*/) { return false; }
 };
 
 // Documents in key order (SQLite's BINARY order), unless the range says otherwise.

@@ -19,10 +19,13 @@ inline int64_t RowId(Seq seq, uint64_t row) {
   return static_cast<int64_t>(seq << kRowBits | row);
 }
 
-// `Entries` walks index entries that count: Valid(), Next(), status(), and of the present one key()
-// and value(). It is told that the present one was decoded (Decoded(decoder)), or turns the reason
-// why it does not decode into an error (Malformed(why)); and it reads log entries
-// (ReadDocument(seq)).
+// `Entries` walks index entries that count: Valid(), Next(), status(), and of the present one key(),
+// value(), seq() and row(). It turns the reason why an entry does not decode into an error
+// (Malformed(why)), and reads log entries (ReadDocument(seq)). It may have Restart(range); and
+// Load(), to be called before anything of an entry is asked for.
+//
+// An entry is decoded where one of its columns is asked for: rows that are counted only, or joined
+// by what was looked up, are not.
 template <typename Entries>
 class RowCursor final : public ViewCursor {
  public:
@@ -30,42 +33,47 @@ class RowCursor final : public ViewCursor {
   template <typename... Arguments>
   explicit RowCursor(const ViewDefinition& definition, Arguments&&... arguments)
       : decoder_(definition.columns.size(), definition.key_columns),
-        entries_(std::forward<Arguments>(arguments)...) {
-    Decode();
-  }
+        entries_(std::forward<Arguments>(arguments)...) {}
 
-  bool Valid() const override { return valid_; }
+  bool Valid() const override { return entries_.Valid() && damage_.ok(); }
   Status status() const override { return damage_.ok() ? entries_.status() : damage_; }
   void Next() override {
-    SV_REQUIRE(valid_);
-    entries_.Next();
-    Decode();
+    is_decoded_ = false;
+    if (Valid()) entries_.Next();
   }
-  ValueView column(size_t i) override {
-    SV_REQUIRE(valid_);
-    return decoder_.column(i);
-  }
-  ValueView doc_id() override { return decoder_.doc_id(); }
-  Seq seq() override { return decoder_.seq(); }
+  ValueView column(size_t i) override { return Decode() ? decoder_.column(i) : ValueView(); }
+  ValueView doc_id() override { return Decode() ? decoder_.doc_id() : ValueView(); }
+  Seq seq() override { return Load() ? entries_.seq() : 0; }
   Result<Value> ReadDocument() override { return entries_.ReadDocument(seq()); }
-  int64_t row_id() override { return RowId(decoder_.seq(), decoder_.row()); }
+  int64_t row_id() override { return Load() ? RowId(entries_.seq(), entries_.row()) : 0; }
+  bool Restart(const ViewRange& range) override {
+    if constexpr (requires { entries_.Restart(range); }) {
+      is_decoded_ = false;
+      return damage_.ok() && entries_.Restart(range);
+    }
+    return false;
+  }
 
  private:
-  void Decode() {
-    valid_ = false;
-    if (!entries_.Valid()) return;
+  // False where there turns out to be no entry.
+  bool Load() {
+    SV_REQUIRE(entries_.Valid());
+    if constexpr (requires { entries_.Load(); }) entries_.Load();
+    return entries_.Valid();
+  }
+
+  bool Decode() {
+    if (is_decoded_) return true;
+    if (!Load() || !damage_.ok()) return false;
     const Status decoded = decoder_.Reset(entries_.key(), entries_.value());
-    valid_ = decoded.ok();
-    if (valid_) {
-      entries_.Decoded(decoder_);
-    } else {
-      damage_ = entries_.Malformed(decoded.message());
-    }
+    is_decoded_ = decoded.ok();
+    if (!is_decoded_) damage_ = entries_.Malformed(decoded.message());
+    return is_decoded_;
   }
 
   IndexEntryDecoder decoder_;
   Entries entries_;
-  bool valid_ = false;
+  bool is_decoded_ = false;  // the present entry
   Status damage_;
 };
 

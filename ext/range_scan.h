@@ -20,21 +20,22 @@ class RangeScan {
 
   // Goes to the first row. `snapshot` must outlive the scan.
   Status Begin(const Snapshot* snapshot, std::vector<Range> ranges) {
+    if (snapshot != snapshot_) cursor_.reset();
     snapshot_ = snapshot;
     ranges_ = std::move(ranges);
     next_ = 0;
-    cursor_.reset();
-    return SkipEmptyRanges();
+    return BeginRanges();
   }
   Status Next() {
     SV_REQUIRE(Valid());
     cursor_->Next();
-    return SkipEmptyRanges();
+    valid_ = cursor_->Valid();
+    return valid_ ? Status::Ok() : EndRange();
   }
 
   // Of reading the present row, or why there is none.
   Status status() const { return cursor_ != nullptr ? cursor_->status() : Status::Ok(); }
-  bool Valid() const { return cursor_ != nullptr && cursor_->Valid(); }
+  bool Valid() const { return valid_; }
   // REQUIRES: Valid()
   auto* operator->() const {
     SV_REQUIRE(Valid());
@@ -42,20 +43,34 @@ class RangeScan {
   }
 
  private:
-  Status SkipEmptyRanges() {
-    while (!Valid()) {
-      if (cursor_ != nullptr) SV_RETURN_IF_ERROR(cursor_->status());
-      cursor_.reset();
-      if (next_ == ranges_.size()) break;
-      cursor_ = snapshot_->NewCursor(ranges_[next_++]);
+  Status EndRange() {
+    SV_RETURN_IF_ERROR(cursor_->status());
+    return BeginRanges();
+  }
+
+  // Begins the next range that has rows.
+  Status BeginRanges() {
+    for (valid_ = false; !valid_ && next_ < ranges_.size();) {
+      BeginRange(ranges_[next_++]);
+      valid_ = cursor_->Valid();
+      if (!valid_) SV_RETURN_IF_ERROR(cursor_->status());
     }
     return Status::Ok();
+  }
+
+  void BeginRange(const Range& range) {
+    if constexpr (requires { cursor_->Restart(range); }) {
+      if (cursor_ != nullptr && cursor_->Restart(range)) return;
+    }
+    cursor_.reset();  // before there is another one
+    cursor_ = snapshot_->NewCursor(range);
   }
 
   const Snapshot* snapshot_ = nullptr;
   std::vector<Range> ranges_;
   size_t next_ = 0;
   CursorPtr cursor_;
+  bool valid_ = false;  // cursor_ stands at a row of these ranges
 };
 
 }  // namespace streamview

@@ -407,10 +407,32 @@ class RangeMaker {
   std::vector<KeyStretch> stretches_{1};  // of the column after the run
 };
 
+bool AreEqualities(const PlanTerms& terms) {
+  return std::all_of(terms.terms.begin(), terms.terms.end(), [](char term) {
+    return Term{term} == Term::kEqual || Term{term} == Term::kIs;
+  });
+}
+
+// What a RangeMaker would make of equalities alone, as joins ask for with each row.
+Result<std::vector<ViewRange>> MakeLookUp(const ViewPlan& plan, sqlite_vtab::Values arguments) {
+  std::vector<ViewRange> ranges(1);
+  ViewRange& range = ranges.front();
+  range.equal.reserve(plan.terms.size());
+  for (size_t i = 0; i < plan.terms.size(); i++) {
+    SV_ASSIGN_OR_RETURN(const ValueView value, ViewOf(arguments[i]));
+    if (value.is_null() && plan.terms[i] != Term::kIs) return std::vector<ViewRange>();
+    range.equal.emplace_back(value);
+  }
+  range.reverse = plan.terms.reverse;
+  range.with_documents = plan.with_documents;
+  return ranges;
+}
+
 }  // namespace
 
 Result<std::vector<ViewRange>> ViewPlan::MakeRanges(sqlite_vtab::Values arguments,
                                                     OuterJoin& outer_join) const {
+  if (AreEqualities(terms)) return MakeLookUp(*this, arguments);
   RangeMaker maker(outer_join);
   for (size_t i = 0; i < terms.size(); i++) {
     SV_ASSIGN_OR_RETURN(const bool possible,

@@ -294,14 +294,14 @@ Status ViewTable::Cursor::Read(const Plan& plan, sqlite_vtab::Values arguments) 
   for (int reading = 1;; reading++) {
     const bool is_first = snapshot_ == nullptr;
     const Status read = Begin(plan, arguments);
-    const bool again = is_first && IsWorthReadingAnew(read, reading);
-    if (!again || !Readings::Leave(&group_)) return read;
+    if (!is_first || !IsWorthReadingAnew(read, reading)) return read;
+    scan_ = {};  // before what it reads
+    if (!Readings::Leave(&group_)) return read;
     snapshot_ = nullptr;
   }
 }
 
 Status ViewTable::Cursor::Begin(const Plan& plan, sqlite_vtab::Values arguments) {
-  scan_ = {};  // before what it reads
   SV_ASSIGN_OR_RETURN(std::vector<ViewRange> ranges, plan.MakeRanges(arguments, outer_join_));
   if (snapshot_ == nullptr) {
     SV_RETURN_IF_ERROR(table_.Read(ranges.empty() ? nullptr : &ranges.front(), &group_));
@@ -315,25 +315,31 @@ VtabStatus ViewTable::Cursor::Next() { return scan_.Next(); }
 VtabStatus ViewTable::Cursor::Column(sqlite3_context* context, int column) {
   const auto index = static_cast<size_t>(column);
   if (index < table_.row_columns_) {
-    const ValueView value = scan_->column(index);
-    if (value.is_null() && !scan_.status().ok()) return scan_.status();
-    SetResult(context, value, SQLITE_TRANSIENT);
-    return {};
+    return Show(context, scan_->column(index));
   }
   if (index == table_.command_column_) return {};  // NULL
   switch (index - table_.row_columns_) {
     case kDocId:
-      SetResult(context, scan_->doc_id(), SQLITE_TRANSIENT);
+      return Show(context, scan_->doc_id());
+    case kSeq: {
+      const Seq seq = scan_->seq();
+      if (seq == 0) SV_RETURN_IF_ERROR(scan_.status());
+      sqlite3_result_int64(context, static_cast<sqlite3_int64>(seq));
       break;
-    case kSeq:
-      sqlite3_result_int64(context, static_cast<sqlite3_int64>(scan_->seq()));
-      break;
+    }
     case kDoc:
       return ReadDocument(context);
     default:
       break;
   }
   return {};
+}
+
+// A value of the present row.
+Status ViewTable::Cursor::Show(sqlite3_context* context, const ValueView& value) const {
+  if (value.is_null()) SV_RETURN_IF_ERROR(scan_.status());
+  SetResult(context, value, SQLITE_TRANSIENT);
+  return Status::Ok();
 }
 
 Status ViewTable::Cursor::ReadDocument(sqlite3_context* context) {

@@ -108,6 +108,7 @@ class ViewTable::Cursor : public sqlite_vtab::Cursor {
  private:
   Status Read(const Plan& plan, sqlite_vtab::Values arguments);
   Status Begin(const Plan& plan, sqlite_vtab::Values arguments);
+  Status Show(sqlite3_context* context, const ValueView& value) const;
   Status ReadDocument(sqlite3_context* context);
 
   ViewTable& table_;

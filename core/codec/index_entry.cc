@@ -45,6 +45,10 @@ void AppendIndexValue(std::string* dst, Seq seq, uint64_t row,
 
 bool ReadIndexSeq(std::string_view value, Seq* seq) { return ReadVarint(&value, seq); }
 
+bool ReadIndexRow(std::string_view value, Seq* seq, uint64_t* row) {
+  return ReadVarint(&value, seq) && ReadVarint(&value, row);
+}
+
 IndexEntryDecoder::IndexEntryDecoder(size_t columns, size_t key_columns)
     : key_columns_(key_columns), columns_(columns), scratch_(key_columns + 1) {
   SV_REQUIRE(1 <= key_columns && key_columns <= columns && key_columns <= kMaxKeyColumns);

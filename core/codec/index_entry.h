@@ -45,6 +45,8 @@ void AppendIndexValue(std::string* dst, Seq seq, uint64_t row,
 
 // Only the sequence number of an index value. False where there is none.
 [[nodiscard]] bool ReadIndexSeq(std::string_view value, Seq* seq);
+// The number of the row, too.
+[[nodiscard]] bool ReadIndexRow(std::string_view value, Seq* seq, uint64_t* row);
 
 // Decodes the entries of one view, one after the other, without allocating for each. Not
 // thread-safe.

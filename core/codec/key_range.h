@@ -15,4 +15,12 @@ namespace streamview {
 KeyRange EncodeKeyRange(std::span<const Value> equal, const std::optional<KeyBound>& lower,
                         const std::optional<KeyBound>& upper, std::string_view first);
 
+// The same, in the memory that *keys has.
+void EncodeKeyRange(std::span<const Value> equal, const std::optional<KeyBound>& lower,
+                    const std::optional<KeyBound>& upper, std::string_view first, KeyRange* keys);
+
+// Where the keys end that begin with the same columns as `keys.lower`, which has `columns` whole
+// ones, but for the last.
+std::string EndOfNeighbours(const KeyRange& keys, size_t columns);
+
 }  // namespace streamview

@@ -18,11 +18,11 @@ class LiveAggregates {
   using Snapshot = ReduceSnapshot;
 
   // REQUIRES: !keys.empty(). `snapshot` must outlive it.
-  LiveAggregates(const ReduceSnapshot& snapshot, KeyRange keys, bool reverse)
+  LiveAggregates(const ReduceSnapshot& snapshot, const KeyRange& keys, bool reverse)
       : snapshot_(snapshot),
-        keys_(std::move(keys)),
-        stored_(*snapshot.index(), snapshot.state(), keys_, reverse),
+        stored_(*snapshot.index(), snapshot.state()),
         met_(snapshot.index(), snapshot.wake()) {
+    stored_.Seek(keys, reverse);
     SkipDead();
   }
 
@@ -62,7 +62,6 @@ class LiveAggregates {
   }
 
   const ReduceSnapshot& snapshot_;
-  const KeyRange keys_;
   StoredEntries stored_;
   DeadMet met_;
   Aggregate aggregate_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/codec/index_entry.h"
+#include "core/index/count_cache.h"
 #include "core/index/row_check.h"
 #include "core/index/row_snapshot.h"
 #include "core/index/run_cache.h"
@@ -58,7 +59,8 @@ class RowKind final : public IndexKind {
   std::shared_ptr<const CommittedView> Read(std::shared_ptr<ViewIndex> index,
                                             std::shared_ptr<const IndexState> state,
                                             const std::function<void()>& wake) override {
-    return std::make_shared<RowSnapshot>(std::move(index), &run_cache_, std::move(state), wake);
+    return std::make_shared<RowSnapshot>(std::move(index), &run_cache_, &count_cache_,
+                                         std::move(state), wake);
   }
 
   Status Check(const ViewIndex& index, const IndexState& state, Mapper* mapper,
@@ -68,6 +70,7 @@ class RowKind final : public IndexKind {
 
  private:
   RunCache run_cache_;
+  CountCache count_cache_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "core/index/row_snapshot.h"
 
+#include <optional>
+
 #include "core/base/check.h"
 #include "core/codec/index_entry.h"
 #include "core/codec/key_range.h"
@@ -12,58 +14,28 @@ namespace streamview {
 
 namespace {
 
-// Collects the rows that a cursor finds from the beginning of a range, for the index's cache. What
-// it has goes there once it is enough, or when it goes.
-class RunRecorder {
- public:
-  // Both must outlive it. `on`: false: it does nothing.
-  RunRecorder(const RowSnapshot& snapshot, const KeyRange& keys, bool on)
-      : snapshot_(snapshot), keys_(keys), on_(on) {}
-  ~RunRecorder() {
-    if (on_) Keep();
-  }
-
-  void Add(std::string_view key, const IndexEntryDecoder& row) {
-    if (!on_) return;
-    try {
-      if (!run_.Add(key, row)) Keep();
-    } catch (...) {
-      on_ = false;  // no memory, and a row that may be there half
-    }
-  }
-  // There are no more rows.
-  void Complete() {
-    if (!on_) return;
-    run_.Complete();
-    Keep();
-  }
-  void Abandon() { on_ = false; }
-
- private:
-  void Keep() noexcept {
-    on_ = false;
-    try {
-      snapshot_.run_cache().Insert(keys_, snapshot_.state().version, std::move(run_));
-    } catch (...) {
-      // No memory: the next one reads it again.
-    }
-  }
-
-  const RowSnapshot& snapshot_;
-  const KeyRange& keys_;
-  bool on_;
-  CachedRun run_;
-};
-
-// The entries of a range that are not superseded.
+// The entries of ranges that are not superseded.
 class LiveEntries {
  public:
-  // `snapshot` must outlive it. REQUIRES: !keys.empty()
-  LiveEntries(const RowSnapshot& snapshot, KeyRange keys, bool reverse)
+  // `snapshot` must outlive it. It stands nowhere yet.
+  explicit LiveEntries(const RowSnapshot& snapshot)
       : snapshot_(snapshot),
-        keys_(std::move(keys)),
-        stored_(*snapshot.index(), snapshot.state(), keys_, reverse),
-        met_(snapshot.index(), snapshot.wake()) {
+        superseded_(snapshot.state().superseded),
+        stored_(*snapshot.index(), snapshot.state()),
+        met_(snapshot.index(), snapshot.wake()) {}
+  // Stands at the first one of a range. REQUIRES: !keys.empty()
+  LiveEntries(const RowSnapshot& snapshot, const KeyRange& keys, bool reverse)
+      : LiveEntries(snapshot) {
+    Seek(keys, reverse);
+  }
+
+  // See StoredEntries.
+  void Seek(const KeyRange& keys, bool reverse) {
+    stored_.Seek(keys, reverse);
+    SkipDead();
+  }
+  void SeekNear(const KeyRange& keys, std::string&& within) {
+    stored_.SeekNear(keys, std::move(within));
     SkipDead();
   }
 
@@ -73,145 +45,237 @@ class LiveEntries {
     SkipDead();
   }
   const Status& status() const { return status_; }
-  std::string_view key() const { return key_; }
+  // Of the present entry.
+  std::string_view key() const { return stored_.key(); }
   std::string_view value() const { return value_; }
-  const KeyRange& keys() const { return keys_; }
+  Seq seq() const { return seq_; }
+  uint64_t row() const { return row_; }
 
  private:
   void SkipDead() {
     for (valid_ = false; stored_.Valid(); stored_.Next()) {
-      key_ = stored_.key();
       value_ = stored_.value();
-      Seq seq;
-      if (!ReadIndexSeq(value_, &seq)) {
+      if (!ReadIndexRow(value_, &seq_, &row_)) {
         status_ = snapshot_.NoteDamage("an index entry holds no sequence number");
         return;
       }
-      valid_ = !snapshot_.state().superseded.Contains(seq);
+      valid_ = !superseded_.Contains(seq_);
       if (valid_) return;
-      met_.Note(key_);
+      met_.Note(stored_.key());
     }
     status_ = stored_.status();
   }
 
   const RowSnapshot& snapshot_;
-  const KeyRange keys_;
+  const SeqSet& superseded_;
   StoredEntries stored_;
   DeadMet met_;
   bool valid_ = false;
-  std::string_view key_, value_;  // of the present entry
+  std::string_view value_;
+  Seq seq_ = 0;
+  uint64_t row_ = 0;
   Status status_;
 };
 
-// What a RowCursor of the snapshot walks.
-class RecordedEntries {
+// What a RowCursor of the snapshot walks: the first rows of a range from the index's cache, where
+// it has them, and the others from the index. What is found from the beginning of a range goes to
+// the cache. Where it is known how many rows follow, the index is not asked before something of
+// one of them is.
+class SnapshotRows {
  public:
-  // `keep`: what is found is kept in the index's cache.
-  RecordedEntries(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys, bool reverse,
-                  bool keep)
-      : snapshot_(std::move(snapshot)),
-        live_(*snapshot_, std::move(keys), reverse),
-        recorder_(*snapshot_, live_.keys(), keep) {
-    SettleRecorder();
+  SnapshotRows(std::shared_ptr<const RowSnapshot> snapshot, const ViewRange& range)
+      : snapshot_(std::move(snapshot)) {
+    Begin(range);
+  }
+  ~SnapshotRows() { Leave(); }
+  SnapshotRows(const SnapshotRows&) = delete;
+  SnapshotRows& operator=(const SnapshotRows&) = delete;
+
+  bool Restart(const ViewRange& range) {
+    if (!status().ok()) return false;
+    Leave();
+    Begin(range);
+    return true;
   }
 
-  bool Valid() const { return live_.Valid(); }
+  bool Valid() const { return valid_; }
   void Next() {
-    live_.Next();
-    SettleRecorder();
+    ++rows_;
+    if (is_counted_) {
+      valid_ = rows_ < count_;
+    } else if (run_ == nullptr) {
+      live_->Next();
+      AtLive();
+    } else {
+      ++at_;
+      SkipSuperseded();
+    }
   }
-  const Status& status() const { return live_.status(); }
-  std::string_view key() const { return live_.key(); }
-  std::string_view value() const { return live_.value(); }
-  void Decoded(const IndexEntryDecoder& row) { recorder_.Add(live_.key(), row); }
+  Status status() const {
+    return !is_counted_ && run_ == nullptr && live_ ? live_->status() : Status::Ok();
+  }
+  // Finds the present row, which was counted only. It may turn out that it cannot be read: then
+  // there is none.
+  void Load() {
+    if (!is_counted_) return;
+    is_counted_ = false;
+    counts_ = false;
+    Live().Seek(rest_, reverse_);
+    for (uint64_t row = rest_begin_; row < rows_ && live_->Valid(); row++) live_->Next();
+    valid_ = live_->Valid();
+  }
+  // Of the present row. REQUIRES: Load() was called
+  std::string_view key() const { return run_ != nullptr ? run_->key(at_) : live_->key(); }
+  std::string_view value() const { return run_ != nullptr ? run_->value(at_) : live_->value(); }
+  Seq seq() const { return run_ != nullptr ? seq_ : live_->seq(); }
+  uint64_t row() const { return run_ != nullptr ? row_ : live_->row(); }
   Status Malformed(const std::string& why) {
-    recorder_.Abandon();
+    recorded_.reset();
     return snapshot_->NoteDamage(why);
   }
   Result<Value> ReadDocument(Seq seq) const { return snapshot_->ReadDocument(seq); }
 
  private:
-  void SettleRecorder() {
-    if (live_.Valid()) return;
-    live_.status().ok() ? recorder_.Complete() : recorder_.Abandon();
+  // From so many ranges on, each after the one before it, the next one is taken to come soon.
+  static constexpr int kFewAscending = 2;
+
+  void Begin(const ViewRange& range) {
+    std::swap(keys_, last_keys_);
+    EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey, &keys_);
+    reverse_ = range.reverse;
+    valid_ = false;
+    is_counted_ = false;
+    rows_ = 0;
+    counts_ = false;
+    if (keys_.empty()) return;
+    const bool is_one_key = !range.equal.empty() && !range.lower && !range.upper && !reverse_;
+    const bool ascends = is_one_key && keys_.lower > last_keys_.lower;
+    ascending_ = ascends ? ascending_ + 1 : 0;
+    if (ascending_ > kFewAscending) {
+      Live().SeekNear(keys_, EndOfNeighbours(keys_, range.equal.size()));
+      return AtLive();
+    }
+    counts_ = true;
+    const bool is_cached = !range.equal.empty();
+    if (is_cached) run_ = snapshot_->run_cache().Find(keys_, reverse_, snapshot_->state().version);
+    if (run_ != nullptr) {
+      at_ = 0;
+      return SkipSuperseded();
+    }
+    if (is_cached) recorded_.emplace();
+    BeginIndex(keys_);
   }
 
-  const std::shared_ptr<const RowSnapshot> snapshot_;
-  LiveEntries live_;
-  RunRecorder recorder_;
-};
-
-using StoredRowCursor = RowCursor<RecordedEntries>;
-
-std::unique_ptr<StoredRowCursor> NewStoredCursor(const std::shared_ptr<const RowSnapshot>& snapshot,
-                                                 KeyRange keys, bool reverse, bool keep) {
-  return std::make_unique<StoredRowCursor>(snapshot->index()->definition(), snapshot,
-                                           std::move(keys), reverse, keep);
-}
-
-// Walks a range of which the first rows are known.
-class RunCursor final : public ViewCursor {
- public:
-  RunCursor(std::shared_ptr<const RowSnapshot> snapshot, KeyRange keys,
-            std::shared_ptr<const CachedRun> run)
-      : snapshot_(std::move(snapshot)), keys_(std::move(keys)), run_(std::move(run)) {
-    SkipSuperseded();
-  }
-  ~RunCursor() override {
-    // The next one reads the index, and tells it what is superseded and still there.
-    if (superseded_met_) snapshot_->run_cache().Erase(keys_);
+  // Goes on in the index, with the rows of `rest`.
+  void BeginIndex(const KeyRange& rest) {
+    const auto count = snapshot_->count_cache().Find(keys_, snapshot_->seq());
+    if (count && *count > rows_) {
+      count_ = *count;
+      rest_ = rest;
+      rest_begin_ = rows_;
+      is_counted_ = true;
+      valid_ = true;
+      recorded_.reset();
+      return;
+    }
+    Live().Seek(rest, reverse_);
+    AtLive();
   }
 
-  bool Valid() const override { return rest_ != nullptr ? rest_->Valid() : at_ < run_->size(); }
-  Status status() const override { return rest_ != nullptr ? rest_->status() : Status::Ok(); }
-  void Next() override {
-    SV_REQUIRE(Valid());
-    if (rest_ != nullptr) return rest_->Next();
-    ++at_;
-    SkipSuperseded();
-  }
-  ValueView column(size_t i) override {
-    return rest_ != nullptr ? rest_->column(i) : run_->column(at_, i);
-  }
-  ValueView doc_id() override { return rest_ != nullptr ? rest_->doc_id() : run_->doc_id(at_); }
-  Seq seq() override { return rest_ != nullptr ? rest_->seq() : run_->seq(at_); }
-  Result<Value> ReadDocument() override { return snapshot_->ReadDocument(seq()); }
-  int64_t row_id() override {
-    return rest_ != nullptr ? rest_->row_id() : RowId(run_->seq(at_), run_->row(at_));
+  LiveEntries& Live() {
+    if (!live_) live_.emplace(*snapshot_);
+    return *live_;
   }
 
- private:
+  // Goes on, in the run, to the first row that is not superseded; after its end, in the index.
   void SkipSuperseded() {
     for (; at_ < run_->size(); ++at_) {
-      if (!snapshot_->state().superseded.Contains(run_->seq(at_))) return;
+      if (!ReadIndexRow(run_->value(at_), &seq_, &row_)) break;  // the index says what is wrong
+      valid_ = !snapshot_->state().superseded.Contains(seq_);
+      if (valid_) return;
       superseded_met_ = true;
     }
-    if (run_->complete()) return;
+    valid_ = false;
+    if (at_ == run_->size() && run_->complete()) return;
     KeyRange rest = keys_;
-    if (run_->size() > 0) rest.lower = std::string(run_->key(run_->size() - 1)) + '\0';
-    rest_ = NewStoredCursor(snapshot_, std::move(rest), /*reverse=*/false, /*keep=*/false);
+    if (at_ > 0) {
+      const std::string last(run_->key(at_ - 1));
+      reverse_ ? rest.upper = last : rest.lower = last + '\0';
+    }
+    if (!run_->full()) RecordRun();
+    run_ = nullptr;
+    if (!rest.empty()) BeginIndex(rest);
+  }
+
+  // What the run has is found, and there is room for more.
+  void RecordRun() {
+    recorded_.emplace();
+    for (size_t i = 0; i < at_; i++) Record(run_->key(i), run_->value(i));
+  }
+
+  void AtLive() {
+    valid_ = live_->Valid();
+    if (!valid_ && counts_ && live_->status().ok()) {
+      snapshot_->count_cache().Insert(keys_, snapshot_->seq(), rows_);
+    }
+    if (!recorded_) return;
+    if (valid_) return Record(live_->key(), live_->value());
+    if (!live_->status().ok()) return recorded_.reset();
+    recorded_->Complete();
+    KeepRecorded();
+  }
+
+  void Record(std::string_view key, std::string_view value) {
+    try {
+      if (recorded_ && !recorded_->Add(key, value)) KeepRecorded();
+    } catch (...) {
+      recorded_.reset();  // no memory
+    }
+  }
+
+  void KeepRecorded() noexcept {
+    try {
+      snapshot_->run_cache().Insert(keys_, reverse_, snapshot_->state().version,
+                                    *std::move(recorded_));
+    } catch (...) {
+      // No memory: the next one reads it again.
+    }
+    recorded_.reset();
+  }
+
+  // Leaves the range.
+  void Leave() {
+    // The next one reads the index, and tells it what is superseded and still there.
+    if (superseded_met_) snapshot_->run_cache().Erase(keys_, reverse_);
+    superseded_met_ = false;
+    run_ = nullptr;
+    if (recorded_) KeepRecorded();
   }
 
   const std::shared_ptr<const RowSnapshot> snapshot_;
-  const KeyRange keys_;
-  const std::shared_ptr<const CachedRun> run_;
+  KeyRange keys_, last_keys_;  // of this range, and of the one before it
+  bool reverse_ = false;
+  int ascending_ = 0;  // how many ranges, with this one, came after the one before them
+  bool valid_ = false;
+  std::shared_ptr<const CachedRun> run_;  // where the present row is; null: in the index
   size_t at_ = 0;
-  bool superseded_met_ = false;
-  std::unique_ptr<StoredRowCursor> rest_;
+  Seq seq_ = 0;  // of the present row in the run
+  uint64_t row_ = 0;
+  bool superseded_met_ = false;        // in a run
+  uint64_t rows_ = 0;                  // that were passed
+  bool counts_ = false;                // rows_ are all from the beginning of the range
+  bool is_counted_ = false;            // the present row, and those that follow
+  uint64_t count_ = 0;                 // where is_counted_: of all rows of the range
+  KeyRange rest_;                      // where is_counted_: what had to be read of the index
+  uint64_t rest_begin_ = 0;            // the rows before it
+  std::optional<LiveEntries> live_;    // once the index was asked
+  std::optional<CachedRun> recorded_;  // what was found from the beginning of the range
 };
 
 }  // namespace
 
 std::unique_ptr<ViewCursor> RowSnapshot::NewCursor(const ViewRange& range) const {
-  KeyRange keys = EncodeKeyRange(range.equal, range.lower, range.upper, kFirstIndexKey);
-  if (keys.empty()) return std::make_unique<EmptyCursor>();
-  const bool cacheable = !range.equal.empty() && !range.reverse;
-  if (cacheable) {
-    if (std::shared_ptr<const CachedRun> run = run_cache_->Find(keys, state_->version)) {
-      return std::make_unique<RunCursor>(shared_from_this(), std::move(keys), std::move(run));
-    }
-  }
-  return NewStoredCursor(shared_from_this(), std::move(keys), range.reverse, /*keep=*/cacheable);
+  return std::make_unique<RowCursor<SnapshotRows>>(index_->definition(), shared_from_this(), range);
 }
 
 std::unique_ptr<IndexCursor> RowSnapshot::Scan(const KeyRange& keys, bool reverse) const {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/engine.h"
+#include "core/index/count_cache.h"
 #include "core/index/run_cache.h"
 #include "core/index/view_index.h"
 
@@ -15,11 +16,12 @@ namespace streamview {
 
 class RowSnapshot final : public CommittedView, public std::enable_shared_from_this<RowSnapshot> {
  public:
-  // `run_cache` is the index's, and lives as long. `wake` may be null.
-  RowSnapshot(std::shared_ptr<ViewIndex> index, RunCache* run_cache,
+  // The caches are the index's, and live as long. `wake` may be null.
+  RowSnapshot(std::shared_ptr<ViewIndex> index, RunCache* run_cache, CountCache* count_cache,
               std::shared_ptr<const IndexState> state, std::function<void()> wake)
       : index_(std::move(index)),
         run_cache_(run_cache),
+        count_cache_(count_cache),
         state_(std::move(state)),
         wake_(std::move(wake)) {}
 
@@ -34,6 +36,7 @@ class RowSnapshot final : public CommittedView, public std::enable_shared_from_t
 
   ViewIndex* index() const { return index_.get(); }
   RunCache& run_cache() const { return *run_cache_; }
+  CountCache& count_cache() const { return *count_cache_; }
   const IndexState& state() const { return *state_; }
   // To be called when the index has got something to repair; may be empty.
   const std::function<void()>& wake() const { return wake_; }
@@ -41,6 +44,7 @@ class RowSnapshot final : public CommittedView, public std::enable_shared_from_t
  private:
   const std::shared_ptr<ViewIndex> index_;
   RunCache* const run_cache_;
+  CountCache* const count_cache_;
   const std::shared_ptr<const IndexState> state_;
   const std::function<void()> wake_;
 };

@@ -23,63 +23,43 @@
 
 #include "core/base/check.h"
 #include "core/base/mutex.h"
-#include "core/codec/index_entry.h"
 #include "core/codec/key_range.h"
 
 namespace streamview {
 
-// The first rows of a range of keys, in order.
+// The first entries of a range of keys, in the order in which they are read.
 class CachedRun {
  public:
   static constexpr size_t kMaxBytes = 4096;  // of all that it takes, about
 
   size_t size() const { return rows_.size(); }
-  // Whether the range has no other rows.
+  // Whether the range has no other entries.
   bool complete() const { return complete_; }
-  // Of row i. REQUIRES: i < size(). The bytes live as long as the run.
-  Seq seq(size_t i) const { return At(i).seq; }
-  uint64_t row(size_t i) const { return At(i).row; }
-  std::string_view key(size_t i) const { return {bytes_.data() + At(i).key, At(i).key_size}; }
-  ValueView column(size_t i, size_t column) const { return ViewOf(i * (columns_ + 1) + column); }
-  ValueView doc_id(size_t i) const { return ViewOf(i * (columns_ + 1) + columns_); }
+  // Whether there is room for no more.
+  bool full() const { return full_; }
+  // Of entry i. REQUIRES: i < size(). The bytes live as long as the run.
+  std::string_view key(size_t i) const { return {bytes_.data() + At(i).begin, At(i).key_size}; }
+  std::string_view value(size_t i) const {
+    return {bytes_.data() + At(i).begin + At(i).key_size, At(i).value_size};
+  }
 
-  // False where the run is long enough without this row, or the row is too long for one.
-  bool Add(std::string_view key, const IndexEntryDecoder& entry);
+  // False where the run is long enough without this entry, or the entry is too long for one.
+  bool Add(std::string_view key, std::string_view value);
   void Complete() { complete_ = true; }
 
  private:
   struct Row {
-    Seq seq;
-    uint64_t row;
-    uint32_t key, key_size;  // in bytes_
+    uint32_t begin, key_size, value_size;  // in bytes_
   };
   const Row& At(size_t i) const {
     SV_REQUIRE(i < rows_.size());
     return rows_[i];
   }
-  // A value. Of TEXT and BLOB, the bytes are in bytes_.
-  struct Cell {
-    union {
-      int64_t integer;
-      double real;
-      struct {
-        uint32_t begin, size;
-      } bytes;
-    };
-    ValueType type;
-    bool is_c_string;
-  };
-  void AddCell(const ValueView& value);
-  ValueView ViewOf(size_t cell) const;
-  size_t Bytes() const {
-    return bytes_.size() + rows_.size() * sizeof(Row) + cells_.size() * sizeof(Cell);
-  }
 
-  size_t columns_ = 0;
   std::vector<Row> rows_;
-  std::vector<Cell> cells_;  // of each row: the columns, then doc_id
   std::string bytes_;
   bool complete_ = false;
+  bool full_ = false;
 };
 
 class RunCache {
@@ -91,12 +71,14 @@ class RunCache {
   void NoteChange(std::string_view key, uint64_t version);
 
   // What a reader of the state `version` finds in `range`, where that is known; else null.
-  std::shared_ptr<const CachedRun> Find(const KeyRange& range, uint64_t version) const;
-  // Keeps what a reader of the state `version` has found from the beginning of `range`. All keys of
-  // the range must have the same first column.
-  void Insert(const KeyRange& range, uint64_t version, CachedRun run);
+  // `reverse`: of one who reads it from its end.
+  std::shared_ptr<const CachedRun> Find(const KeyRange& range, bool reverse,
+                                        uint64_t version) const;
+  // Keeps what a reader of the state `version` has found from the beginning of `range`, or from its
+  // end. All keys of the range must have the same first column.
+  void Insert(const KeyRange& range, bool reverse, uint64_t version, CachedRun run);
   // Forgets what was found in `range`.
-  void Erase(const KeyRange& range);
+  void Erase(const KeyRange& range, bool reverse);
 
  private:
   static constexpr size_t kSets = 256, kWays = 4;  // so about 4 MB at most
@@ -105,6 +87,7 @@ class RunCache {
 
   struct Slot {
     KeyRange range;
+    bool reverse = false;
     uint64_t version = 0;
     std::shared_ptr<const CachedRun> run;
   };
@@ -116,7 +99,7 @@ class RunCache {
   };
 
   Set& SetOf(const KeyRange& range) const;
-  static Slot* FindSlot(Set& set, const KeyRange& range) REQUIRES(set.mutex);
+  static Slot* FindSlot(Set& set, const KeyRange& range, bool reverse) REQUIRES(set.mutex);
   std::atomic<uint64_t>& ChangedAt(std::string_view key) const;
 
   mutable std::array<std::atomic<uint64_t>, kBuckets> changed_at_{};

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/check.h"
+#include "core/codec/key_codec.h"
 #include "core/codec/key_range.h"
 #include "core/engine.h"
 #include "core/index/view_index.h"
@@ -20,40 +21,96 @@
 
 namespace streamview {
 
+// One iterator for as many ranges as are asked for, one after the other. RocksDB looks at the
+// bounds anew at each seek, so they may change.
 class StoredEntries {
  public:
-  // Of `index` at `state`. Both, and `keys`, must outlive it. REQUIRES: !keys.empty()
-  StoredEntries(const ViewIndex& index, const IndexState& state, const KeyRange& keys, bool reverse)
-      : index_(index), lower_(keys.lower), upper_(keys.upper), reverse_(reverse) {
-    SV_REQUIRE(!keys.empty());
-    rocksdb::ReadOptions options;
-    options.snapshot = state.snapshot.get();
-    options.iterate_lower_bound = &lower_;
-    if (!keys.upper.empty()) options.iterate_upper_bound = &upper_;
-    it_.reset(index.db()->NewIterator(options, index.family()->handle()));
-    if (reverse_) {
-      it_->SeekToLast();
-    } else {
-      it_->SeekToFirst();
-    }
+  // Of `index` at `state`. Both must outlive it. It stands nowhere yet.
+  StoredEntries(const ViewIndex& index, const IndexState& state) : index_(index) {
+    options_.snapshot = state.snapshot.get();
+    options_.iterate_lower_bound = &lower_slice_;
+    options_.iterate_upper_bound = &upper_slice_;
   }
   StoredEntries(const StoredEntries&) = delete;
   StoredEntries& operator=(const StoredEntries&) = delete;
 
-  bool Valid() const { return it_->Valid(); }
-  void Next() { reverse_ ? it_->Prev() : it_->Next(); }
-  std::string_view key() const { return ToView(it_->key()); }
+  // Goes to the first entry of a range. REQUIRES: !keys.empty()
+  void Seek(const KeyRange& keys, bool reverse) {
+    SV_REQUIRE(!keys.empty());
+    reverse_ = reverse;
+    is_near_ = false;
+    SetBounds(keys.lower, keys.upper.empty() ? AfterKeyColumns("") : keys.upper);
+    reverse_ ? it_->SeekToLast() : it_->SeekToFirst();
+    Settle();
+  }
+
+  // The same, for one that mostly begins a few entries after the end of the one before it: then
+  // these are stepped over. `within`: no range that follows soon goes past it, so the entries up to
+  // there may be looked at. REQUIRES: keys.upper <= within
+  void SeekNear(const KeyRange& keys, std::string&& within) {
+    SV_REQUIRE(!keys.empty() && !keys.upper.empty() && keys.upper <= within);
+    const bool follows = is_near_ && within == upper_ && keys.lower >= end_ && it_->status().ok();
+    end_ = keys.upper;
+    if (!follows || !StepTo(keys.lower)) {
+      reverse_ = false;
+      is_near_ = true;
+      SetBounds(keys.lower, std::move(within));
+      it_->SeekToFirst();
+    }
+    Settle();
+  }
+
+  bool Valid() const { return valid_; }
+  void Next() {
+    SV_REQUIRE(valid_);
+    reverse_ ? it_->Prev() : it_->Next();
+    Settle();
+  }
+  std::string_view key() const { return key_; }
   std::string_view value() const { return ToView(it_->value()); }
   // Errors: kDamaged, noted as the index's; kIOError.
   Status status() const {
-    return it_->status().ok() ? Status::Ok() : index_.CheckRead(it_->status());
+    return it_ == nullptr || it_->status().ok() ? Status::Ok() : index_.CheckRead(it_->status());
   }
 
  private:
+  // About what a seek costs.
+  static constexpr int kMaxSteps = 8;
+
+  void SetBounds(const std::string& lower, std::string upper) {
+    lower_ = lower;
+    upper_ = std::move(upper);
+    lower_slice_ = lower_;
+    upper_slice_ = upper_;
+    if (it_ == nullptr) it_.reset(index_.db()->NewIterator(options_, index_.family()->handle()));
+  }
+
+  // Whether the iterator, which stands before `lower` or at the first entry after it, has come to
+  // the first entry that is not before it, or to the end of what it may look at.
+  bool StepTo(const std::string& lower) {
+    for (int step = 0; it_->Valid() && ToView(it_->key()) < lower; it_->Next()) {
+      if (++step > kMaxSteps) return false;
+    }
+    return it_->status().ok();
+  }
+
+  void Settle() {
+    valid_ = it_->Valid();
+    if (!valid_) return;
+    key_ = ToView(it_->key());
+    if (is_near_) valid_ = key_ < end_;
+  }
+
   const ViewIndex& index_;
-  const rocksdb::Slice lower_, upper_;  // the iterator points to them
-  const bool reverse_;
+  rocksdb::ReadOptions options_;
+  std::string lower_, upper_;
+  rocksdb::Slice lower_slice_, upper_slice_;  // the iterator points to them
   std::unique_ptr<rocksdb::Iterator> it_;
+  bool reverse_ = false;
+  bool is_near_ = false;
+  std::string end_;  // where is_near_: of the range
+  bool valid_ = false;
+  std::string_view key_;
 };
 
 // Index entries as they are stored. `Live` walks those of `Snapshot` that count.

@@ -17,13 +17,30 @@ namespace {
 // How many documents are read along with one that was asked for.
 constexpr size_t kDocumentsAhead = 100;
 
+// The first page of a range of a view's rows. REQUIRES: the range is Shortened
+void ReadFirstRows(const HeldLease& snapshot, const ViewRange& range, Pages* pages) {
+  Result<Answer> answer = snapshot.client().Call(wire::Op::kScanRows, WaitOptions(),
+                                                 snapshot.number(), range, pages->NextLimits());
+  if (answer.ok()) {
+    pages->Begin(*std::move(answer));
+  } else {
+    pages->Fail(answer.status());
+  }
+}
+
+// Look-ups of one key each that come in ascending order, as a join's mostly do, are not asked for
+// one by one: the cursor reads from the present one on, whatever the last column is, and finds the
+// next ones in the page.
 class RemoteRowCursor final : public ViewCursor {
  public:
+  // `range` is Shortened; `pages` are its first. The columns are those of a row, and of its key.
   RemoteRowCursor(std::shared_ptr<const HeldLease> snapshot, Pages pages, size_t columns,
-                  bool with_documents)
+                  size_t key_columns, ViewRange range)
       : snapshot_(std::move(snapshot)),
         columns_(columns),
-        with_documents_(with_documents),
+        key_columns_(key_columns),
+        range_(std::move(range)),
+        with_documents_(range_.with_documents),
         entries_(snapshot_->shared_client()),
         pages_(std::move(pages)) {
     Next();
@@ -31,14 +48,29 @@ class RemoteRowCursor final : public ViewCursor {
   ~RemoteRowCursor() override { snapshot_->client().ReleaseLater(pages_.cursor()); }
 
   bool Valid() const override { return valid_; }
-  Status status() const override { return valid_ ? Status::Ok() : pages_.status(); }
+  Status status() const override { return has_row_ ? Status::Ok() : pages_.status(); }
   void Next() override {
-    valid_ = pages_.NextOfCursor(snapshot_->client(), wire::Op::kNextRows);
-    if (!valid_) return;
-    std::string_view rest = pages_.rest();
-    valid_ = TakeRow(&rest, &row_);
-    if (!valid_) return pages_.FailNotUnderstood();
-    pages_.SetRest(rest);
+    if (pages_.NextOfCursor(snapshot_->client(), wire::Op::kNextRows)) {
+      ReadRow();
+    } else {
+      has_row_ = false;
+    }
+    valid_ = has_row_ && (!is_near_ || OrderOfRow() == 0);
+  }
+  bool Restart(const ViewRange& range) override {
+    if (!status().ok()) return false;
+    const bool follows = FollowsLast(range);
+    ascending_ = follows ? ascending_ + 1 : 0;
+    if (ascending_ <= kFewAscending || with_documents_) is_near_ = false;
+    range_ = wire::Shortened(range);
+    with_documents_ = range_.with_documents;
+    if (ascending_ > kFewAscending && !with_documents_) {
+      FindNear();
+    } else {
+      BeginPages(range_);
+      valid_ = has_row_;
+    }
+    return true;
   }
   ValueView column(size_t i) override {
     SV_REQUIRE(valid_ && i < columns_);
@@ -81,6 +113,7 @@ class RemoteRowCursor final : public ViewCursor {
   // The entry of this row, and those of the rows that follow it in the page.
   std::vector<Seq> Ahead() const {
     std::vector<Seq> seqs = {row_.shown.seq};
+    if (is_near_) return seqs;  // those that follow are mostly not asked for
     std::string_view rest = pages_.rest();
     Row row;
     for (bool more; seqs.size() < kDocumentsAhead && wire::Take(&rest, &more) && more;) {
@@ -90,13 +123,81 @@ class RemoteRowCursor final : public ViewCursor {
     return seqs;
   }
 
+  void ReadRow() {
+    std::string_view rest = pages_.rest();
+    has_row_ = TakeRow(&rest, &row_);
+    if (!has_row_) return pages_.FailNotUnderstood();
+    pages_.SetRest(rest);
+  }
+
+  // `larger`: the page may hold more than the one before.
+  void BeginPages(const ViewRange& range, bool larger = false) {
+    snapshot_->client().ReleaseLater(pages_.cursor());
+    if (!larger) pages_ = Pages();
+    ReadFirstRows(*snapshot_, range, &pages_);
+    has_row_ = pages_.Next();
+    if (has_row_) ReadRow();
+  }
+
+  // Whether both are of one key each, and `range` is of a later one that differs in the last column
+  // only.
+  bool FollowsLast(const ViewRange& range) const {
+    const auto is_one_key = [](const ViewRange& r) {
+      return !r.equal.empty() && !r.lower && !r.upper && !r.reverse;
+    };
+    if (!is_one_key(range) || !is_one_key(range_)) return false;
+    if (range.equal.size() != range_.equal.size()) return false;
+    for (size_t i = 0; i + 1 < range.equal.size(); i++) {
+      if (Compare(range.equal[i], range_.equal[i]) != 0) return false;
+    }
+    return Compare(range.equal.back(), range_.equal.back()) > 0;
+  }
+
+  // How the row's last column of those that range_ fixes compares with the one there.
+  int OrderOfRow() const {
+    const size_t last = range_.equal.size() - 1;
+    const ValueView& value = last < key_columns_ ? row_.shown.columns[last] : row_.shown.doc_id;
+    return Compare(value, range_.equal.back());
+  }
+
+  // Goes to the first row of range_ in the page that is there, or else in one that begins there.
+  void FindNear() {
+    while (is_near_ && has_row_ && OrderOfRow() < 0) {
+      has_row_ = pages_.Next();
+      if (has_row_) {
+        ReadRow();
+      } else if (pages_.HasMore()) {
+        is_near_ = false;
+      }
+    }
+    if (!is_near_) {
+      ViewRange from_here = range_;
+      from_here.equal.pop_back();
+      from_here.lower = KeyBound{range_.equal.back(), /*inclusive=*/true};
+      BeginPages(from_here, /*larger=*/found_ >= kMany);
+      is_near_ = true;
+      found_ = 0;
+    }
+    found_++;
+    valid_ = has_row_ && OrderOfRow() == 0;
+  }
+
+  // From so many look-ups on, each after the one before it, the next one is taken to come soon.
+  static constexpr int kFewAscending = 2;
+  static constexpr int kMany = 10;  // look-ups for a page
+
   const std::shared_ptr<const HeldLease> snapshot_;
-  const size_t columns_;
-  const bool with_documents_;
+  const size_t columns_, key_columns_;
+  ViewRange range_;
+  bool with_documents_;
   EntryReader entries_;
   Pages pages_;
   Row row_;
-  bool valid_ = false;
+  bool has_row_ = false;
+  bool valid_ = false;    // has_row_, and it is one of range_
+  bool is_near_ = false;  // the pages are those of a near range_ and what follows it
+  int found_ = 0;         // how many look-ups were in the page
+  int ascending_ = 0;     // how many look-ups, with this one, followed the one before them
 };
 
 // The index entries of a run of keys: each page is found by the last key of the one before.
@@ -152,10 +253,12 @@ class RemoteIndexCursor final : public IndexCursor {
 
 class RemoteViewSnapshot final : public CommittedView {
  public:
-  RemoteViewSnapshot(std::shared_ptr<Client> client, uint64_t lease, Seq seq, size_t columns)
+  RemoteViewSnapshot(std::shared_ptr<Client> client, uint64_t lease, Seq seq, size_t columns,
+                     size_t key_columns)
       : lease_(std::make_shared<HeldLease>(std::move(client), lease)),
         seq_(seq),
-        columns_(columns) {}
+        columns_(columns),
+        key_columns_(key_columns) {}
   // `range` is the first that NewCursor will be called with, and these are its first pages.
   void SetFirst(const ViewRange& range, Pages pages) {
     wire::Put(&first_range_, range);
@@ -164,9 +267,10 @@ class RemoteViewSnapshot final : public CommittedView {
 
   Seq seq() const override { return seq_; }
   std::unique_ptr<ViewCursor> NewCursor(const ViewRange& range) const override {
-    const ViewRange shortened = wire::Shortened(range);
-    return std::make_unique<RemoteRowCursor>(lease_, Begin(shortened), columns_,
-                                             shortened.with_documents);
+    ViewRange shortened = wire::Shortened(range);
+    Pages pages = Begin(shortened);
+    return std::make_unique<RemoteRowCursor>(lease_, std::move(pages), columns_, key_columns_,
+                                             std::move(shortened));
   }
   std::unique_ptr<IndexCursor> Scan(const KeyRange& keys, bool reverse) const override {
     return std::make_unique<RemoteIndexCursor>(lease_, wire::Shortened(keys), reverse);
@@ -191,20 +295,14 @@ class RemoteViewSnapshot final : public CommittedView {
     wire::Put(&bytes, range);
     if (first_ && bytes == first_range_) return *std::exchange(first_, std::nullopt);
     Pages pages;
-    Result<Answer> answer = lease_->client().Call(wire::Op::kScanRows, WaitOptions(),
-                                                  lease_->number(), range, pages.NextLimits());
-    if (answer.ok()) {
-      pages.Begin(*std::move(answer));
-    } else {
-      pages.Fail(answer.status());
-    }
+    ReadFirstRows(*lease_, range, &pages);
     return pages;
   }
 
   const std::shared_ptr<const HeldLease> lease_;
   const Seq seq_;
-  const size_t columns_;     // of its rows
-  std::string first_range_;  // encoded
+  const size_t columns_, key_columns_;  // of its rows
+  std::string first_range_;             // encoded
   mutable std::optional<Pages> first_;
 };
 
@@ -268,8 +366,8 @@ Result<std::shared_ptr<const CommittedView>> RemoteView::Read(Seq at_least, cons
   std::string_view rows = answer.fields;
   Seq seq;
   const bool understood = wire::Take(&rows, &seq);
-  auto snapshot =
-      std::make_shared<RemoteViewSnapshot>(client_, answer.lease, understood ? seq : 0, columns_);
+  auto snapshot = std::make_shared<RemoteViewSnapshot>(client_, answer.lease, understood ? seq : 0,
+                                                       columns_, definition_.key_columns);
   if (!understood) return Client::NotUnderstood();
   if (range) {
     const size_t offset = answer.fields.size() - rows.size();

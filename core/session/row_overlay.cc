@@ -37,7 +37,8 @@ class MergedRows {
   std::string_view value() const {
     return merged_.at_own() ? merged_.own().value() : merged_.stored().value();
   }
-  void Decoded(const IndexEntryDecoder&) {}
+  Seq seq() const { return seq_; }
+  uint64_t row() const { return row_; }
   Status Malformed(const std::string& why) const { return view_->NoteDamage(why); }
   Result<Value> ReadDocument(Seq seq) const {
     const RowOverlay& overlay = view_->overlay();
@@ -50,17 +51,18 @@ class MergedRows {
  private:
   void SkipSuperseded() {
     for (; merged_.Valid(); merged_.Next()) {
-      Seq seq;
-      if (!ReadIndexSeq(value(), &seq)) {
+      if (!ReadIndexRow(value(), &seq_, &row_)) {
         damage_ = Malformed("an index entry holds no sequence number");
         return;
       }
-      if (!view_->overlay().Supersedes(seq)) return;
+      if (!view_->overlay().Supersedes(seq_)) return;
     }
   }
 
   const std::shared_ptr<const OverlaidRows> view_;
   MergeCursor<IndexCursor, OwnMapCursor<RowOverlay::Rows>> merged_;
+  Seq seq_ = 0;  // of the present entry
+  uint64_t row_ = 0;
   Status damage_;
 };
 

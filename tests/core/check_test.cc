@@ -63,7 +63,7 @@ TEST_F(CheckTest, AnIndexEntryHasKeyColumns) {
 
 TEST_F(CheckTest, ARunHasOnlyItsRows) {
   const CachedRun run;
-  EXPECT_BREACH((void)run.seq(0), "i < rows_.size");
+  EXPECT_BREACH((void)run.key(0), "i < rows_.size");
 }
 
 TEST_F(CheckTest, AMapperByPathIsForDefinitionsByPath) {
@@ -158,7 +158,7 @@ TEST_F(PartsCheckTest, ARangeThatIsEmptyIsNotWalked) {
   KeyRange keys;
   keys.lower = "b";
   keys.upper = "a";
-  EXPECT_BREACH(StoredEntries(*index_, *index_->state(), keys, false), "!keys.empty");
+  EXPECT_BREACH(StoredEntries(*index_, *index_->state()).Seek(keys, false), "!keys.empty");
 }
 
 TEST_F(PartsCheckTest, AWriteToAFamilyHasSomethingToWrite) {

@@ -1,6 +1,8 @@
 #include "core/index/run_cache.h"
 
+#include "core/codec/index_entry.h"
 #include "core/codec/key_codec.h"
+#include "core/codec/key_range.h"
 #include "tests/core/engine_test_util.h"
 
 namespace streamview {
@@ -28,9 +30,15 @@ bool AddRow(CachedRun* run, const std::string& key, const ValueView& value,
   const ValueView columns[] = {ValueView::Text(key)}, others[] = {value};
   std::string stored;
   AppendIndexValue(&stored, seq, 0, columns, ValueView::Text(doc_id), others);
-  IndexEntryDecoder decoder(2, 1);
-  EXPECT_OK(decoder.Reset(encoded, stored));
-  return run->Add(encoded, decoder);
+  return run->Add(encoded, stored);
+}
+
+// The row in entry `i` of a run: key, value, doc_id and log entry.
+std::string RowAt(const CachedRun& run, size_t i) {
+  IndexEntryDecoder row(2, 1);
+  EXPECT_OK(row.Reset(run.key(i), run.value(i)));
+  return ToDisplay(row.column(0)) + ToDisplay(row.column(1)) + ToDisplay(row.doc_id()) +
+         std::to_string(row.seq());
 }
 
 CachedRun RunOf(const std::string& doc_id) {
@@ -48,14 +56,7 @@ TEST(CachedRunTest, GivesBackWhatWasAdded) {
   ASSERT_TRUE(AddRow(&run, "cat", ValueView::Real(1.5), "cat", 6));
   ASSERT_EQ(run.size(), 4u);
   std::vector<std::string> rows;
-  for (size_t i = 0; i < run.size(); i++) {
-    rows.push_back(ToDisplay(run.column(i, 0)) + ToDisplay(run.column(i, 1)) +
-                   ToDisplay(run.doc_id(i)) + std::to_string(run.seq(i)));
-    for (const ValueView& value : {run.column(i, 0), run.column(i, 1), run.doc_id(i)}) {
-      if (!value.is_c_string()) continue;
-      EXPECT_EQ(std::string(value.bytes().data()), value.bytes());
-    }
-  }
+  for (size_t i = 0; i < run.size(); i++) rows.push_back(RowAt(run, i));
   EXPECT_THAT(rows,
               ElementsAre("'cat'7'd1'3", "'cat'x'636174'" + ToDisplay(Value::Text(zeros)) + "4",
                           "''''''5", "'cat'1.5'cat'6"));
@@ -67,63 +68,68 @@ TEST(CachedRunTest, IsBounded) {
   CachedRun many;
   size_t rows = 0;
   while (AddRow(&many, "k", ValueView::Null(), std::to_string(rows), 1)) rows++;
-  EXPECT_GT(rows, 20u);
-  EXPECT_LT(rows, 100u);
+  EXPECT_GT(rows, 50u);
+  EXPECT_LT(rows, 300u);
+  EXPECT_TRUE(many.full());
   CachedRun large;
   EXPECT_TRUE(AddRow(&large, "k", ValueView::Null(), "d", 1));
   const std::string bytes(CachedRun::kMaxBytes, 'x');
   EXPECT_FALSE(AddRow(&large, "k", ValueView::Text(bytes), "e", 2));
   EXPECT_EQ(large.size(), 1u);
-  EXPECT_EQ(ToDisplay(large.doc_id(0)), "'d'");
+  EXPECT_EQ(RowAt(large, 0), "'k'NULL'd'1");
 }
 
 TEST(RunCacheTest, FindsWhatWasInsertedForThatRangeOnly) {
   RunCache cache;
-  EXPECT_EQ(cache.Find(RangeOf("cat"), 5), nullptr);
-  cache.Insert(RangeOf("cat"), 5, RunOf("a"));
-  ASSERT_NE(cache.Find(RangeOf("cat"), 5), nullptr);
-  EXPECT_EQ(ToDisplay(cache.Find(RangeOf("cat"), 5)->doc_id(0)), "'a'");
-  EXPECT_EQ(cache.Find(RangeOf("dog"), 5), nullptr);
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/false, 5), nullptr);
+  cache.Insert(RangeOf("cat"), /*reverse=*/false, 5, RunOf("a"));
+  ASSERT_NE(cache.Find(RangeOf("cat"), /*reverse=*/false, 5), nullptr);
+  EXPECT_EQ(RowAt(*cache.Find(RangeOf("cat"), /*reverse=*/false, 5), 0), "'cat'NULL'a'1");
+  EXPECT_EQ(cache.Find(RangeOf("dog"), /*reverse=*/false, 5), nullptr);
   KeyRange other_end = RangeOf("cat");
   other_end.upper += "x";
-  EXPECT_EQ(cache.Find(other_end, 5), nullptr);
+  EXPECT_EQ(cache.Find(other_end, /*reverse=*/false, 5), nullptr);
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/true, 5), nullptr);
 }
 
 TEST(RunCacheTest, ARunServesItsOwnStateAndLaterOnesUntilItsKeyChanges) {
   RunCache cache;
-  cache.Insert(RangeOf("cat"), 5, RunOf("a"));
-  EXPECT_EQ(cache.Find(RangeOf("cat"), 4), nullptr);  // what it lacks may count there
-  EXPECT_NE(cache.Find(RangeOf("cat"), 9), nullptr);
+  cache.Insert(RangeOf("cat"), /*reverse=*/false, 5, RunOf("a"));
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/false, 4),
+            nullptr);  // what it lacks may count there
+  EXPECT_NE(cache.Find(RangeOf("cat"), /*reverse=*/false, 9), nullptr);
   cache.NoteChange(EncodedKey("dog", "b"), 8);
-  EXPECT_NE(cache.Find(RangeOf("cat"), 9), nullptr);
+  EXPECT_NE(cache.Find(RangeOf("cat"), /*reverse=*/false, 9), nullptr);
   cache.NoteChange(EncodedKey("cat", "b"), 10);
-  EXPECT_EQ(cache.Find(RangeOf("cat"), 10), nullptr);
-  EXPECT_EQ(cache.Find(RangeOf("cat"), 9), nullptr);
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/false, 10), nullptr);
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/false, 9), nullptr);
   // A reader of an older state comes late with what it found: that is of no use any more.
-  cache.Insert(RangeOf("cat"), 9, RunOf("a"));
-  EXPECT_EQ(cache.Find(RangeOf("cat"), 10), nullptr);
-  cache.Insert(RangeOf("cat"), 10, RunOf("b"));
-  EXPECT_EQ(ToDisplay(cache.Find(RangeOf("cat"), 10)->doc_id(0)), "'b'");
+  cache.Insert(RangeOf("cat"), /*reverse=*/false, 9, RunOf("a"));
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/false, 10), nullptr);
+  cache.Insert(RangeOf("cat"), /*reverse=*/false, 10, RunOf("b"));
+  EXPECT_EQ(RowAt(*cache.Find(RangeOf("cat"), /*reverse=*/false, 10), 0), "'cat'NULL'b'1");
 }
 
 TEST(RunCacheTest, ForgetsWhatIsErased) {
   RunCache cache;
-  cache.Insert(RangeOf("cat"), 5, RunOf("a"));
-  cache.Erase(RangeOf("dog"));
-  EXPECT_NE(cache.Find(RangeOf("cat"), 5), nullptr);
-  cache.Erase(RangeOf("cat"));
-  EXPECT_EQ(cache.Find(RangeOf("cat"), 5), nullptr);
+  cache.Insert(RangeOf("cat"), /*reverse=*/false, 5, RunOf("a"));
+  cache.Erase(RangeOf("dog"), /*reverse=*/false);
+  EXPECT_NE(cache.Find(RangeOf("cat"), /*reverse=*/false, 5), nullptr);
+  cache.Erase(RangeOf("cat"), /*reverse=*/false);
+  EXPECT_EQ(cache.Find(RangeOf("cat"), /*reverse=*/false, 5), nullptr);
 }
 
 TEST(RunCacheTest, MakesRoomForOthers) {
   RunCache cache;
   constexpr int kRanges = 20000;
-  for (int i = 0; i < kRanges; i++) cache.Insert(RangeOf(std::to_string(i)), 1, RunOf("a"));
+  for (int i = 0; i < kRanges; i++)
+    cache.Insert(RangeOf(std::to_string(i)), /*reverse=*/false, 1, RunOf("a"));
   int found = 0;
-  for (int i = 0; i < kRanges; i++) found += cache.Find(RangeOf(std::to_string(i)), 1) != nullptr;
+  for (int i = 0; i < kRanges; i++)
+    found += cache.Find(RangeOf(std::to_string(i)), /*reverse=*/false, 1) != nullptr;
   EXPECT_GT(found, 500);
   EXPECT_LT(found, 2500);
-  EXPECT_NE(cache.Find(RangeOf(std::to_string(kRanges - 1)), 1), nullptr);
+  EXPECT_NE(cache.Find(RangeOf(std::to_string(kRanges - 1)), /*reverse=*/false, 1), nullptr);
 }
 
 // Through a view: what was looked up before, and then changed in all ways.

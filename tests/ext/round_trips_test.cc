@@ -80,6 +80,24 @@ TEST_F(RoundTripsTest, AllCursorsOfAStatementReadOneState) {
   EXPECT_EQ(Requests(twice + " WHERE a.seq <= 3", 3), 4);
 }
 
+TEST_F(RoundTripsTest, AJoinReadsLookUpsThatFollowOneAnotherTogether) {
+  other_.Run(
+      "INSERT INTO events(key, value) WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+      "FROM c WHERE i < 2000) SELECT 'j' || i, json_object('tag', iif(i % 3, 'most', 'some'), 'n', "
+      "i) "
+      "FROM c");
+  db_->Run("SELECT sv_consistency('latest')");
+  db_->Run("CREATE TABLE some AS SELECT doc_id FROM by_tag WHERE key = 'some' ORDER BY doc_id");
+  const std::string join = "SELECT s.doc_id, t.value FROM some s CROSS JOIN by_tag t ON t.key = ";
+  EXPECT_LT(Requests(join + "'some' AND t.doc_id = s.doc_id", 666), 15);
+  EXPECT_LT(Requests(join + "'most' AND t.doc_id = s.doc_id", 0), 25);
+  // In no order: each for itself.
+  EXPECT_GT(Requests("SELECT 1 FROM (SELECT doc_id FROM some ORDER BY doc_id DESC LIMIT 50) s "
+                     "CROSS JOIN by_tag t ON t.key = 'some' AND t.doc_id = s.doc_id",
+                     50),
+            49);
+}
+
 TEST_F(RoundTripsTest, ATransactionTakesThreeRequestsHoweverManyRowsItHas) {
   const int64_t before = SentRequests();
   db_->Run("BEGIN");
