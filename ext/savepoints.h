@@ -17,7 +17,7 @@ namespace streamview {
 template <typename Mark>
 class Savepoints {
  public:
-  // Whether level n is open already; else opens it, with what `mark` returns.
+  // Opens level n at what `mark` returns, unless it is open already.
   template <typename MakeMark>
   void Open(int n, const MakeMark& mark) {
     const auto level = static_cast<size_t>(n);
