@@ -19,8 +19,8 @@ inline int64_t RowId(Seq seq, uint64_t row) {
   return static_cast<int64_t>(seq << kRowBits | row);
 }
 
-// `Entries` walks index entries that count: Valid(), Next(), status(), and of the present one key(),
-// value(), seq() and row(). It turns the reason why an entry does not decode into an error
+// `Entries` walks index entries that count: Valid(), Next(), status(), and of the present one
+// key(), value(), seq() and row(). It turns the reason why an entry does not decode into an error
 // (Malformed(why)), and reads log entries (ReadDocument(seq)). It may have Restart(range); and
 // Load(), to be called before anything of an entry is asked for.
 //
@@ -38,8 +38,9 @@ class RowCursor final : public ViewCursor {
   bool Valid() const override { return entries_.Valid() && damage_.ok(); }
   Status status() const override { return damage_.ok() ? entries_.status() : damage_; }
   void Next() override {
+    SV_REQUIRE(Valid());
     is_decoded_ = false;
-    if (Valid()) entries_.Next();
+    entries_.Next();
   }
   ValueView column(size_t i) override { return Decode() ? decoder_.column(i) : ValueView(); }
   ValueView doc_id() override { return Decode() ? decoder_.doc_id() : ValueView(); }

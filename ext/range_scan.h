@@ -28,7 +28,8 @@ class RangeScan {
   }
   Status Next() {
     SV_REQUIRE(Valid());
-    cursor_->Next();
+    // Not from a row of which something could not be read.
+    if (cursor_->Valid()) cursor_->Next();
     valid_ = cursor_->Valid();
     return valid_ ? Status::Ok() : EndRange();
   }

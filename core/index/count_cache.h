@@ -26,7 +26,7 @@ class CountCache {
   // Of fewer rows it is no use to keep how many there are.
   static constexpr uint64_t kMinRows = 64;
 
-  // How many rows a reader of the state after log entry `seq` finds in `range`, where that is known.
+  // How many rows a reader of the state after log entry `seq` finds in `range`, where it is known.
   std::optional<uint64_t> Find(const KeyRange& range, Seq seq) const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     const Slot& slot = slots_[SlotOf(range)];

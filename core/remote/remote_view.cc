@@ -61,12 +61,12 @@ class RemoteRowCursor final : public ViewCursor {
     if (!status().ok()) return false;
     const bool follows = FollowsLast(range);
     ascending_ = follows ? ascending_ + 1 : 0;
-    if (ascending_ <= kFewAscending || with_documents_) is_near_ = false;
     range_ = wire::Shortened(range);
     with_documents_ = range_.with_documents;
     if (ascending_ > kFewAscending && !with_documents_) {
       FindNear();
     } else {
+      is_near_ = false;
       BeginPages(range_);
       valid_ = has_row_;
     }

@@ -122,8 +122,8 @@ TEST_F(CursorRestartTest, AlsoOverUncommittedEntries) {
   EXPECT_GT(rows_, 20u);
 }
 
-// A range that was read to its end is known to have so many rows: of one that is asked for something
-// the index is asked, wherever it is.
+// A range that was read to its end is known to have so many rows: the index is asked for one of
+// which something is asked, wherever it is.
 TEST_F(CursorRestartTest, RowsThatWereOnlyCountedCanBeAskedForAnything) {
   Open();
   const std::shared_ptr<View> view = CreateTags();

@@ -153,10 +153,10 @@ TEST_F(LookUpsTest, AStatementThatRunsStaysWithItsState) {
     ASSERT_TRUE(running.Step());
     rows.push_back(ToLine(running.row()));
     EXPECT_EQ(other->Integer("SELECT count(*) FROM view WHERE value = 77"), 400);
+    other->Run("DROP TABLE view");
     while (running.Step()) rows.push_back(ToLine(running.row()));
   }
   EXPECT_EQ(rows, expected);
-  EXPECT_EQ(db_->Integer("SELECT count(*) FROM view WHERE key = 'a'"), 200);
 }
 
 }  // namespace
