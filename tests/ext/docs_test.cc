@@ -73,7 +73,7 @@ TEST_F(DocsTest, DocumentsAreCountedWithoutALookAtThem) {
 TEST_F(DocsTest, WhatIsCountedHasRowidsAllTheSame) {
   for (int i = 0; i < 4; i++) Append(i, "1");
   EXPECT_THAT(db_->Query("SELECT rowid FROM assets"), ElementsAre("1", "2", "3", "4"));
-  EXPECT_EQ(db_->Integer("SELECT total(rowid) FROM assets"), 10);
+  EXPECT_EQ(db_->Integer("SELECT sum(rowid) FROM assets"), 10);
   EXPECT_EQ(db_->Integer("SELECT rowid FROM assets LIMIT 1 OFFSET 2"), 3);
   db_->Run("DELETE FROM assets");
   EXPECT_EQ(Changes(), 4);
