@@ -2,8 +2,8 @@
 //
 // Include this header and no other: what it brings along is the whole public interface (the engine,
 // its views, Session for transactions, Mapper, Value, Status, the size of the cache). It is linked
-// statically, and its ABI is not stable: a program is compiled against the release that it is linked
-// with. What is on disk is stable (docs/format.md).
+// statically, and its ABI is not stable: a program is compiled against the release that it is
+// linked with. What is on disk is stable (docs/format.md).
 //
 // examples/assets.cc is a program that uses it.
 

@@ -94,8 +94,8 @@ Status CannotTell(const std::string& log, const Status& why) {
                       " was committed, and it cannot be asked: " + why.message());
 }
 
-// Errors: kNotFound: there is no such log; any other: it cannot be told. REQUIRES: the connection is
-// in a transaction, so that all is read as of one time.
+// Errors: kNotFound: there is no such log; any other: it cannot be told. REQUIRES: the connection
+// is in a transaction, so that all is read as of one time.
 Result<TableName> NameOf(sqlite3* db, const std::string& last_known, const std::string& log_id) {
   return LogFinder(db).FindRenamed({"main", last_known},
                                    [&](const LogIdentity& log) { return log.log_id == log_id; });

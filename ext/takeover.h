@@ -11,7 +11,8 @@
 //   taking the turn, and the first half of a COMMIT     HostTransaction::AgainIfLost
 //
 // sv_append is not repeated (the entry may have been appended), nor a cursor over documents or a
-// view in the midst of its rows. The second half of a COMMIT need not be: the next holder asks the database.
+// view in the midst of its rows. The second half of a COMMIT need not be: the next holder asks the
+// database.
 
 #pragma once
 

@@ -1,4 +1,5 @@
-// The block cache of the process, and how large it is unless somebody says otherwise (core/cache.h).
+// The block cache of the process, and how large it is unless somebody says otherwise
+// (core/cache.h).
 //
 // Thread-safe.
 
