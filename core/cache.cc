@@ -1,7 +1,5 @@
 #include "core/cache.h"
 
-#include <rocksdb/cache.h>
-
 #include "core/base/check.h"
 #include "core/storage/block_cache.h"
 
@@ -9,13 +7,13 @@ namespace streamview {
 
 uint64_t DefaultCacheBytes() { return BlockCacheBytesFor(MemoryLimit()); }
 
-uint64_t CacheBytes() { return SharedBlockCache()->GetCapacity(); }
+uint64_t CacheBytes() { return BlockCacheBytes(); }
 
 void SetCacheBytes(uint64_t bytes) {
   SV_REQUIRE(bytes >= kMinCacheBytes);
-  SharedBlockCache()->SetCapacity(bytes);
+  SetBlockCacheBytes(bytes);
 }
 
-uint64_t CachedBytes() { return SharedBlockCache()->GetUsage(); }
+uint64_t CachedBytes() { return BlockCacheUsage(); }
 
 }  // namespace streamview

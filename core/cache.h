@@ -1,5 +1,5 @@
 // The cache of what the process has read of its logs: one for all that are open in it, so that its
-// size bounds the memory of all.
+// size bounds the memory of all. It is given back when the last of them is closed.
 //
 // Thread-safe. A forked child has one of its own, of the default size.
 

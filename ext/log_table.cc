@@ -232,12 +232,12 @@ Status LogTable::Cursor::Scan() {
       SV_ASSIGN_OR_RETURN(session_, table_.Session());
       cursor_.reset();
       engine_ = session_->engine();
+      if (engine_->Head() < reading_->snapshot.head) {
+        return Status::IOError("the log " + table_.name().table +
+                               " lost its last entries when the process that held it ended");
+      }
     }
     cursor_ = ScanLog(*engine_, range_, reading_->snapshot);
-    if (engine_->Head() < reading_->snapshot.head) {
-      return Status::IOError("the log of " + table_.name().table +
-                             " lost its last entries when the process that held it ended");
-    }
     return Settle();
   };
   return RepeatIfLost(attempt,

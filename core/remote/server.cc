@@ -61,6 +61,7 @@ Server::~Server() {
 
 // A statement in the middle of its rows could not go on elsewhere: others have another snapshot.
 void Server::AwaitReaders() {
+  if (sessions_ == nullptr) return;  // New() has failed
   constexpr std::chrono::milliseconds kPoll{2};
   const auto deadline = WaitOptions::Clock::now() + options_.linger;
   while (sessions_->AreReading() && WaitOptions::Clock::now() < deadline) {

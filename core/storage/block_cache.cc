@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "core/base/mutex.h"
 #include "core/base/process.h"
 
 namespace streamview {
@@ -22,10 +23,39 @@ constexpr uint64_t kLeastDefault = 16 * kMiB, kMostDefault = 128 * kMiB;
 // with a million documents is of more than a megabyte.
 constexpr int kShardBits = 2;
 
-struct SharedCache {
-  std::shared_ptr<rocksdb::Cache> cache =
-      rocksdb::NewLRUCache(BlockCacheBytesFor(MemoryLimit()), kShardBits);
+class CacheOfProcess {
+ public:
+  std::shared_ptr<rocksdb::Cache> Open() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    std::shared_ptr<rocksdb::Cache> cache = cache_.lock();
+    if (cache == nullptr) cache_ = cache = rocksdb::NewLRUCache(bytes_, kShardBits);
+    return cache;
+  }
+  uint64_t bytes() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return bytes_;
+  }
+  void set_bytes(uint64_t bytes) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    bytes_ = bytes;
+    if (const auto cache = cache_.lock()) cache->SetCapacity(bytes);
+  }
+  uint64_t Usage() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const auto cache = cache_.lock();
+    return cache != nullptr ? cache->GetUsage() : 0;
+  }
+
+ private:
+  Mutex mutex_;
+  uint64_t bytes_ GUARDED_BY(mutex_) = BlockCacheBytesFor(MemoryLimit());
+  std::weak_ptr<rocksdb::Cache> cache_ GUARDED_BY(mutex_);
 };
+
+CacheOfProcess& OfThisProcess() {
+  static PerProcess<CacheOfProcess> caches;
+  return caches.Get();
+}
 
 // The number in a file; 0: none, or "max".
 uint64_t ReadNumber(const std::string& path) {
@@ -67,9 +97,9 @@ uint64_t BlockCacheBytesFor(uint64_t memory) {
   return std::clamp(memory / kShareOfMemory, kLeastDefault, kMostDefault);
 }
 
-std::shared_ptr<rocksdb::Cache> SharedBlockCache() {
-  static PerProcess<SharedCache> caches;
-  return caches.Get().cache;
-}
+std::shared_ptr<rocksdb::Cache> SharedBlockCache() { return OfThisProcess().Open(); }
+uint64_t BlockCacheBytes() { return OfThisProcess().bytes(); }
+void SetBlockCacheBytes(uint64_t bytes) { OfThisProcess().set_bytes(bytes); }
+uint64_t BlockCacheUsage() { return OfThisProcess().Usage(); }
 
 }  // namespace streamview

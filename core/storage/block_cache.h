@@ -13,8 +13,14 @@
 
 namespace streamview {
 
-// Of all databases of the process. A forked child has one of its own.
+// That of all databases that are open in the process; it goes with the last of them. A forked child
+// has one of its own.
 std::shared_ptr<rocksdb::Cache> SharedBlockCache();
+// The size that it has, or will have. It stays what was set, whatever is opened and closed.
+uint64_t BlockCacheBytes();
+void SetBlockCacheBytes(uint64_t bytes);
+// What it holds.
+uint64_t BlockCacheUsage();
 
 // The memory that the machine and the process's control groups leave to it. `root`: where /proc and
 // /sys are.

@@ -48,6 +48,16 @@ class CachedBytesTest : public EngineTest {
   ~CachedBytesTest() override { SetCacheBytes(DefaultCacheBytes()); }
 };
 
+TEST_F(CachedBytesTest, AreGivenBackWithTheLastLog) {
+  SetCacheBytes(16 * kMiB);
+  std::unique_ptr<LogStore> one = WriteLog(root() / "one");
+  ReadAll(*one);
+  EXPECT_GT(CachedBytes(), 4 * kMiB);
+  one.reset();
+  EXPECT_EQ(CachedBytes(), 0);
+  EXPECT_EQ(CacheBytes(), 16 * kMiB);
+}
+
 TEST_F(CachedBytesTest, AreBoundedForAllLogsTogether) {
   SetCacheBytes(8 * kMiB);
   EXPECT_EQ(CacheBytes(), 8 * kMiB);
