@@ -245,11 +245,11 @@ class Writer:
 
 
 def holder(extension, database):
-    """The process that holds the log. (Where none does, it is the shell that looks.)"""
+    """The process that holds the log. (Where none does, it is the shell that looks.) None: it is just being closed."""
     shell = Shell(extension, database)
     pid = shell.run("SELECT holder FROM sv_status WHERE kind = 'log';")
     shell.close()
-    return int(pid)
+    return int(pid) if pid else None
 
 
 def start(server):
