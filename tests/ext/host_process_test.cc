@@ -16,6 +16,7 @@
 #include <iostream>
 
 #include "tests/ext/testing/child_process.h"
+#include "tests/ext/testing/files.h"
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/ordinary_user.h"
 
@@ -474,7 +475,7 @@ TEST_F(HostProcessTest, ASecondSqliteLibraryIsRefusedWithTheReason) {
 TEST_F(HostProcessTest, ADirectoryMadeAnewUnderAnOpenConnectionIsToldApart) {
   Append("a", R"({"tags":["cat"]})");
   fs::remove(path_);
-  fs::remove_all(log_dir_);
+  RemoveLive(log_dir_);
   const auto replaced =
       Fails(SQLITE_CANTOPEN, AllOf(HasSubstr("was deleted or moved away while this process has it"),
                                    Not(HasSubstr("copy of the library"))));
@@ -502,7 +503,7 @@ const ChildProgram kMakeAndHold("make-and-hold", MakeAndHold);
 TEST_F(HostProcessTest, AConnectionLeavesADirectoryAloneThatTookThePlaceOfItsOwn) {
   Append("a", R"({"tags":["cat"]})");
   fs::remove(path_);
-  fs::remove_all(log_dir_);
+  RemoveLive(log_dir_);
   ChildProcess other("make-and-hold", {path_});
   ASSERT_EQ(other.ReadLine(), "holding");
   (void)db_->Try("INSERT INTO events(events) VALUES ('flush')");

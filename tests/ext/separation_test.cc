@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/ext/testing/files.h"
 #include "tests/ext/testing/fixture.h"
 #include "tests/ext/testing/ordinary_user.h"
 #include "tests/ext/testing/other_process.h"
@@ -301,7 +302,7 @@ TEST_F(SeparationTest, AHolderWhoseDirectoryWasMovedSaysSoUntilItIsBack) {
 TEST_F(SeparationTest, WhereTheDirectoryIsDeletedEveryoneIsToldAndTheTablesCanBeDropped) {
   OtherProcess client(path_);
   EXPECT_EQ(client.Integer("SELECT count(*) FROM events"), 1);
-  fs::remove_all(log_dir_);
+  RemoveLive(log_dir_);
   OtherProcess late(path_);
   const auto missing = late.Try(kTags);
   EXPECT_EQ(missing.code, SQLITE_CANTOPEN);

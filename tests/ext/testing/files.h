@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 
 namespace streamview::testing {
 
@@ -13,6 +14,13 @@ namespace streamview::testing {
 inline std::string ReadFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Deletes a directory whose files others may delete at the same time.
+inline void RemoveLive(const std::filesystem::path& directory) {
+  for (std::error_code error; std::filesystem::exists(directory);) {
+    std::filesystem::remove_all(directory, error);
+  }
 }
 
 }  // namespace streamview::testing
