@@ -1,6 +1,9 @@
 #include "core/storage/block_cache.h"
 
 #include <unistd.h>
+#if __has_include(<rocksdb/advanced_cache.h>)
+#include <rocksdb/advanced_cache.h>  // where newer versions define a Cache
+#endif
 
 #include <algorithm>
 #include <filesystem>
