@@ -276,11 +276,12 @@ TEST_P(ClientCrashTest, LeavesTheTransactionWholeOrNothingOfIt) {
     }
   }
   const std::string step = point->step;
-  if ((step == "after write commit frame" || step == "after sync commit frame") &&
-      other->Integer("SELECT count(*) FROM plain WHERE x = 'txn'") == 1) {
+  if (next == "Read" && (step == "after write commit frame" || step == "after sync commit frame")) {
     // Nobody should see a frame that the WAL's index does not know of; but whoever makes that index
-    // anew does, and then the transaction is committed, in the log, too.
-    found = Found::kAll;
+    // anew does, and then the transaction is committed, in the log, too. An append comes after the
+    // decision.
+    AppendMore(*holder_);
+    if (other->Integer("SELECT count(*) FROM plain WHERE x = 'txn'") == 1) found = Found::kAll;
   }
   if (next == "Append") AppendMore(*holder_);
   if (next == "Write") WriteMore(*holder_);
