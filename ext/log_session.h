@@ -1,5 +1,5 @@
-// LogSession: the session of one SQLite connection with one log (core/session/session.h): what the
-// log is called there, how durable it is to be, and how the connection waits.
+// LogSession: the session of one SQLite connection with one log (core/session/session.h). It knows
+// the log's name, how durable its commits must be, and how the connection waits.
 //
 // Shared by all tables of the connection that stand on the log (the log itself, sv_docs, views).
 // What is in transactions is HostTransaction's (ext/host_transaction.h). Not thread-safe: used

@@ -76,32 +76,49 @@ bool IsPoint(const DocRange& range) {
          Compare(range.lower->value, range.upper->value) == 0;
 }
 
-// At most one document.
-class PointCursor final : public DocCursor {
+// What a cursor over the document index has: the version that it stands at, and its entry once that
+// was asked for.
+class VersionCursor : public DocCursor {
  public:
-  PointCursor(std::shared_ptr<const SnapshotOfDocs> snapshot, const ValueView& key)
-      : snapshot_(std::move(snapshot)),
-        encoded_(EncodeKeyColumn(key)),
-        loader_(*snapshot_->docs()->log()) {
-    status_ = Find();
-  }
-
-  bool Valid() const override { return valid_; }
-  Status status() const override { return status_; }
-  ValueView key() override {
+  bool Valid() const final { return valid_; }
+  Status status() const final { return status_; }
+  ValueView key() final {
     SV_REQUIRE(valid_);
     return key_;
   }
-  Seq seq() override {
+  Seq seq() final {
     SV_REQUIRE(valid_);
     return version_.seq;
   }
-  Result<Entry> ReadEntry() override {
+  Result<Entry> ReadEntry() final {
     SV_REQUIRE(valid_);
     if (!loaded_) SV_RETURN_IF_ERROR(loader_.Load(version_.seq, &entry_));
     loaded_ = true;
     return entry_;
   }
+
+ protected:
+  explicit VersionCursor(std::shared_ptr<const SnapshotOfDocs> snapshot)
+      : snapshot_(std::move(snapshot)), loader_(*snapshot_->docs()->log()) {}
+
+  const std::shared_ptr<const SnapshotOfDocs> snapshot_;
+  EntryLoader loader_;
+  bool valid_ = false, loaded_ = false;
+  Status status_;
+  DocVersion version_;
+  ValueView key_;
+  std::string scratch_;
+  Entry entry_;
+};
+
+// At most one document.
+class PointCursor final : public VersionCursor {
+ public:
+  PointCursor(std::shared_ptr<const SnapshotOfDocs> snapshot, const ValueView& key)
+      : VersionCursor(std::move(snapshot)), encoded_(EncodeKeyColumn(key)) {
+    status_ = Find();
+  }
+
   void Next() override {
     SV_REQUIRE(valid_);
     valid_ = false;
@@ -124,15 +141,7 @@ class PointCursor final : public DocCursor {
     return Status::Ok();
   }
 
-  const std::shared_ptr<const SnapshotOfDocs> snapshot_;
   const std::string encoded_;
-  EntryLoader loader_;
-  bool valid_ = false, loaded_ = false;
-  Status status_;
-  DocVersion version_;
-  ValueView key_;
-  std::string scratch_;
-  Entry entry_;
 };
 
 // All live documents, in the order of the log: what is superseded or deleted is left out.
@@ -178,33 +187,17 @@ class LogOrderCursor final : public DocCursor {
 };
 
 // The live documents of a snapshot.
-class StoredDocCursor final : public DocCursor {
+class StoredDocCursor final : public VersionCursor {
  public:
   StoredDocCursor(std::shared_ptr<const SnapshotOfDocs> snapshot, const DocRange& range)
-      : snapshot_(std::move(snapshot)),
+      : VersionCursor(std::move(snapshot)),
         reverse_(range.reverse),
         keys_(EncodeKeyRange({}, range.lower, range.upper, kFirstDocKey)),
         lower_(keys_.lower),
-        upper_(keys_.upper),
-        loader_(*snapshot_->docs()->log()) {
+        upper_(keys_.upper) {
     if (keys_.empty()) return;
     Open();
     SkipDead();
-  }
-
-  bool Valid() const override { return valid_; }
-  Status status() const override { return status_; }
-  ValueView key() override {
-    SV_REQUIRE(valid_);
-    return key_;
-  }
-  Seq seq() override { return version_.seq; }
-
-  Result<Entry> ReadEntry() override {
-    SV_REQUIRE(valid_);
-    if (!loaded_) SV_RETURN_IF_ERROR(loader_.Load(version_.seq, &entry_));
-    loaded_ = true;
-    return entry_;
   }
 
   void Next() override {
@@ -256,20 +249,10 @@ class StoredDocCursor final : public DocCursor {
     }
   }
 
-  const std::shared_ptr<const SnapshotOfDocs> snapshot_;
   const bool reverse_;
   const KeyRange keys_;
   const rocksdb::Slice lower_, upper_;
   std::unique_ptr<rocksdb::Iterator> stored_;
-
-  bool valid_ = false;
-  Status status_;
-  DocVersion version_;
-  ValueView key_;
-  std::string scratch_;
-  EntryLoader loader_;
-  bool loaded_ = false;
-  Entry entry_;
 };
 
 std::unique_ptr<DocCursor> SnapshotOfDocs::NewCursor(const DocRange& range) const {

@@ -80,7 +80,8 @@ class OverlaidDocCursor final : public DocCursor {
   std::string scratch_;  // for the bytes of an own key
 };
 
-// The committed documents as they come, but for those of which there is an own version; then these.
+// In no order: first the committed documents of which the session has no version of its own, then
+// its own ones.
 class UnorderedDocCursor final : public DocCursor {
  public:
   UnorderedDocCursor(std::shared_ptr<const OverlaidDocs> docs, const DocRange& range,
